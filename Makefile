@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+DEMO ?=
+PYTEST ?=
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(STAMP)
+
+install: $(STAMP) ## the environment in .venv
+
+demo: $(STAMP) ## a live fleet on this machine: DEMO="--headless --seconds 20" without a terminal
+	$(BIN)/steelyard demo $(DEMO)
+
+test: $(STAMP) ## all tests but the chaos ones: PYTEST="-k spool" for some
+	$(BIN)/python -m pytest -m "not chaos" $(PYTEST)
+
+chaos: $(STAMP) ## 200 kills of agent and collector under load
+	$(BIN)/python -m pytest -m chaos --timeout 3600 $(PYTEST)
+
+lint: $(STAMP) ## format, rules, types, imports, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+format: $(STAMP) ## mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## every published figure
+	$(BIN)/python -m tests.bench all
+
+proto: ## the stubs from the .proto files
+	deploy/generate-stubs proto
+
+lock: $(STAMP) ## requirements.lock from pyproject.toml
+	deploy/lock
+
+.PHONY: help install demo test chaos lint format bench proto lock

@@ -1,0 +1,74 @@
+"""The seam between the agent and whatever gives figures: a vendor's library, the host, a recording, a simulator.
+
+A source is called by one worker thread at a time (devices/guard.py), which may be abandoned while a call hangs
+and be replaced; calls for other devices then go on from a new thread. So a source keeps per-device state apart
+and holds no lock across a vendor's call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Entity, Value
+from steelyard_proto.metrics import MetricClass
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a source can tell and needs.
+
+    Attributes:
+        entity: what its samples describe; a host source has one pseudo-device with the uid "host".
+        poll_period_s: call `poll` this often (power integration); None for never.
+        has_processes: `processes` may be called.
+    """
+
+    entity: Entity = "device"
+    poll_period_s: float | None = None
+    has_processes: bool = False
+
+
+class Source(Protocol):
+    """One vendor's devices on this node."""
+
+    @property
+    def name(self) -> str:
+        """The registry's name of it: nvml, dcmi, cpu, host, replay, simulate."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Known once `discover` has returned."""
+        ...
+
+    def discover(self) -> Sequence[DeviceInfo]:
+        """Opens the library if need be and lists the devices; called again after a loss and every few minutes.
+
+        Raises:
+            LibraryMissing: this node has no such library; ask again rarely.
+            DeviceError: the library is there but refuses.
+        """
+        ...
+
+    def sample(self, uid: str, metric_class: MetricClass) -> Sequence[Value]:
+        """One reading of a device, aligned with its `DeviceInfo.metrics[metric_class]`.
+
+        A metric that fails alone is `Absent(reason)`.
+
+        Raises:
+            DeviceLost: the device is gone; it is looked for again by `discover`.
+            DeviceError: nothing could be read this time.
+        """
+        ...
+
+    def poll(self, uid: str) -> None:
+        """Takes an inner reading between samples, for example of power; see `Capabilities.poll_period_s`."""
+        ...
+
+    def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
+        """Who holds the device; `Absent` where that can't be known (a container without the host's pids)."""
+        ...
+
+    def close(self) -> None:
+        """Gives everything back; no call follows."""
+        ...

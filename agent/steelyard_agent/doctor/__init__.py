@@ -1,0 +1,1 @@
+"""`steelyard-agent doctor`: one check per file."""

@@ -1,0 +1,1 @@
+"""Who trains on a device: one scheduler per file."""

@@ -1,0 +1,1 @@
+"""When to sample, and how samples become batches."""

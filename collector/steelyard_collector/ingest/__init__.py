@@ -1,0 +1,1 @@
+"""Receiving: the stream from each agent, checked, in order, once, into blocks."""

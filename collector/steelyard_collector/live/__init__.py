@@ -1,0 +1,1 @@
+"""Live views: each is read once a tick for everybody who watches."""

@@ -1,0 +1,1 @@
+"""SQL from people: the gate, the gRPC service and the ClickHouse HTTP endpoint."""

@@ -1,0 +1,1 @@
+"""ClickHouse: migrations, blocks, rollups, views, and the two ways to reach it."""

@@ -1,0 +1,84 @@
+"""The seam between the collector and ClickHouse, embedded or as a server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+# Every table of ours; nobody but the collector reads or writes it.
+STORE_DATABASE = "steelyard_store"
+# The views that people query; nothing else is reachable through the gate.
+PUBLIC_DATABASE = "steelyard"
+
+SqlValue = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """What one query from outside may use."""
+
+    seconds: float = 30.0
+    memory_bytes: int = 2_000_000_000
+    result_rows: int = 100_000
+    threads: int = 2
+
+
+class Reader(Protocol):
+    """A read-only client with limits. Used by one thread at a time; stays usable after an error."""
+
+    def query_arrow(self, sql: str, parameters: Mapping[str, SqlValue] | None = None) -> pa.Table:
+        """Runs one query that has passed the gate; `{name:Type}` parameters are bound by ClickHouse.
+
+        Raises:
+            StoreError: ClickHouse refused, or a limit was met; `code` and `name` say which.
+        """
+        ...
+
+    def query_raw(self, sql: str, parameters: Mapping[str, SqlValue] | None = None, *, format_name: str) -> bytes:
+        """The same, in any of ClickHouse's output formats."""
+        ...
+
+    def cancel(self) -> None:
+        """Stops the query that runs in another thread, if any."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """The collector's own client. Thread-safe; one writer thread inserts, others may query."""
+
+    @property
+    def dsn(self) -> str: ...
+
+    def insert(self, table: str, block: pa.Table, *, token: str) -> None:
+        """Inserts one block into a table of `STORE_DATABASE`, as one part. Returns once it is committed.
+
+        Args:
+            table: its name without the database.
+            block: columns named as the table's; those left out take their defaults.
+            token: names this very block; inserting it again within the table's window does nothing.
+
+        Raises:
+            StoreError: nothing of the block is committed; or unknown, and the same call may be repeated.
+        """
+        ...
+
+    def query(self, sql: str, parameters: Mapping[str, SqlValue] | None = None) -> pa.Table:
+        """Runs a query of our own."""
+        ...
+
+    def command(self, sql: str) -> None:
+        """Runs DDL or another statement of our own."""
+        ...
+
+    def reader(self, limits: ReadLimits) -> Reader:
+        """A new read-only client on the same data."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Free space where the data lies; None where it can't be known (a server)."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""The contract between agents, collector and clients: messages, metrics, chips, units, errors."""

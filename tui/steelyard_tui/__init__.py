@@ -1,0 +1,1 @@
+"""The terminal program: live screens and plain commands."""

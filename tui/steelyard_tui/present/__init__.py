@@ -1,0 +1,1 @@
+"""From rows of a view to the cells and lines on screen; plain Python."""
