@@ -43,14 +43,18 @@ class Reader(Protocol):
         """Stops the query that runs in another thread, if any."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Gives the connection back; no call follows."""
+        ...
 
 
 class Store(Protocol):
     """The collector's own client. Thread-safe; one writer thread inserts, others may query."""
 
     @property
-    def dsn(self) -> str: ...
+    def dsn(self) -> str:
+        """Where the data lies, without a password."""
+        ...
 
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
         """Inserts one block into a table of `STORE_DATABASE`, as one part. Returns once it is committed.
@@ -81,4 +85,6 @@ class Store(Protocol):
         """Free space where the data lies; None where it can't be known (a server)."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Gives the connection back; no call follows."""
+        ...
