@@ -1,0 +1,281 @@
+"""The only file of the terminal program that knows the wire: queries and live views from a collector."""
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import grpc
+import pyarrow as pa
+
+from steelyard_proto.errors import ContractError, SteelyardError, StoreError, TransportError
+from steelyard_proto.v1 import query_pb2, query_pb2_grpc
+from steelyard_tui.settings import Settings, Tls
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", 256 << 20),
+    # A collector that comes back is found within seconds; grpc's own backoff grows to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.enable_http_proxy", 0),
+    # Not shared between clients: closing one must not depend on another.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+_REFUSED: Final = frozenset(
+    {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED}
+)
+_ACCESS: Final = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
+
+
+class Cancelled(SteelyardError):
+    """The call was cancelled on this side."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult:
+    """A query's rows; `truncated` where there were more than `max_rows`."""
+
+    table: pa.Table
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WatchQuery:
+    """What to watch; the fields are those of WatchRequest in query.proto."""
+
+    view: str
+    columns: tuple[str, ...] = ()
+    filter: str = ""
+    order: str = ""
+    descending: bool = False
+    limit: int = 0
+    offset: int = 0
+    period_ms: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFrame:
+    """A view at one moment.
+
+    Attributes:
+        time_ms: the collector's clock when the view was read, Unix time.
+        total_rows: rows that pass the filter.
+        all_rows: rows of the view.
+        table: the page that was asked for.
+    """
+
+    time_ms: int
+    total_rows: int
+    all_rows: int
+    table: pa.Table
+
+
+class _Call(Protocol):
+    def __next__(self) -> Any: ...
+    def cancel(self) -> bool: ...
+
+
+class SqlCall:
+    """A query that runs; its rows come as they arrive, or as one table."""
+
+    def __init__(self, call: _Call, address: str) -> None:
+        self._pieces = _Pieces(call, address)
+
+    def batches(self) -> pa.RecordBatchReader:
+        """The rows as a stream of record batches; `truncated` is known once it is read to the end.
+
+        Raises:
+            StoreError: the collector refuses the query, or it ran into a limit.
+            TransportError: the collector can't be reached.
+            Cancelled: `cancel` was called.
+        """
+        return pa.ipc.open_stream(pa.PythonFile(io.BufferedReader(self._pieces, 1 << 20), mode="r"))
+
+    def result(self) -> SqlResult:
+        """All rows; raises like `batches`."""
+        table = self.batches().read_all()
+        # What follows the end of the Arrow stream is read too: `truncated` stands in the last reply.
+        self._pieces.drain()
+        return SqlResult(table, self._pieces.truncated)
+
+    @property
+    def truncated(self) -> bool:
+        """Whether there were more rows than `max_rows`; known at the end."""
+        return self._pieces.truncated
+
+    def cancel(self) -> None:
+        """Stops the query, on the collector too. Safe from any thread."""
+        self._pieces.call.cancel()
+
+
+class WatchStream:
+    """Frames of a view, about one a period, until it is cancelled or fails."""
+
+    def __init__(self, call: _Call, address: str) -> None:
+        self._call = call
+        self._address = address
+
+    def __iter__(self) -> Iterator[WatchFrame]:
+        return self
+
+    def __next__(self) -> WatchFrame:
+        """The next frame.
+
+        Raises:
+            StoreError: the collector refuses the view, a column or the filter.
+            TransportError: the collector can't be reached, or went away.
+            Cancelled: `cancel` was called.
+        """
+        try:
+            reply = next(self._call)
+        except grpc.RpcError as error:
+            raise _translated(error, self._address) from error
+        try:
+            table = pa.ipc.open_stream(reply.arrow_ipc).read_all()
+        except pa.ArrowInvalid as error:
+            raise ContractError("arrow_ipc", f"the collector's reply is no Arrow stream: {error}") from error
+        return WatchFrame(reply.time_ms, reply.total_rows, reply.all_rows, table)
+
+    def cancel(self) -> None:
+        """Ends the stream. Safe from any thread."""
+        self._call.cancel()
+
+
+class Client:
+    """A connection to one collector. Threads may share it."""
+
+    def __init__(self, channel: grpc.Channel, address: str, token: str = "") -> None:
+        self.address = address
+        self._channel = channel
+        self._stub = query_pb2_grpc.QueryStub(channel)  # type: ignore[no-untyped-call]
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+
+    def start_sql(self, query: str, parameters: Mapping[str, str] | None = None, max_rows: int = 0) -> SqlCall:
+        """Starts a query over the public views and returns at once.
+
+        Args:
+            query: one read-only statement.
+            parameters: for {name:Type} in the query, bound by ClickHouse.
+            max_rows: 0 for the collector's limit.
+        """
+        request = query_pb2.SqlRequest(query=query, parameters=dict(parameters or {}), max_rows=max_rows)
+        return SqlCall(self._stub.Sql(request, metadata=self._metadata), self.address)
+
+    def sql(self, query: str, parameters: Mapping[str, str] | None = None, max_rows: int = 0) -> SqlResult:
+        """Runs a query to its end; see `start_sql` for the arguments and `SqlCall.batches` for the errors."""
+        return self.start_sql(query, parameters, max_rows).result()
+
+    def watch(self, query: WatchQuery) -> WatchStream:
+        """Watches a view; errors come from the stream."""
+        request = query_pb2.WatchRequest(
+            view=query.view,
+            columns=query.columns,
+            filter=query.filter,
+            order=query.order,
+            descending=query.descending,
+            limit=query.limit,
+            offset=query.offset,
+            period_ms=query.period_ms,
+        )
+        return WatchStream(self._stub.Watch(request, metadata=self._metadata), self.address)
+
+    def read_view(self, query: WatchQuery) -> WatchFrame:
+        """One frame of a view; raises like `WatchStream`."""
+        stream = self.watch(query)
+        try:
+            return next(stream)
+        finally:
+            stream.cancel()
+
+    def close(self) -> None:
+        """Ends the connection and every call on it."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def connect(address: str, tls: Tls | None = None, token: str = "") -> Client:
+    """A client of the collector at `address` (host:port); nothing is sent before the first call."""
+    if tls is None:
+        channel = grpc.insecure_channel(address, options=_OPTIONS)
+    else:
+        credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate)
+        channel = grpc.secure_channel(address, credentials, options=_OPTIONS)
+    return Client(channel, address, token)
+
+
+def open_client(settings: Settings) -> Client:
+    """A client by the user's settings."""
+    return connect(settings.collector, settings.tls, settings.token)
+
+
+class _Pieces(io.RawIOBase):
+    """The pieces of an Arrow stream as one file, so that rows are decoded while they arrive."""
+
+    def __init__(self, call: _Call, address: str) -> None:
+        super().__init__()
+        self.call = call
+        self.truncated = False
+        self._address = address
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = self._next()
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        view = memoryview(buffer).cast("B")
+        count = min(len(view), len(self._rest))
+        view[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def drain(self) -> None:
+        """Reads what is left, which ends the call."""
+        while self._next() is not None:
+            pass
+
+    def _next(self) -> bytes | None:
+        try:
+            reply = next(self.call)
+        except StopIteration:
+            return None
+        except grpc.RpcError as error:
+            raise _translated(error, self._address) from error
+        self.truncated = self.truncated or reply.truncated
+        return bytes(reply.arrow_ipc)
+
+
+def _translated(error: grpc.RpcError, address: str) -> SteelyardError:
+    code, details = error.code(), error.details() or ""
+    if code is grpc.StatusCode.CANCELLED:
+        return Cancelled("cancelled")
+    if code in _REFUSED:
+        return StoreError(details, name=code.name)
+    if code in _ACCESS:
+        return TransportError(
+            f"the collector at {address} refuses access: {details or code.name}; "
+            "give a viewer's token with --token-file, STEELYARD_TOKEN or client.toml"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return TransportError(
+            f"no collector answers at {address} ({_short(details)}); start one with `steelyard-collector daemon`, "
+            "or everything for this machine with `steelyard local`; or name another with --collector host:port"
+        )
+    return TransportError(f"the collector at {address} failed: {code.name}: {details}")
+
+
+def _short(details: str) -> str:
+    """The last clause of grpc's chain of causes, which is the one that means something to people."""
+    return details.rsplit("; ", 1)[-1].rsplit(": ", 1)[-1].strip() or "no reason given"
