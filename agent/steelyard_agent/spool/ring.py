@@ -1,0 +1,375 @@
+"""The bounded ring of segments on disk that every message passes through before it is sent.
+
+What is promised: a message leaves the ring when it is acknowledged, or when the ring is full and it is the oldest.
+It survives a kill at any time. `sync` puts it on the disk itself; the sender calls it before it sends, so that
+what the collector has acknowledged can't be newer than what a power cut leaves here.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from steelyard_agent.spool.record import Damage, frame, read_frame
+from steelyard_agent.spool.segment import Segment, learn_layouts, position, scan_segment
+from steelyard_proto.errors import SpoolError
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
+
+log = logging.getLogger(__name__)
+
+# A sixteenth of the ring at most: what is dropped at once when it is full.
+_SEGMENTS: Final = 16
+_STATE: Final = "sequence.json"
+
+
+@dataclass(slots=True)
+class RingCounts:
+    """What has happened to messages since the start."""
+
+    spooled: int = 0
+    lost: int = 0
+    write_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A message read back for sending."""
+
+    kind: int
+    seq: int
+    from_ms: int
+    to_ms: int
+    message: ingest_pb2.AgentMessage
+
+
+class Ring:
+    """A spool directory, held by one agent at a time. All methods may be called from any thread."""
+
+    def __init__(
+        self, directory: Path, max_bytes: int, hello: Callable[[], ingest_pb2.Hello], now_s: Callable[[], float]
+    ) -> None:
+        """Opens the ring and reads what an earlier run has left.
+
+        Args:
+            directory: made if need be.
+            max_bytes: on disk at most.
+            hello: what each segment begins with: all devices and layouts of the epoch.
+            now_s: Unix time, for the epoch of a new spool.
+
+        Raises:
+            SpoolError: the directory can't be used, or another agent uses it.
+        """
+        self.directory = directory
+        self.counts = RingCounts()
+        self._max_bytes = max_bytes
+        self._segment_bytes = max(64 * 1024, max_bytes // _SEGMENTS)
+        self._hello = hello
+        self._lock = threading.Lock()
+        self._kinds: dict[int, int] = {}
+        self._segments: list[Segment] = []
+        self._committed: dict[int, int] = {}
+        self._lost: list[batch_pb2.Layout | ingest_pb2.Lost] = []
+        self._unsynced = False
+        self._file: BinaryIO | None = None
+        self._lock_file = _take_directory(directory)
+        state = _read_state(directory / _STATE)
+        self.is_new = state is None
+        self.epoch: int = int(state["epoch"]) if state else int(now_s())
+        self._next: dict[int, int] = {int(kind): int(seq) for kind, seq in (state or {}).get("next", {}).items()}
+        self.left_hello: ingest_pb2.Hello | None = None
+        if state is not None:
+            self._read_segments()
+
+    def start(self) -> None:
+        """Begins the first segment of this run; `hello` is called from now on."""
+        with self._lock:
+            self._begin_segment()
+
+    def put(self, kind: int, message: ingest_pb2.AgentMessage, from_ms: int, to_ms: int) -> int:
+        """Gives a batch or records its number and appends it.
+
+        Never raises for a disk that is full or broken: the message is lost then, counted, and declared to the
+        collector when the next one of its kind is sent.
+
+        Returns:
+            its sequence number.
+        """
+        with self._lock:
+            seq = self._next.get(kind, 1)
+            self._next[kind] = seq + 1
+            inner = message.batch if message.WhichOneof("message") == "batch" else message.records
+            inner.seq = seq
+            if self._append(message):
+                self._segments[-1].note(kind, seq, from_ms, to_ms)
+                self.counts.spooled += 1
+            else:
+                self._note_lost(kind, seq, seq, from_ms, to_ms, "disk_full")
+            return seq
+
+    def describe(self, message: ingest_pb2.Describe) -> None:
+        """Appends new devices and layouts, ahead of the batches that need them."""
+        with self._lock:
+            learn_layouts(self._kinds, message.layouts)
+            self._append(ingest_pb2.AgentMessage(describe=message))
+
+    def sync(self) -> None:
+        """Puts what was appended on the disk. Slow on a busy disk: never called by the sampling thread."""
+        with self._lock:
+            if not self._unsynced or self._file is None:
+                return
+            descriptor = os.dup(self._file.fileno())
+            self._unsynced = False
+        try:
+            os.fdatasync(descriptor)
+        except OSError as error:
+            log.warning("%s: can't be synced: %s", self.directory, error.strerror)
+        finally:
+            os.close(descriptor)
+
+    def commit(self, committed: dict[int, int]) -> None:
+        """Takes the collector's word: everything up to these numbers, by kind, is stored for good."""
+        with self._lock:
+            for kind, seq in committed.items():
+                self._committed[kind] = max(seq, self._committed.get(kind, 0))
+            while len(self._segments) > 1 and self._segments[0].is_committed(self._committed):
+                self._remove_oldest()
+            self._lost = [lost for lost in self._lost_ranges() if lost.seq_to > self._committed.get(lost.kind, 0)]
+
+    def is_ahead(self, committed: dict[int, int]) -> bool:
+        """Whether the collector holds more of this epoch than was ever numbered here: the spool is an old copy."""
+        with self._lock:
+            return any(seq >= self._next.get(kind, 1) for kind, seq in committed.items())
+
+    def unsent(self, cursor: "Cursor", limit_bytes: int) -> Iterator[Spooled]:
+        """Messages from the cursor on, oldest first, which moves along. Damaged frames are counted and passed over."""
+        taken = 0
+        while taken < limit_bytes:
+            with self._lock:
+                item = self._read_next(cursor)
+            if item is None:
+                return
+            taken += item.message.ByteSize()
+            yield item
+
+    def lost_reason(self, kind: int, seq: int) -> ingest_pb2.Lost | None:
+        """What is known of a range that can't be sent any more, by the number of its first message."""
+        with self._lock:
+            for lost in self._lost_ranges():
+                if lost.kind == kind and lost.seq_from <= seq <= lost.seq_to:
+                    return lost
+        return None
+
+    def declare_lost(self, item: Spooled, reason: str) -> ingest_pb2.Lost:
+        """Gives a message up, for example because the collector refuses it."""
+        with self._lock:
+            return self._note_lost(item.kind, item.seq, item.seq, item.from_ms, item.to_ms, reason)
+
+    def next_seq(self, kind: int) -> int:
+        """The number that the next message of a kind will get."""
+        with self._lock:
+            return self._next.get(kind, 1)
+
+    def kinds(self) -> list[int]:
+        """The kinds that have been numbered."""
+        with self._lock:
+            return sorted(self._next)
+
+    def bytes_on_disk(self) -> int:
+        """The size of all segments."""
+        with self._lock:
+            return sum(segment.size for segment in self._segments)
+
+    def close(self) -> None:
+        """Syncs and lets the directory go."""
+        self.sync()
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+            self._lock_file.close()
+
+    # The rest runs with the lock held.
+
+    def _read_segments(self) -> None:
+        paths = sorted(self.directory.glob("segment-*.spool"))
+        for path in paths:
+            number = int(path.stem.split("-")[1])
+            scan = scan_segment(number, path, self._kinds)
+            if scan.hello is not None:
+                self.left_hello = scan.hello
+            for damage in scan.damages:
+                log.warning("%s: byte %d: %s", path, damage.offset, damage.reason)
+            if scan.damages and scan.damages[-1].is_torn_tail:
+                os.truncate(path, scan.end if not scan.segment.spans else scan.damages[-1].offset)
+                scan.segment.size = path.stat().st_size
+            self._segments.append(scan.segment)
+            for kind, span in scan.segment.spans.items():
+                self._next[kind] = max(self._next.get(kind, 1), span.seq_to + 1)
+
+    def _begin_segment(self) -> None:
+        number = self._segments[-1].number + 1 if self._segments else 1
+        path = self.directory / f"segment-{number:010d}.spool"
+        hello = self._hello()
+        learn_layouts(self._kinds, hello.layouts)
+        state = {"epoch": self.epoch, "next": self._next}
+        _write_state(self.directory / _STATE, state)
+        file = path.open("ab", buffering=0)
+        file.write(frame(ingest_pb2.AgentMessage(hello=hello).SerializeToString()))
+        if self._file is not None:
+            self._file.close()
+        self._file = file
+        self._segments.append(Segment(number, path, size=file.tell()))
+        self._unsynced = True
+
+    def _append(self, message: ingest_pb2.AgentMessage) -> bool:
+        data = frame(message.SerializeToString())
+        if self._file is None:
+            return False
+        try:
+            if self._segments[-1].size + len(data) > self._segment_bytes:
+                self._begin_segment()
+            while sum(s.size for s in self._segments) + len(data) > self._max_bytes and len(self._segments) > 1:
+                self._drop_oldest("ring_full")
+            return self._write(data)
+        except OSError as error:
+            return self._write_after(error, data)
+
+    def _write(self, data: bytes) -> bool:
+        segment = self._segments[-1]
+        assert self._file is not None
+        written = self._file.write(data)
+        if written != len(data):
+            os.ftruncate(self._file.fileno(), segment.size)
+            raise OSError(28, "No space left on device")
+        segment.size += len(data)
+        self._unsynced = True
+        return True
+
+    def _write_after(self, error: OSError, data: bytes) -> bool:
+        """A full disk: the oldest segment makes room, as when the ring is full."""
+        self.counts.write_errors += 1
+        if self.counts.write_errors == 1:
+            log.warning("%s: %s; the oldest messages make room", self.directory, error.strerror)
+        if len(self._segments) < 2:
+            return False
+        self._drop_oldest("disk_full")
+        try:
+            return self._write(data)
+        except OSError:
+            return False
+
+    def _drop_oldest(self, reason: str) -> None:
+        for kind, span in self._segments[0].spans.items():
+            first = max(span.seq_from, self._committed.get(kind, 0) + 1)
+            if first <= span.seq_to:
+                self._note_lost(kind, first, span.seq_to, span.from_ms, span.to_ms, reason)
+        self._remove_oldest()
+
+    def _remove_oldest(self) -> None:
+        self._segments.pop(0).path.unlink(missing_ok=True)
+
+    def _note_lost(
+        self, kind: int, seq_from: int, seq_to: int, from_ms: int, to_ms: int, reason: str
+    ) -> ingest_pb2.Lost:
+        self.counts.lost += seq_to - seq_from + 1
+        for lost in self._lost_ranges():
+            if lost.kind == kind and lost.seq_to + 1 == seq_from and lost.reason == reason:
+                lost.seq_to, lost.to_ms = seq_to, max(lost.to_ms, to_ms)
+                return lost
+        lost = ingest_pb2.Lost(
+            kind=batch_pb2.Kind.ValueType(kind),
+            seq_from=seq_from,
+            seq_to=seq_to,
+            from_ms=from_ms,
+            to_ms=to_ms,
+            reason=reason,
+        )
+        self._lost.append(lost)
+        return lost
+
+    def _read_next(self, cursor: "Cursor") -> Spooled | None:
+        while True:
+            segment = self._segment_at(cursor)
+            if segment is None:
+                return None
+            with segment.path.open("rb") as file:
+                item = read_frame(file, cursor.offset)
+            if item is None or (isinstance(item, Damage) and item.is_torn_tail):
+                if segment is self._segments[-1]:
+                    return None
+                cursor.segment, cursor.offset = segment.number + 1, 0
+                continue
+            cursor.offset = item.end
+            if isinstance(item, Damage):
+                log.warning("%s: byte %d: %s", segment.path, item.offset, item.reason)
+                continue
+            message = ingest_pb2.AgentMessage.FromString(item.payload)
+            where = position(message, self._kinds)
+            if where is not None and where.seq > self._committed.get(where.kind, 0):
+                return Spooled(where.kind, where.seq, where.from_ms, where.to_ms, message)
+
+    def _segment_at(self, cursor: "Cursor") -> Segment | None:
+        for segment in self._segments:
+            if segment.number == cursor.segment:
+                return segment
+            if segment.number > cursor.segment:
+                cursor.segment, cursor.offset = segment.number, 0
+                return segment
+        return None
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where reading goes on; a new one stands at the oldest message."""
+
+    segment: int = 0
+    offset: int = 0
+
+
+def _take_directory(directory: Path) -> BinaryIO:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / "lock").open("ab")
+    except OSError as error:
+        raise SpoolError(
+            f"{directory}: can't be used as the spool: {error.strerror}; name another with --state-dir"
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise SpoolError(
+            f"{directory}: another agent uses this spool; stop it, or name another with --state-dir"
+        ) from error
+    return file
+
+
+def _read_state(path: Path) -> dict[str, object] | None:
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("%s: can't be read (%s); a new epoch begins", path, error)
+        return None
+    return state if isinstance(state, dict) and "epoch" in state else None
+
+
+def _write_state(path: Path, state: dict[str, object]) -> None:
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def unix_seconds() -> float:
+    """The wall clock, for callers that inject none."""
+    return time.time()
