@@ -10,11 +10,10 @@ import json
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from steelyard_agent.spool.record import Damage, frame, read_frame
 from steelyard_agent.spool.segment import Segment, learn_layouts, position, scan_segment
@@ -25,7 +24,7 @@ log = logging.getLogger(__name__)
 
 # A sixteenth of the ring at most: what is dropped at once when it is full.
 _SEGMENTS: Final = 16
-_STATE: Final = "sequence.json"
+_STATE_FILE: Final = "sequence.json"
 
 
 @dataclass(slots=True)
@@ -74,14 +73,14 @@ class Ring:
         self._kinds: dict[int, int] = {}
         self._segments: list[Segment] = []
         self._committed: dict[int, int] = {}
-        self._lost: list[batch_pb2.Layout | ingest_pb2.Lost] = []
+        self._lost: list[ingest_pb2.Lost] = []
         self._unsynced = False
         self._file: BinaryIO | None = None
         self._lock_file = _take_directory(directory)
-        state = _read_state(directory / _STATE)
+        state = _read_state(directory / _STATE_FILE)
         self.is_new = state is None
-        self.epoch: int = int(state["epoch"]) if state else int(now_s())
-        self._next: dict[int, int] = {int(kind): int(seq) for kind, seq in (state or {}).get("next", {}).items()}
+        self.epoch: int = state.epoch if state else int(now_s())
+        self._next: dict[int, int] = state.next if state else {}
         self.left_hello: ingest_pb2.Hello | None = None
         if state is not None:
             self._read_segments()
@@ -139,7 +138,7 @@ class Ring:
                 self._committed[kind] = max(seq, self._committed.get(kind, 0))
             while len(self._segments) > 1 and self._segments[0].is_committed(self._committed):
                 self._remove_oldest()
-            self._lost = [lost for lost in self._lost_ranges() if lost.seq_to > self._committed.get(lost.kind, 0)]
+            self._lost = [lost for lost in self._lost if lost.seq_to > self._committed.get(lost.kind, 0)]
 
     def is_ahead(self, committed: dict[int, int]) -> bool:
         """Whether the collector holds more of this epoch than was ever numbered here: the spool is an old copy."""
@@ -160,7 +159,7 @@ class Ring:
     def lost_reason(self, kind: int, seq: int) -> ingest_pb2.Lost | None:
         """What is known of a range that can't be sent any more, by the number of its first message."""
         with self._lock:
-            for lost in self._lost_ranges():
+            for lost in self._lost:
                 if lost.kind == kind and lost.seq_from <= seq <= lost.seq_to:
                     return lost
         return None
@@ -218,7 +217,7 @@ class Ring:
         hello = self._hello()
         learn_layouts(self._kinds, hello.layouts)
         state = {"epoch": self.epoch, "next": self._next}
-        _write_state(self.directory / _STATE, state)
+        _write_state(self.directory / _STATE_FILE, state)
         file = path.open("ab", buffering=0)
         file.write(frame(ingest_pb2.AgentMessage(hello=hello).SerializeToString()))
         if self._file is not None:
@@ -278,12 +277,12 @@ class Ring:
         self, kind: int, seq_from: int, seq_to: int, from_ms: int, to_ms: int, reason: str
     ) -> ingest_pb2.Lost:
         self.counts.lost += seq_to - seq_from + 1
-        for lost in self._lost_ranges():
+        for lost in self._lost:
             if lost.kind == kind and lost.seq_to + 1 == seq_from and lost.reason == reason:
                 lost.seq_to, lost.to_ms = seq_to, max(lost.to_ms, to_ms)
                 return lost
         lost = ingest_pb2.Lost(
-            kind=batch_pb2.Kind.ValueType(kind),
+            kind=cast("batch_pb2.Kind", kind),
             seq_from=seq_from,
             seq_to=seq_to,
             from_ms=from_ms,
@@ -350,15 +349,21 @@ def _take_directory(directory: Path) -> BinaryIO:
     return file
 
 
-def _read_state(path: Path) -> dict[str, object] | None:
+@dataclass(frozen=True, slots=True)
+class _State:
+    epoch: int
+    next: dict[int, int]
+
+
+def _read_state(path: Path) -> _State | None:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
+        return _State(int(state["epoch"]), {int(kind): int(seq) for kind, seq in state["next"].items()})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("%s: can't be read (%s); a new epoch begins", path, error)
         return None
-    return state if isinstance(state, dict) and "epoch" in state else None
 
 
 def _write_state(path: Path, state: dict[str, object]) -> None:
@@ -368,8 +373,3 @@ def _write_state(path: Path, state: dict[str, object]) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-
-
-def unix_seconds() -> float:
-    """The wall clock, for callers that inject none."""
-    return time.time()
