@@ -68,8 +68,9 @@ def position(message: ingest_pb2.AgentMessage, kinds: dict[int, int]) -> Positio
         return Position(kinds.get(batch.layout, 0), batch.seq, first, last)
     if which == "records":
         records = message.records
-        rows = [*records.processes, *records.events, *records.job_intervals]
-        stamps_ms = [row.ts_ms for row in rows] or [0]
+        stamps_ms = [row.ts_ms for row in records.processes]
+        stamps_ms += [row.ts_ms for row in records.events]
+        stamps_ms += [row.ts_ms for row in records.job_intervals] or [0]
         return Position(records.kind, records.seq, min(stamps_ms), max(stamps_ms))
     return None
 
