@@ -1,0 +1,200 @@
+"""The devices of one card: which are NPUs, what each answers, and whose power figure counts the package."""
+
+import ctypes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from steelyard_agent.devices.dcmi import structs
+from steelyard_agent.devices.dcmi.binding import DcmiLibrary
+from steelyard_agent.devices.dcmi.describe import Identity, identify
+from steelyard_agent.devices.dcmi.energy import NOTE as ENERGY_NOTE
+from steelyard_agent.devices.dcmi.energy import EnergyIntegral
+from steelyard_agent.devices.dcmi.errors import VENDOR, out_of_range
+from steelyard_agent.devices.dcmi.readings import DeviceCalls, Reading, absent_power, plan, power_w
+from steelyard_agent.model import DeviceInfo
+from steelyard_proto.chips import ChipTable
+from steelyard_proto.errors import DeviceError, DeviceLost
+from steelyard_proto.metrics import MetricClass
+
+_POWER: Final = 23
+_PACKAGE_NOTE: Final = "power and energy of the whole package, counted here once; its other die has none"
+_OTHER_DIE: Final = "counted once, at the package's other die"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDevice:
+    """A device, how it is read, and whether its power is polled."""
+
+    info: DeviceInfo
+    calls: DeviceCalls
+    readings: Mapping[MetricClass, tuple[Reading, ...]]
+    is_polled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The devices of one card; complete where each of its NPUs could be described."""
+
+    devices: tuple[KnownDevice, ...]
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a device is described with.
+
+    Attributes:
+        chips: the chip table.
+        node: this node's name, for the uid of a device whose driver tells no die number.
+        sys: root of sysfs.
+        energy: the integral of a device by its uid, which outlives a loss and return.
+        complain: takes the error of a device that can't be described.
+    """
+
+    chips: ChipTable
+    node: str
+    sys: Path
+    energy: Callable[[str], EnergyIntegral]
+    complain: Callable[[DeviceError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    calls: DeviceCalls
+    identity: Identity
+    power_w: float | None
+
+
+def card_ids(library: DcmiLibrary) -> list[int]:
+    """The cards of this node, by dcmi_get_card_list.
+
+    Raises:
+        DeviceError: the library refuses, or counts more than there can be.
+    """
+    name = "dcmi_get_card_list"
+    count = ctypes.c_int()
+    ids = (ctypes.c_int * structs.MAX_CARDS)()
+    library.call(name, count, ids, structs.MAX_CARDS)
+    if not 0 <= count.value <= structs.MAX_CARDS:
+        raise out_of_range(name, "", "the number of cards", count.value)
+    return list(ids[: count.value])
+
+
+def describe_card(library: DcmiLibrary, card: int, around: Surroundings) -> Card:
+    """The NPUs of a card that answer.
+
+    Raises:
+        DeviceError: none of them does.
+    """
+    numbers = _npus_of(library, card)
+    found: list[_Found] = []
+    failure: DeviceError | None = None
+    for number in numbers:
+        try:
+            found.append(_find(library, card, number, len(numbers), around))
+        except DeviceError as error:
+            failure = error
+            around.complain(error)
+    if failure is not None and not found:
+        raise failure
+    is_package_power = sum(one.power_w is not None for one in found) == 1
+    package_uid = found[0].identity.uid if found else ""
+    versions = library.text("dcmi_get_driver_version"), library.text("dcmi_get_dcmi_version", 32)
+    devices = tuple(_known(one, package_uid, is_package_power, versions) for one in found)
+    return Card(devices, is_complete=len(devices) == len(numbers))
+
+
+def _find(library: DcmiLibrary, card: int, number: int, siblings: int, around: Surroundings) -> _Found:
+    calls = DeviceCalls(library, card, number)
+    fallback = f"npu:{around.node}:{card}:{number}"
+    identity = identify(calls, chips=around.chips, siblings=siblings, fallback_uid=fallback, sys=around.sys)
+    calls.energy = around.energy(identity.uid)
+    return _Found(calls, identity, _power_or_none(calls))
+
+
+def _known(found: _Found, package_uid: str, is_package_power: bool, versions: tuple[str, str]) -> KnownDevice:
+    identity = found.identity
+    is_die = identity.is_die
+    has_power = found.power_w is not None
+    readings = dict(plan(found.calls))
+    is_without = is_die and is_package_power and not has_power
+    if is_without:
+        fast = tuple(reading for reading in readings["fast"] if _POWER not in reading.ids)
+        readings["fast"] = (*fast, absent_power(_OTHER_DIE))
+    metrics = {name: tuple(i for reading in group for i in reading.ids) for name, group in readings.items()}
+    notes = {}
+    is_polled = _POWER in metrics["fast"] and not is_without
+    if is_polled:
+        notes["energy_mj"] = ENERGY_NOTE
+    if is_die and is_package_power and has_power:
+        notes["power_w"] = _PACKAGE_NOTE
+    info = DeviceInfo(
+        uid=identity.uid,
+        vendor=VENDOR,
+        kind="npu",
+        name=identity.name,
+        metrics=metrics,
+        chip=identity.chip,
+        part="die" if is_die else "package",
+        package_uid=package_uid if is_die else "",
+        index=identity.logic_id,
+        pci_address=identity.pci_address,
+        numa_node=identity.numa_node,
+        memory_bytes=_memory_bytes(found.calls),
+        driver_version=versions[0],
+        library_version=versions[1],
+        power_scope=_power_scope(is_die, is_package_power, has_power),
+        notes=notes,
+    )
+    return KnownDevice(info, found.calls, readings, is_polled)
+
+
+def _power_scope(is_die: bool, is_package_power: bool, has_power: bool) -> Literal["", "device", "die", "package"]:
+    if not has_power:
+        return ""
+    if not is_die:
+        return "device"
+    return "package" if is_package_power else "die"
+
+
+def _power_or_none(calls: DeviceCalls) -> float | None:
+    try:
+        return power_w(calls)
+    except DeviceLost:
+        raise
+    except DeviceError:
+        return None
+
+
+def _memory_bytes(calls: DeviceCalls) -> int:
+    try:
+        calls.fill("dcmi_get_device_hbm_info", calls.hbm)
+    except DeviceLost:
+        raise
+    except DeviceError:
+        return 0
+    return int(calls.hbm.memory_size) << 20
+
+
+def _npus_of(library: DcmiLibrary, card: int) -> list[int]:
+    name = "dcmi_get_device_num_in_card"
+    label = f"card {card}"
+    count = ctypes.c_int()
+    library.call(name, card, count, device=label)
+    if not 0 <= count.value <= structs.MAX_DEVICES_IN_CARD:
+        raise out_of_range(name, label, "the number of devices", count.value)
+    if not library.has("dcmi_get_device_type"):
+        return list(range(count.value))
+    return [number for number in range(count.value) if _is_npu(library, card, number)]
+
+
+def _is_npu(library: DcmiLibrary, card: int, number: int) -> bool:
+    unit = ctypes.c_int()
+    try:
+        library.call("dcmi_get_device_type", card, number, unit, device=f"card {card} device {number}")
+    except DeviceError:
+        # A device that doesn't answer is still one: what is wrong with it is said where it is described.
+        return True
+    return unit.value == structs.UNIT_NPU

@@ -1,0 +1,175 @@
+"""Huawei Ascend NPUs through DCMI."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from steelyard_agent.devices.base import Capabilities
+from steelyard_agent.devices.dcmi.binding import SEARCH_PATHS, DcmiLibrary, open_library
+from steelyard_agent.devices.dcmi.card import Card, KnownDevice, Surroundings, card_ids, describe_card
+from steelyard_agent.devices.dcmi.energy import EnergyIntegral
+from steelyard_agent.devices.dcmi.errors import VENDOR
+from steelyard_agent.devices.dcmi.readings import absent_for, power_w
+from steelyard_agent.devices.pid_namespace import sees_host_pids
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
+from steelyard_proto.chips import ChipTable, load_chips
+from steelyard_proto.errors import DeviceError, DeviceLost
+from steelyard_proto.metrics import MetricClass
+
+_log = logging.getLogger(__name__)
+
+# Ten readings a second follow a training step's swings of power; below that the integral drifts by percents.
+POLL_PERIOD_S: Final = 0.1
+
+
+class DcmiSource:
+    """The NPUs of this node; see devices/base.py for what each method promises."""
+
+    def __init__(
+        self,
+        *,
+        library_paths: Sequence[str] = SEARCH_PATHS,
+        chips: ChipTable | None = None,
+        node: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        proc: Path = Path("/proc"),
+        sys: Path = Path("/sys"),
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            library_paths: where to look for libdcmi.so, in order.
+            chips: the chip table; the shipped one by default.
+            node: this node's name, for the uid of a device whose driver tells no die number.
+            clock: monotonic seconds.
+            proc: root of procfs.
+            sys: root of sysfs.
+        """
+        self._paths = tuple(library_paths)
+        self._chips = chips if chips is not None else load_chips()
+        self._node = node
+        self._clock = clock
+        self._proc = proc
+        self._sys = sys
+        self._library: DcmiLibrary | None = None
+        self._cards: dict[int, Card] = {}
+        self._by_uid: dict[str, KnownDevice] = {}
+        self._energy: dict[str, EnergyIntegral] = {}
+        self._lost: set[str] = set()
+        self._complaints: set[tuple[str, int | None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The registry's name."""
+        return "dcmi"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Power is polled for the energy; processes are told."""
+        return Capabilities(poll_period_s=POLL_PERIOD_S, has_processes=True)
+
+    def discover(self) -> Sequence[DeviceInfo]:
+        """Lists the NPUs; cards that are well known and well are not asked again, so that a sick one harms no other.
+
+        Source: dcmi_get_card_list, dcmi_get_device_num_in_card.
+
+        Raises:
+            LibraryMissing: no libdcmi.so.
+            DeviceError: it refuses, or no device of any card answers.
+        """
+        library = self._opened()
+        cards: dict[int, Card] = {}
+        failure: DeviceError | None = None
+        around = Surroundings(self._chips, self._node, self._sys, self._integral, self._complain)
+        for number in card_ids(library):
+            known = self._cards.get(number)
+            if known is not None and self._is_well(known):
+                cards[number] = known
+                continue
+            try:
+                cards[number] = describe_card(library, number, around)
+            except DeviceError as error:
+                failure = error
+                self._complain(error)
+        self._cards = cards
+        self._by_uid = {device.info.uid: device for card in cards.values() for device in card.devices}
+        self._lost.clear()
+        if failure is not None and not self._by_uid:
+            raise failure
+        return [device.info for device in self._by_uid.values()]
+
+    def sample(self, uid: str, metric_class: MetricClass) -> Sequence[Value]:
+        """One reading of all metrics of a class; see `readings` for the calls."""
+        device = self._device(uid)
+        values: list[Value] = []
+        failures: list[DeviceError] = []
+        readings = device.readings.get(metric_class, ())
+        for reading in readings:
+            try:
+                values.extend(reading.read(device.calls))
+            except DeviceLost:
+                self._lost.add(uid)
+                raise
+            except DeviceError as error:
+                failures.append(error)
+                values.extend((absent_for(error),) * len(reading.ids))
+        if failures and len(failures) == len(readings):
+            raise failures[0]
+        return values
+
+    def poll(self, uid: str) -> None:
+        """Reads the power for the energy integral; a reading that fails leaves a gap, and the sample says why."""
+        device = self._by_uid.get(uid)
+        if device is None or not device.is_polled:
+            return
+        try:
+            watts = power_w(device.calls)
+        except DeviceError:
+            return
+        if watts is not None and device.calls.energy is not None:
+            device.calls.energy.add(watts)
+
+    def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
+        """The processes of a device, by dcmi_get_device_resource_info."""
+        device = self._device(uid)
+        if not sees_host_pids(self._proc):
+            return Absent("the agent's container does not see the host's pids")
+        try:
+            found = device.calls.processes()
+        except DeviceLost:
+            self._lost.add(uid)
+            raise
+        except DeviceError as error:
+            return absent_for(error)
+        return [DeviceProcess(pid=pid, hbm_used_bytes=used) for pid, used in found]
+
+    def close(self) -> None:
+        """Forgets the devices; DCMI has nothing to give back."""
+        self._cards = {}
+        self._by_uid = {}
+        self._library = None
+
+    def _opened(self) -> DcmiLibrary:
+        if self._library is None:
+            self._library = open_library(self._paths)
+        return self._library
+
+    def _device(self, uid: str) -> KnownDevice:
+        device = self._by_uid.get(uid)
+        if device is None:
+            raise DeviceLost("is not on this node", vendor=VENDOR, device=uid, call="discover")
+        return device
+
+    def _is_well(self, card: Card) -> bool:
+        return card.is_complete and not any(device.info.uid in self._lost for device in card.devices)
+
+    def _integral(self, uid: str) -> EnergyIntegral:
+        return self._energy.setdefault(uid, EnergyIntegral(self._clock))
+
+    def _complain(self, error: DeviceError) -> None:
+        key = (f"{error.device} {error.call}", error.code)
+        if key not in self._complaints:
+            self._complaints.add(key)
+            _log.warning("%s", error)
