@@ -278,4 +278,4 @@ def _translated(error: grpc.RpcError, address: str) -> SteelyardError:
 
 def _short(details: str) -> str:
     """The last clause of grpc's chain of causes, which is the one that means something to people."""
-    return details.rsplit("; ", 1)[-1].rsplit(": ", 1)[-1].strip() or "no reason given"
+    return details.rsplit("; ", 1)[-1].rsplit(": ", 1)[-1].strip(" ]") or "no reason given"
