@@ -5,6 +5,7 @@ It survives a kill at any time. `sync` puts it on the disk itself; the sender ca
 what the collector has acknowledged can't be newer than what a power cut leaves here.
 """
 
+import errno
 import fcntl
 import json
 import logging
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 # A sixteenth of the ring at most: what is dropped at once when it is full.
 _SEGMENTS: Final = 16
 _STATE_FILE: Final = "sequence.json"
+_MAX_LOST_RANGES: Final = 256
 
 
 @dataclass(slots=True)
@@ -74,21 +76,44 @@ class Ring:
         self._segments: list[Segment] = []
         self._committed: dict[int, int] = {}
         self._lost: list[ingest_pb2.Lost] = []
+        self._now_s = now_s
+        self._is_started = False
         self._unsynced = False
         self._file: BinaryIO | None = None
         self._lock_file = _take_directory(directory)
         state = _read_state(directory / _STATE_FILE)
-        self.is_new = state is None
         self.epoch: int = state.epoch if state else int(now_s())
         self._next: dict[int, int] = state.next if state else {}
         self.left_hello: ingest_pb2.Hello | None = None
         if state is not None:
             self._read_segments()
+        else:
+            self._remove_foreign_segments()
 
     def start(self) -> None:
         """Begins the first segment of this run; `hello` is called from now on."""
         with self._lock:
-            self._begin_segment()
+            self._is_started = True
+            try:
+                self._begin_segment()
+            except OSError as error:
+                self._count_write_error(error)
+
+    def renew(self) -> None:
+        """Begins a new epoch and forgets what isn't sent: the collector knows more of the old one than this spool.
+
+        Only an old copy of the directory, or a disk that lost what it had synced, leads here.
+        """
+        with self._lock:
+            log.warning("%s: is older than what the collector holds; a new epoch begins", self.directory)
+            self.epoch = max(int(self._now_s()), self.epoch + 1)
+            self._next, self._committed, self._lost = {}, {}, []
+            while self._segments:
+                self._remove_oldest()
+            try:
+                self._begin_segment()
+            except OSError as error:
+                self._count_write_error(error)
 
     def put(self, kind: int, message: ingest_pb2.AgentMessage, from_ms: int, to_ms: int) -> int:
         """Gives a batch or records its number and appends it.
@@ -126,6 +151,8 @@ class Ring:
             self._unsynced = False
         try:
             os.fdatasync(descriptor)
+            _sync_path(self.directory / _STATE_FILE)
+            _sync_path(self.directory)
         except OSError as error:
             log.warning("%s: can't be synced: %s", self.directory, error.strerror)
         finally:
@@ -216,22 +243,28 @@ class Ring:
         path = self.directory / f"segment-{number:010d}.spool"
         hello = self._hello()
         learn_layouts(self._kinds, hello.layouts)
-        state = {"epoch": self.epoch, "next": self._next}
-        _write_state(self.directory / _STATE_FILE, state)
-        file = path.open("ab", buffering=0)
-        file.write(frame(ingest_pb2.AgentMessage(hello=hello).SerializeToString()))
+        _write_state(self.directory / _STATE_FILE, {"epoch": self.epoch, "next": self._next})
+        data = frame(ingest_pb2.AgentMessage(hello=hello).SerializeToString())
+        file = path.open("wb", buffering=0)
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            file.close()
+            path.unlink(missing_ok=True)
+            raise
         if self._file is not None:
             self._file.close()
         self._file = file
-        self._segments.append(Segment(number, path, size=file.tell()))
+        self._segments.append(Segment(number, path, size=len(data)))
         self._unsynced = True
 
     def _append(self, message: ingest_pb2.AgentMessage) -> bool:
         data = frame(message.SerializeToString())
-        if self._file is None:
-            return False
+        if not self._is_started:
+            raise SpoolError(f"{self.directory}: a message came before the ring was started")
         try:
-            if self._segments[-1].size + len(data) > self._segment_bytes:
+            if self._file is None or self._segments[-1].size + len(data) > self._segment_bytes:
                 self._begin_segment()
             while sum(s.size for s in self._segments) + len(data) > self._max_bytes and len(self._segments) > 1:
                 self._drop_oldest("ring_full")
@@ -245,23 +278,32 @@ class Ring:
         written = self._file.write(data)
         if written != len(data):
             os.ftruncate(self._file.fileno(), segment.size)
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
         segment.size += len(data)
         self._unsynced = True
         return True
 
     def _write_after(self, error: OSError, data: bytes) -> bool:
         """A full disk: the oldest segment makes room, as when the ring is full."""
-        self.counts.write_errors += 1
-        if self.counts.write_errors == 1:
-            log.warning("%s: %s; the oldest messages make room", self.directory, error.strerror)
-        if len(self._segments) < 2:
+        self._count_write_error(error)
+        if len(self._segments) < 2 or self._file is None:
             return False
         self._drop_oldest("disk_full")
         try:
             return self._write(data)
         except OSError:
             return False
+
+    def _count_write_error(self, error: OSError) -> None:
+        self.counts.write_errors += 1
+        if self.counts.write_errors == 1:
+            log.warning("%s: %s; the oldest messages make room", self.directory, error.strerror)
+
+    def _remove_foreign_segments(self) -> None:
+        """Without the state file nobody knows their epoch's numbers, so they can't be sent exactly once."""
+        for path in sorted(self.directory.glob("segment-*.spool")):
+            log.warning("%s: removed, for %s is missing or damaged", path, _STATE_FILE)
+            path.unlink(missing_ok=True)
 
     def _drop_oldest(self, reason: str) -> None:
         for kind, span in self._segments[0].spans.items():
@@ -290,6 +332,8 @@ class Ring:
             reason=reason,
         )
         self._lost.append(lost)
+        # A range that is forgotten here is declared all the same, when the sender finds its numbers missing.
+        del self._lost[:-_MAX_LOST_RANGES]
         return lost
 
     def _read_next(self, cursor: "Cursor") -> Spooled | None:
@@ -370,6 +414,12 @@ def _write_state(path: Path, state: dict[str, object]) -> None:
     temporary = path.with_suffix(".new")
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(state, file)
-        file.flush()
-        os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def _sync_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
