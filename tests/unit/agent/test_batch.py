@@ -1,3 +1,4 @@
+import itertools
 import struct
 from array import array
 
@@ -74,7 +75,7 @@ def test_whatever_the_clock_does_each_batch_rises_within_one_day(stamps):
     seen = []
     for cut in cuts:
         ticks = array("q", cut.batch.ts_ms)
-        assert all(a < b for a, b in zip(ticks, ticks[1:], strict=False))
+        assert all(a < b for a, b in itertools.pairwise(ticks))
         assert len({ts_ms // DAY_MS for ts_ms in ticks}) == 1
         assert len(cut.batch.gauges) == 4 * 2 * 2 * len(ticks)
         seen += list(ticks)
