@@ -1,0 +1,70 @@
+"""`steelyard demo`: a live fleet on one machine, most of it simulated and marked so."""
+
+import argparse
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from steelyard_proto.errors import SteelyardError
+from steelyard_tui.commands.command import Command
+from steelyard_tui.commands.local import show, start_agent, start_collector
+from steelyard_tui.commands.processes import ProcessTree, program
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--headless", action="store_true", help="print the fleet and an answer in SQL, then exit")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of samples before it prints (default 20)")
+    parser.add_argument("--no-training", action="store_true", help="no small GPT on the CPU, even where torch is")
+    parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    directory = Path(tempfile.mkdtemp(prefix="steelyard-demo-"))
+    try:
+        with ProcessTree(directory) as tree:
+            print("starting a collector, an agent on this machine and a simulated fleet ...", file=sys.stderr)
+            address = start_collector(tree, directory / "store")
+            start_agent(tree, address, directory / "agent")
+            _start_fleet(tree, address)
+            if not arguments.no_training and importlib.util.find_spec("torch") is not None:
+                _start_training(tree)
+            return show(
+                tree,
+                address,
+                headless=arguments.headless,
+                seconds=arguments.seconds,
+                ascii_only=arguments.ascii,
+            )
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start_fleet(tree: ProcessTree, address: str) -> None:
+    command = [program("steelyard-agent"), "simulate", "--fleet", "demo", "--collector", address]
+    tree.start("fleet", command, os.environ)
+
+
+def _start_training(tree: ProcessTree) -> None:
+    """A real training on the CPU, so that not everything on screen is simulated."""
+    script = Path(__file__).parent.parent / "demo" / "train_gpt.py"
+    tree.start("training", [sys.executable, str(script)], {**os.environ, "STEELYARD_JOB": "demo-gpt-on-cpu"})
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise SteelyardError(f"ended by {signal.Signals(number).name}")
+
+
+COMMAND = Command(
+    name="demo",
+    help="a live fleet on this machine: this CPU for real, the accelerators simulated and marked so",
+    examples=("steelyard demo", "steelyard demo --headless --seconds 20"),
+    add_arguments=_add_arguments,
+    run=_run,
+)

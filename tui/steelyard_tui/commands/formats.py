@@ -1,0 +1,77 @@
+"""A table of rows as text or bytes, for people and for programs."""
+
+import csv
+import io
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+
+from steelyard_proto.units import ABSENT
+
+FORMATS: Final = ("table", "csv", "json", "parquet", "arrow")
+
+
+def write_table(table: pa.Table, format_name: str, out: BinaryIO) -> None:
+    """Writes all rows in one of `FORMATS`. Absent is `–` in a table, empty in CSV, null in JSON."""
+    writers = {"table": _write_text, "csv": _write_csv, "json": _write_json}
+    if format_name == "parquet":
+        import pyarrow.parquet as parquet
+
+        buffer = io.BytesIO()  # parquet seeks, a pipe can't
+        parquet.write_table(table, buffer)
+        out.write(buffer.getvalue())
+    elif format_name == "arrow":
+        with pa.ipc.new_stream(pa.PythonFile(out, mode="w"), table.schema) as stream:
+            stream.write_table(table)
+    else:
+        writers[format_name](table, out)
+    out.flush()
+
+
+def _write_text(table: pa.Table, out: BinaryIO) -> None:
+    rows = [[_cell(value) for value in row.values()] for row in table.to_pylist()]
+    names = table.column_names
+    widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(names)]
+    right = [pa.types.is_integer(f.type) or pa.types.is_floating(f.type) for f in table.schema]
+    for row in [names, ["─" * width for width in widths], *rows]:
+        cells = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
+        out.write("  ".join(cells).rstrip().encode() + b"\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ABSENT
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.0f}"
+    if isinstance(value, list):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return str(value).replace("\n", " ")
+
+
+def _write_csv(table: pa.Table, out: BinaryIO) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for row in table.to_pylist():
+        writer.writerow(["" if value is None else _plain(value) for value in row.values()])
+    out.write(text.getvalue().encode())
+
+
+def _write_json(table: pa.Table, out: BinaryIO) -> None:
+    """One array of objects; times as ISO 8601."""
+    out.write(json.dumps(table.to_pylist(), default=_plain, ensure_ascii=False, indent=1).encode() + b"\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return value
