@@ -1,0 +1,331 @@
+"""Keeps a source's faults away from everything else: hangs, lost devices, errors of any kind.
+
+A tick is handed to the source's one worker thread as one job. A device whose call hangs is quarantined until that
+call ends, and a new thread goes on with the others (worker.py). A lost device is absent, with the reason, until a
+later look finds it again (roster.py). Every exception becomes a count and an absence here, and goes no further.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal, cast
+
+from steelyard_agent.devices.base import Capabilities, Source
+from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
+from steelyard_agent.devices.tally import GuardStats, Tally
+from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
+from steelyard_proto.errors import DeviceError, DeviceLost, DeviceTimeout, LibraryMissing, NotPermitted, NotSupported
+from steelyard_proto.metrics import MetricClass
+
+log = logging.getLogger(__name__)
+
+Severity = Literal["info", "warning", "error"]
+Reading = tuple[DeviceInfo, MetricClass, Sequence[Value]]
+Holders = tuple[DeviceInfo, Sequence[DeviceProcess] | Absent]
+
+_DISCOVER: Final = "discover"
+_HOLDERS: Final = "processes of"
+_FIRST_LOOK_S: Final = 10.0
+_LATER_LOOK_S: Final = 5.0
+_CLOSE_S: Final = 0.5
+# Events wait here for the next batch; a source that flaps must not fill the memory.
+_MAX_EVENTS: Final = 256
+
+
+class GuardedSource:
+    """A source behind its guard. `start_tick` and `collect` are called by one thread, the rest by any."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        deadline_s: float,
+        monotonic: Callable[[], float],
+        wall_ms: Callable[[], int],
+        max_abandoned: int = MAX_ABANDONED,
+    ) -> None:
+        """Wraps a source; nothing is called yet.
+
+        Args:
+            source: the source; from now on only the guard calls it.
+            deadline_s: how long one call for one device may take.
+            monotonic: seconds that never jump.
+            wall_ms: Unix time for events, in ms.
+            max_abandoned: hanging threads at which the source is given up.
+        """
+        self._source = source
+        self._deadline_s = deadline_s
+        self._monotonic = monotonic
+        self._wall_ms = wall_ms
+        self._roster = Roster()
+        self._tally = Tally()
+        self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
+        self._problem = ""
+        self._bugs: set[str] = set()
+        self._has_looked = False
+        self._is_looking = False
+        self._tick = Job(deque())
+        self._classes: tuple[MetricClass, ...] = ()
+        self._holders: list[Holders] = []
+        self._crew = Crew(
+            source.name,
+            attempt=lambda step: attempt(step, monotonic),
+            watcher=self,
+            monotonic=monotonic,
+            max_abandoned=max_abandoned,
+        )
+
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self._source.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The source's capabilities; known once a look for devices has ended."""
+        return self._source.capabilities
+
+    def discover(self, timeout_s: float = _FIRST_LOOK_S) -> Sequence[DeviceInfo]:
+        """Looks for devices now and waits for it; ticks do this by themselves when it is due."""
+        job = Job(deque([self._look()]))
+        self._crew.submit(job)
+        self._crew.wait(job, self._monotonic() + timeout_s, cancel=False)
+        return self.devices()
+
+    def devices(self) -> Sequence[DeviceInfo]:
+        """Every device known so far, also the missing ones, in the order of their discovery."""
+        with self._crew.lock:
+            return [known.info for known in self._roster.known.values()]
+
+    def start_tick(self, metric_classes: Iterable[MetricClass]) -> None:
+        """Hands the due work of one tick to the worker; `collect` fetches it."""
+        self._classes = tuple(metric_classes)
+        with self._crew.lock:
+            steps = deque(self._tick_steps())
+            is_look_due = not self._is_looking and self._monotonic() >= self._roster.next_look_s
+        self._tick = Job(steps)
+        self._crew.submit(self._tick)
+        if is_look_due:
+            # Behind the samples and a job of its own: nobody waits for it.
+            self._crew.submit(Job(deque([self._look()])))
+
+    def collect(self, timeout_s: float) -> list[Reading]:
+        """Waits for the tick, at most so long; every known device appears with every class that was asked for."""
+        self._crew.wait(self._tick, self._monotonic() + timeout_s)
+        with self._crew.lock:
+            outcomes = {(outcome.step.uid, outcome.step.what): outcome for outcome in self._tick.outcomes}
+            readings = [
+                (known.info, metric_class, self._values(known.info, metric_class, outcomes))
+                for known in self._roster.known.values()
+                for metric_class in self._classes
+                if known.info.metrics.get(metric_class)
+            ]
+            if "processes" in self._classes:
+                self._holders = self._read_holders(outcomes)
+            for _info, _class, values in readings:
+                self._tally.note_values(values)
+        return readings
+
+    def processes(self) -> list[Holders]:
+        """Who held each device at the last tick of the class `processes`."""
+        with self._crew.lock:
+            return list(self._holders)
+
+    def events(self) -> list[Event]:
+        """What has happened since the last call."""
+        with self._crew.lock:
+            events = list(self._events)
+            self._events.clear()
+        return events
+
+    def stats(self) -> GuardStats:
+        """The counts so far."""
+        with self._crew.lock:
+            tally = self._tally
+            return GuardStats(
+                calls=tally.calls,
+                errors=tally.errors,
+                timeouts=tally.timeouts,
+                quarantined=self._roster.count("quarantined"),
+                absences=tally.absences,
+                sample_s=tally.sample_s,
+                absences_by_reason=dict(tally.by_reason),
+                abandoned=self._crew.abandoned,
+                is_stopped=self._crew.is_stopped,
+                problem=self._problem,
+            )
+
+    def close(self) -> None:
+        """Closes the source, waiting half a second for it at most."""
+        job = Job(deque([Step("", "close", self._source.close, _CLOSE_S)]))
+        self._crew.submit(job)
+        self._crew.wait(job, self._monotonic() + _CLOSE_S)
+        self._crew.stop()
+
+    # What to call.
+
+    def _look(self) -> Step:
+        self._is_looking = True
+        return Step("", _DISCOVER, self._source.discover, _LATER_LOOK_S if self._has_looked else _FIRST_LOOK_S)
+
+    def _tick_steps(self) -> Iterable[Step]:
+        for info in self._roster.present():
+            for metric_class in self._classes:
+                if info.metrics.get(metric_class):
+                    yield self._sample(info.uid, metric_class)
+            if "processes" in self._classes and self._source.capabilities.has_processes:
+                yield self._who(info.uid)
+
+    def _sample(self, uid: str, metric_class: MetricClass) -> Step:
+        return Step(uid, metric_class, lambda: self._source.sample(uid, metric_class), self._deadline_s)
+
+    def _who(self, uid: str) -> Step:
+        return Step(uid, _HOLDERS, lambda: self._source.processes(uid), self._deadline_s)
+
+    def _poll(self, uid: str) -> Step:
+        return Step(uid, "poll", lambda: self._source.poll(uid), self._deadline_s)
+
+    # What came of it.
+
+    def _values(
+        self, info: DeviceInfo, metric_class: MetricClass, outcomes: dict[tuple[str, str], Outcome]
+    ) -> Sequence[Value]:
+        ids = info.metrics[metric_class]
+        outcome = outcomes.get((info.uid, metric_class))
+        if outcome is not None and outcome.error is None:
+            values = cast(Sequence[Value], outcome.value)
+            if len(values) == len(ids):
+                return values
+            return (Absent(f"{self.name} gave {len(values)} values for {len(ids)} metrics"),) * len(ids)
+        return (Absent(self._why_missing(info.uid, outcome)),) * len(ids)
+
+    def _why_missing(self, uid: str, outcome: Outcome | None) -> str:
+        known = self._roster.known[uid]
+        if known.state != "present":
+            return f"{known.state}: {known.reason}"
+        if outcome is not None and outcome.error is not None:
+            return reason(outcome.error)
+        return "the source has stopped" if self._crew.is_stopped else "not read in time"
+
+    def _read_holders(self, outcomes: dict[tuple[str, str], Outcome]) -> list[Holders]:
+        holders: list[Holders] = []
+        for uid, known in self._roster.known.items():
+            outcome = outcomes.get((uid, _HOLDERS))
+            if outcome is not None and outcome.error is None:
+                holders.append((known.info, cast("Sequence[DeviceProcess] | Absent", outcome.value)))
+            elif self._source.capabilities.has_processes:
+                holders.append((known.info, Absent(self._why_missing(uid, outcome))))
+        return holders
+
+    # What the crew tells, with its lock held.
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        """A call ended in time."""
+        step, error = outcome.step, outcome.error
+        self._tally.note_call(outcome.seconds, failed=error is not None)
+        if step.what == _DISCOVER:
+            self._end_look(outcome)
+        elif isinstance(error, DeviceLost) and self._roster.lose(step.uid, reason(error), self._monotonic()):
+            job.drop(step.uid)
+            self._note("warning", "device_lost", f"{step.uid} is gone: {error}", step.uid)
+        elif error is not None and not isinstance(error, DeviceError):
+            self._note_bug(step, error)
+
+    def hangs(self, step: Step) -> None:
+        """A call outlived its deadline, and its thread is left behind."""
+        self._tally.calls += 1
+        self._tally.timeouts += 1
+        text = f"{step.what} has not returned within {step.deadline_s:g} s"
+        if step.uid:
+            self._roster.quarantine(step.uid, text, self._monotonic())
+            self._note("error", "device_quarantined", f"{step.uid}: {text}; left alone until it does", step.uid)
+        else:
+            self._note("error", "source_hangs", f"{self.name}: {text}")
+
+    def returned(self, outcome: Outcome) -> None:
+        """A call that had been left behind has ended after all."""
+        step = outcome.step
+        self._tally.sample_s += outcome.seconds
+        if step.what == _DISCOVER:
+            self._end_look(outcome)
+        elif self._roster.release(step.uid) is not None:
+            text = f"{step.uid}: {step.what} returned after {outcome.seconds:.1f} s"
+            self._note("info", "device_back", text, step.uid)
+
+    def gave_up(self) -> None:
+        """Too many threads are left behind; no call is made any more."""
+        text = f"{self._crew.abandoned} calls hang; {self.name} is not asked any more until the agent restarts"
+        self._note("error", "source_stopped", text)
+
+    def polls(self) -> Sequence[Step]:
+        """What to call between jobs."""
+        return [self._poll(info.uid) for info in self._roster.present()]
+
+    def _end_look(self, outcome: Outcome) -> None:
+        self._is_looking = False
+        now_s = self._monotonic()
+        if outcome.error is not None:
+            self._note_failed_look(outcome.error, now_s)
+            return
+        changes = self._roster.update(cast(Sequence[DeviceInfo], outcome.value), now_s)
+        self._note_changes(changes)
+        self._problem = ""
+        self._has_looked = True
+        self._crew.poll_period_s = self._source.capabilities.poll_period_s
+
+    def _note_bug(self, step: Step, error: Exception) -> None:
+        bug = f"{step.what}: {type(error).__name__}"
+        if bug not in self._bugs:
+            self._bugs.add(bug)
+            self._note("error", "source_failed", f"{self.name} {step.uid} {bug}: {error}", step.uid)
+
+    def _note_failed_look(self, error: Exception, now_s: float) -> None:
+        self._roster.plan_look(now_s, failed=True)
+        if isinstance(error, LibraryMissing):
+            self._roster.next_look_s = now_s + NO_LIBRARY_S
+        elif str(error) != self._problem:
+            self._note("warning", "discover_failed", f"{self.name}: {error}")
+        self._problem = str(error)
+
+    def _note_changes(self, changes: Changes) -> None:
+        if self._has_looked:
+            for uid in changes.new:
+                self._note("info", "device_found", f"{uid} is new", uid)
+        for uid in changes.back:
+            self._note("info", "device_back", f"{uid} is there again", uid)
+        for uid in changes.lost:
+            self._note("warning", "device_lost", f"{uid} is no longer listed", uid)
+
+    def _note(self, severity: Severity, code: str, text: str, uid: str = "") -> None:
+        log.info("%s: %s", code, text)
+        self._events.append(Event(self._wall_ms(), severity, code, text, self.name, uid))
+
+
+def attempt(step: Step, monotonic: Callable[[], float]) -> Outcome:
+    """Makes a call, whatever it raises."""
+    started_s = monotonic()
+    try:
+        value = step.call()
+    except DeviceError as error:
+        return Outcome(step, monotonic() - started_s, error=error)
+    except Exception as error:
+        log.warning("%s %s failed", step.uid, step.what, exc_info=True)
+        return Outcome(step, monotonic() - started_s, error=error)
+    return Outcome(step, monotonic() - started_s, value=value)
+
+
+_REASONS: Final[tuple[tuple[type[DeviceError], str], ...]] = (
+    (DeviceLost, "gone"),
+    (NotSupported, "not supported"),
+    (NotPermitted, "not permitted"),
+    (DeviceTimeout, "timed out"),
+)
+
+
+def reason(error: Exception) -> str:
+    """A short text for why a figure is absent, without what differs from time to time."""
+    if not isinstance(error, DeviceError):
+        return f"failed: {type(error).__name__}"
+    word = next((word for kind, word in _REASONS if isinstance(error, kind)), "failed")
+    return f"{word}: {error.call}" + ("" if error.code is None else f" ({error.code})")

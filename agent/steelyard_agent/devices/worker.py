@@ -1,0 +1,241 @@
+"""The thread that makes a source's calls, and its replacement while a call hangs.
+
+A call can't be cut off, so a thread whose call outlives its deadline is left behind: it ends when its call does,
+its outcome is not used, and a new thread goes on with what is left. Threads are daemons: none holds up the exit.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+MAX_ABANDONED: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call.
+
+    Attributes:
+        uid: the device; empty where the source as a whole is asked.
+        what: a word for what is called, unique among the steps of a device in one job.
+        deadline_s: how long the call may take.
+    """
+
+    uid: str
+    what: str
+    call: Callable[[], object]
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a step, and how long it took."""
+
+    step: Step
+    seconds: float
+    value: object = None
+    error: Exception | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Steps that are handed over together, and what has come of them."""
+
+    steps: deque[Step]
+    outcomes: list[Outcome] = field(default_factory=list)
+    is_running: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to wait for."""
+        return not self.steps and not self.is_running
+
+    def drop(self, uid: str) -> None:
+        """Leaves out what is still to be called for a device."""
+        self.steps = deque(step for step in self.steps if step.uid != uid)
+
+
+class Watcher(Protocol):
+    """Who is told what happens; all of it with the crew's lock held."""
+
+    def finished(self, job: Job, outcome: Outcome) -> None:
+        """A call ended in time."""
+
+    def hangs(self, step: Step) -> None:
+        """A call outlived its deadline, and its thread is left behind."""
+
+    def returned(self, outcome: Outcome) -> None:
+        """A call that had been left behind has ended after all."""
+
+    def gave_up(self) -> None:
+        """Too many threads are left behind; no call is made any more."""
+
+    def polls(self) -> Sequence[Step]:
+        """What to call between jobs."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Hand:
+    """One thread: what it is at, since when, and whether it was left behind."""
+
+    current: Step | None = None
+    job: Job | None = None
+    started_s: float = 0.0
+    is_abandoned: bool = False
+
+
+class Crew:
+    """One worker thread at a time; `lock` guards everything that a watcher keeps too."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        attempt: Callable[[Step], Outcome],
+        watcher: Watcher,
+        monotonic: Callable[[], float],
+        max_abandoned: int = MAX_ABANDONED,
+    ) -> None:
+        self.lock = threading.Lock()
+        self.poll_period_s: float | None = None
+        self.is_stopped = False
+        self._name = name
+        self._attempt = attempt
+        self._watcher = watcher
+        self._monotonic = monotonic
+        self._max_abandoned = max_abandoned
+        self._work = threading.Condition(self.lock)
+        self._done = threading.Condition(self.lock)
+        self._queue: deque[Job] = deque()
+        self._hand: _Hand | None = None
+        self._left_behind: set[_Hand] = set()
+        self._next_poll_s = 0.0
+        self._threads = 0
+
+    @property
+    def abandoned(self) -> int:
+        """Threads that hang in a call."""
+        return len(self._left_behind)
+
+    def submit(self, job: Job) -> None:
+        """Hands a job over; the thread begins with the first call."""
+        with self.lock:
+            self._replace_if_overdue()
+            if self.is_stopped:
+                job.steps.clear()
+                return
+            self._queue.append(job)
+            if self._hand is None:
+                self._start_hand()
+            self._work.notify()
+
+    def wait(self, job: Job, until_s: float, *, cancel: bool = True) -> None:
+        """Waits for a job, leaving behind a thread that hangs; `cancel` drops what hasn't begun by then."""
+        with self.lock:
+            while not job.is_done:
+                self._replace_if_overdue()
+                now_s = self._monotonic()
+                if now_s >= until_s:
+                    break
+                self._done.wait(max(0.001, min(until_s, self._overdue_s(job)) - now_s))
+            if cancel:
+                job.steps.clear()
+
+    def stop(self) -> None:
+        """Lets the thread end once it is idle."""
+        with self.lock:
+            self._end()
+
+    def _overdue_s(self, job: Job) -> float:
+        hand = self._hand
+        if hand is not None and hand.current is not None:
+            return hand.started_s + hand.current.deadline_s
+        return self._monotonic() + (job.steps[0].deadline_s if job.steps else 0.001)
+
+    def _replace_if_overdue(self) -> None:
+        hand = self._hand
+        if hand is None or hand.current is None:
+            return
+        step = hand.current
+        if self._monotonic() < hand.started_s + step.deadline_s:
+            return
+        hand.is_abandoned = True
+        self._left_behind.add(hand)
+        for job in self._queue:
+            job.drop(step.uid)
+        if hand.job is not None:
+            hand.job.is_running = False
+            hand.job.drop(step.uid)
+        self._watcher.hangs(step)
+        if len(self._left_behind) >= self._max_abandoned:
+            self._end()
+            self._watcher.gave_up()
+        else:
+            self._start_hand()
+
+    def _end(self) -> None:
+        self.is_stopped = True
+        for job in self._queue:
+            job.steps.clear()
+        self._hand = None
+        self._work.notify_all()
+        self._done.notify_all()
+
+    def _start_hand(self) -> None:
+        self._hand = hand = _Hand()
+        self._threads += 1
+        threading.Thread(target=self._run, args=(hand,), name=f"{self._name}-{self._threads}", daemon=True).start()
+
+    def _run(self, hand: _Hand) -> None:
+        while (step := self._next(hand)) is not None:
+            outcome = self._attempt(step)
+            with self.lock:
+                hand.current = None
+                if hand.is_abandoned:
+                    self._left_behind.discard(hand)
+                    self._watcher.returned(outcome)
+                    return
+                self._finish(hand, outcome)
+
+    def _finish(self, hand: _Hand, outcome: Outcome) -> None:
+        job, hand.job = hand.job, None
+        if job is None:
+            return
+        job.is_running = False
+        job.outcomes.append(outcome)
+        self._watcher.finished(job, outcome)
+        if job.is_done:
+            self._done.notify_all()
+
+    def _next(self, hand: _Hand) -> Step | None:
+        with self.lock:
+            while not self.is_stopped:
+                while self._queue and not self._queue[0].steps:
+                    self._queue.popleft()
+                if self._queue:
+                    return self._begin(hand, self._queue[0])
+                self._work.wait(self._until_poll_s())
+            return None
+
+    def _begin(self, hand: _Hand, job: Job) -> Step:
+        hand.current = step = job.steps.popleft()
+        hand.job = job
+        hand.started_s = self._monotonic()
+        job.is_running = True
+        return step
+
+    def _until_poll_s(self) -> float | None:
+        """How long to wait for the next poll; queues the poll that is due."""
+        if self.poll_period_s is None:
+            return None
+        now_s = self._monotonic()
+        if now_s >= self._next_poll_s:
+            # A poll that is late is left out, never caught up in a burst.
+            self._next_poll_s = max(self._next_poll_s + self.poll_period_s, now_s)
+            if steps := self._watcher.polls():
+                self._queue.append(Job(deque(steps)))
+                return 0.0
+        return max(0.0, self._next_poll_s - now_s)
