@@ -39,10 +39,13 @@ format: $(STAMP) ## mend what can be mended
 bench: $(STAMP) ## every published figure
 	$(BIN)/python -m tests.bench all
 
+docs: $(STAMP) ## the pages that are generated
+	$(BIN)/python docs/generate_metrics.py > docs/metrics.md
+
 proto: ## the stubs from the .proto files
 	deploy/generate-stubs proto
 
 lock: $(STAMP) ## requirements.lock from pyproject.toml
 	deploy/lock
 
-.PHONY: help install demo test chaos lint format bench proto lock
+.PHONY: help install demo test chaos lint format bench docs proto lock

@@ -1,0 +1,1 @@
+"""Load for the benches, from processes of its own."""
