@@ -154,7 +154,7 @@ def _counter(value: Value) -> int:
     return number if INT64_MIN < number <= _INT64_MAX else INT64_MIN
 
 
-def _transposed(code: str, ticks: Sequence[array[Any]], cells: int) -> bytes:
+def _transposed(code: str, ticks: "Sequence[array[Any]]", cells: int) -> bytes:
     """From an array per tick to [cell][tick]."""
     width = len(ticks)
     matrix: array[Any] = array(code, bytes(array(code).itemsize * cells * width))
@@ -163,6 +163,6 @@ def _transposed(code: str, ticks: Sequence[array[Any]], cells: int) -> bytes:
     return _little_endian(matrix)
 
 
-def _little_endian(values: array[Any]) -> bytes:
+def _little_endian(values: "array[Any]") -> bytes:
     # Both platforms that are supported, x86_64 and aarch64 Linux, are little-endian; the wheels exist for no other.
     return values.tobytes()

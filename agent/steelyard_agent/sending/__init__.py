@@ -1,0 +1,1 @@
+"""From the spool to the collector: one gRPC stream, kept open."""
