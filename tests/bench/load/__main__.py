@@ -1,4 +1,4 @@
-"""`python -m tests.bench.load`: many agents' streams from one process. Prints one JSON object a second, then a last one.
+"""`python -m tests.bench.load`: many agents' streams from one process. Prints a JSON object a second, and a last one.
 
 With `--flush 0` each stream sends as fast as the collector takes it; else each agent sends once a flush, at a time of
 its own within it.
