@@ -5,7 +5,7 @@ import io
 import json
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import pyarrow as pa
 
@@ -24,7 +24,7 @@ def write_table(table: pa.Table, format_name: str, out: BinaryIO) -> None:
         parquet.write_table(table, buffer)
         out.write(buffer.getvalue())
     elif format_name == "arrow":
-        with pa.ipc.new_stream(pa.PythonFile(out, mode="w"), table.schema) as stream:
+        with pa.ipc.new_stream(pa.PythonFile(cast("io.IOBase", out), mode="w"), table.schema) as stream:
             stream.write_table(table)
     else:
         writers[format_name](table, out)

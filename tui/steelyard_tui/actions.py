@@ -1,0 +1,116 @@
+"""Every action in one table: the keymap, the footer, the help screen and the palette are made from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+# Where an action exists: a kind of screen, or everywhere.
+ANY: Final = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that a user can do.
+
+    Attributes:
+        name: what the keymap calls, for example `app.show('jobs')`.
+        keys: Textual's names of keys.
+        label: one or two words for the footer.
+        help: what it does, for help and palette.
+        scopes: the kinds of screens that have it.
+        section: its heading on the help screen.
+        footer: its place in the footer, small first; 0 for none.
+        shown: how help and footer write its keys; by default the first key.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    scopes: frozenset[str]
+    section: str
+    footer: int = 0
+    shown: str = ""
+
+    @property
+    def key_text(self) -> str:
+        """The keys as people write them."""
+        return self.shown or self.keys[0]
+
+
+_TABLES: Final = frozenset({"jobs", "nodes", "devices"})
+_LIVE: Final = _TABLES | {"fleet", "device"}
+_MOVING: Final = _TABLES | {"fleet"}
+_ALL: Final = frozenset({ANY})
+_SQL: Final = frozenset({"sql"})
+
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    Action("app.show('fleet')", ("1",), "fleet", "Vendors and chips side by side", _ALL, "Screens"),
+    Action("app.show('jobs')", ("2",), "jobs", "Training jobs", _ALL, "Screens"),
+    Action("app.show('nodes')", ("3",), "nodes", "Nodes and their hosts", _ALL, "Screens"),
+    Action("app.show('devices')", ("4",), "devices", "Devices; enter shows one with its history", _ALL, "Screens"),
+    Action("app.show('sql')", ("5",), "sql", "The SQL console", _ALL, "Screens"),
+    Action("app.next_screen", ("tab",), "next", "The next screen", _LIVE, "Screens"),
+    Action("move('up')", ("up", "k"), "move", "One row up", _MOVING, "Moving", 3, "↑↓"),
+    Action("move('down')", ("down", "j"), "move", "One row down", _MOVING, "Moving", shown="↓ j"),
+    Action("move('page_up')", ("pageup", "ctrl+b"), "page", "One page up", _TABLES, "Moving"),
+    Action("move('page_down')", ("pagedown", "ctrl+f"), "page", "One page down", _TABLES, "Moving"),
+    Action("move('first')", ("home", "g"), "first", "The first row", _MOVING, "Moving", shown="home g"),
+    Action("move('last')", ("end", "G"), "last", "The last row", _MOVING, "Moving", shown="end G"),
+    Action("move('left')", ("left", "h"), "left", "Columns further left", _TABLES, "Moving", shown="← h"),
+    Action("move('right')", ("right", "l"), "right", "Columns further right", _TABLES, "Moving", shown="→ l"),
+    Action("open", ("enter",), "open", "Open what the cursor is on, one level deeper", _MOVING, "Moving", 4, "⏎"),
+    Action(
+        "back", ("escape",), "back", "Drop the filter, or go back to where you came from", _LIVE, "Moving", 9, "esc"
+    ),
+    Action(
+        "filter",
+        ("slash",),
+        "filter",
+        "Show only rows with these words or tests: 910b busy<0.2",
+        _TABLES,
+        "Looking",
+        5,
+        "/",
+    ),
+    Action("sort", ("s",), "sort", "Choose what to sort by", _TABLES, "Looking", 6),
+    Action("sort_next(1)", ("greater_than_sign",), "sort →", "Sort by the next column", _TABLES, "Looking", shown=">"),
+    Action("sort_next(-1)", ("less_than_sign",), "sort ←", "Sort by the column before", _TABLES, "Looking", shown="<"),
+    Action("invert", ("I",), "invert", "Turn the sorting round", _TABLES, "Looking"),
+    Action("freeze", ("f",), "freeze", "Freeze the order of the rows; figures go on", _TABLES, "Looking"),
+    Action("metric", ("m",), "metric", "Choose the figure that is compared", frozenset({"fleet"}), "Looking", 5),
+    Action("window", ("w",), "window", "Another length of history", frozenset({"fleet", "device"}), "Looking", 6),
+    Action("app.pause", ("p", "Z"), "pause", "Hold the display still; recording goes on", _LIVE, "Looking", 7),
+    Action("copy_row", ("y",), "copy", "Copy this row, to the clipboard and to a file", _TABLES, "Taking along", 8),
+    Action(
+        "copy_table",
+        ("Y",),
+        "copy all",
+        "Copy all rows that pass the filter, as CSV",
+        _TABLES | {"fleet"},
+        "Taking along",
+    ),
+    Action("run", ("ctrl+j", "ctrl+enter", "f5"), "run", "Run the query", _SQL, "SQL", 3, "ctrl+j"),
+    Action("cancel", ("escape",), "cancel", "Stop the running query, here and in the store", _SQL, "SQL", 4, "esc"),
+    Action("history", ("f8",), "history", "Earlier queries", _SQL, "SQL", 6, "F8"),
+    Action("examples", ("f2",), "examples", "Queries that answer common questions", _SQL, "SQL", 5, "F2"),
+    Action("columns", ("f3",), "columns", "The views and their columns", _SQL, "SQL", 5, "F3"),
+    Action(
+        "export", ("ctrl+e",), "export", "Write the result to a file: .csv, .json, .parquet or .arrow", _SQL, "SQL", 7
+    ),
+    Action("other_pane", ("tab", "shift+tab"), "editor/result", "Between the editor and the result", _SQL, "SQL", 8),
+    Action("app.help", ("question_mark", "f1"), "help", "All keys and signs", _ALL, "Steelyard", 1, "?"),
+    Action("app.palette", ("ctrl+p",), "commands", "Find an action by its name", _ALL, "Steelyard", 10),
+    Action("app.quit", ("q", "ctrl+q"), "quit", "Leave", _ALL, "Steelyard", 11),
+)
+
+
+def actions_of(scope: str) -> tuple[Action, ...]:
+    """The actions of one kind of screen, in the table's order."""
+    return tuple(action for action in ACTIONS if ANY in action.scopes or scope in action.scopes)
+
+
+def footer_of(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Those that the footer names, in its order."""
+    return tuple(sorted((action for action in actions if action.footer), key=lambda action: action.footer))

@@ -1,0 +1,27 @@
+"""What threads tell the screens. Newer figures replace older ones that still wait in the queue."""
+
+from textual.message import Message
+
+from steelyard_tui.state import LinkState, Page
+
+
+class PageArrived(Message):
+    """A page of the view that is watched."""
+
+    def __init__(self, page: Page, generation: int) -> None:
+        super().__init__()
+        self.page = page
+        self.generation = generation
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest page matters."""
+        return isinstance(message, PageArrived)
+
+
+class LinkChanged(Message):
+    """The link to the collector came, went or was refused."""
+
+    def __init__(self, state: LinkState, generation: int) -> None:
+        super().__init__()
+        self.state = state
+        self.generation = generation

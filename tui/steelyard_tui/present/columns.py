@@ -1,0 +1,106 @@
+"""The column model of every table: what a column needs, how a cell reads, and which columns fit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from steelyard_tui.present.glyphs import Glyphs
+from steelyard_tui.present.line import Align, Line, Span, fit_line
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a cell may depend on beside its row."""
+
+    glyphs: Glyphs
+    now_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: the head; also how pickers name it.
+        needs: columns of the view that `cell` reads; the first is what it sorts by.
+        width: cells.
+        cell: a row to spans.
+        priority: columns with larger numbers go first when there is no room.
+        grow: cells that it may take more where there is room.
+    """
+
+    title: str
+    needs: tuple[str, ...]
+    width: int
+    cell: Callable[[Row, Drawing], Line]
+    priority: int = 0
+    align: Align = "right"
+    grow: int = 0
+
+    @property
+    def order(self) -> str:
+        """The view's column that this one sorts by."""
+        return self.needs[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A column with its place on the line, in cells."""
+
+    column: Column
+    start: int
+    width: int
+
+
+GAP = 1
+
+
+def place_columns(columns: Sequence[Column], width: int, left: int = 3) -> tuple[Placed, ...]:
+    """The columns that fit in `width` cells, in their order; `left` is the room of the cursor and marks."""
+    chosen: list[Column] = []
+    room = width - left
+    for column in sorted(columns, key=lambda c: c.priority):
+        if column.width + GAP <= room:
+            chosen.append(column)
+            room -= column.width + GAP
+        elif column.priority:
+            break
+    kept = [column for column in columns if column in chosen]
+    placed: list[Placed] = []
+    start = left
+    for column in kept:
+        extra = min(column.grow, max(0, room))
+        room -= extra
+        placed.append(Placed(column, start, column.width + extra))
+        start += column.width + extra + GAP
+    return tuple(placed)
+
+
+def head_line(placed: Sequence[Placed], order: str, descending: bool, glyphs: Glyphs, left: int = 3) -> Line:
+    """The heads, with an arrow at the column that sorts."""
+    line: list[Span] = [(" " * left, "head")]
+    for place in placed:
+        sorts = order != "" and place.column.order == order
+        arrow = (glyphs.down if descending else glyphs.up) if sorts else ""
+        title: Line = ((place.column.title, "strong" if sorts else "head"), (arrow, "title"))
+        line += fit_line(title, place.width, place.column.align, glyphs.ellipsis)
+        line.append((" " * GAP, "head"))
+    return tuple(line)
+
+
+def row_line(placed: Sequence[Placed], row: Row, drawing: Drawing, *, selected: bool, left: int = 3) -> Line:
+    """One row."""
+    mark = drawing.glyphs.cursor if selected else " "
+    line: list[Span] = [(mark + " " * (left - 1), "cursor")]
+    for place in placed:
+        cell = place.column.cell(row, drawing)
+        line += fit_line(cell, place.width, place.column.align, drawing.glyphs.ellipsis)
+        line.append((" " * GAP, "ink"))
+    return tuple(line)
+
+
+def needed_columns(columns: Sequence[Column], always: Sequence[str]) -> tuple[str, ...]:
+    """The view's columns that these columns read, each once."""
+    names = [*always, *(name for column in columns for name in column.needs)]
+    return tuple(dict.fromkeys(names))

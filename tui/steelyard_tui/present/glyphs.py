@@ -1,0 +1,81 @@
+"""Every sign that the screens draw beyond letters, in one table for each kind of terminal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """Signs one cell wide.
+
+    Attributes:
+        vendors: the shape of each vendor, so that colour is never needed to tell them apart.
+        eighths: bar ends from one to seven eighths of a cell; a single entry where there are no such glyphs.
+        braille: whether plots may use braille dots.
+    """
+
+    vendors: Mapping[str, str] = field(
+        default_factory=lambda: {"nvidia": "▲", "huawei": "●", "amd": "◆", "cpu": "■", "": "○"}
+    )
+    bar: str = "█"
+    eighths: str = "▏▎▍▌▋▊▉"
+    pale: str = "▒"
+    rule: str = "▏"
+    cursor: str = "▌"
+    live: str = "●"
+    absent: str = "–"
+    dash: str = "–"
+    down: str = "↓"
+    up: str = "↑"
+    enter: str = "⏎"
+    updown: str = "↑↓"
+    ellipsis: str = "…"
+    track: str = "│"
+    thumb: str = "┃"
+    simulated: str = "~"
+    replayed: str = "»"
+    warn: str = "!"
+    degree: str = "°C"
+    times: str = "×"
+    plus_minus: str = "±"
+    braille: bool = True
+
+
+UNICODE: Final = Glyphs()
+
+# In 16 colours the pale tones fall together with the full ones: signs tell them apart.
+COARSE: Final = replace(UNICODE, eighths="", rule="│")
+
+ASCII: Final = Glyphs(
+    vendors={"nvidia": "^", "huawei": "o", "amd": "*", "cpu": "#", "": "?"},
+    bar="=",
+    eighths="",
+    pale="-",
+    rule="|",
+    cursor=">",
+    live="*",
+    absent="-",
+    dash="-",
+    down="v",
+    up="^",
+    enter="enter",
+    updown="arrows",
+    ellipsis=".",
+    track="|",
+    thumb="#",
+    simulated="~",
+    replayed="r",
+    warn="!",
+    degree="C",
+    times="x",
+    plus_minus="+-",
+    braille=False,
+)
+
+
+def choose_glyphs(*, ascii_only: bool, color_system: str | None) -> Glyphs:
+    """The table for a terminal; `color_system` is rich's name, None without colours."""
+    if ascii_only:
+        return ASCII
+    return COARSE if color_system == "standard" else UNICODE

@@ -1,0 +1,57 @@
+"""From lines with tones to strips with styles; every style is made once."""
+
+from collections.abc import Iterable
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from steelyard_tui.present.line import Line, fit_line
+from steelyard_tui.present.tones import GROUNDS, TONES
+
+# How far old figures fade into the ground.
+_FADE = 0.55
+
+
+class Painter:
+    """Paints lines; one is shared by all widgets of an app."""
+
+    def __init__(self, *, coarse: bool = False) -> None:
+        self._coarse = coarse
+        self._styles: dict[tuple[str, str, bool], Style] = {}
+
+    def style(self, tone: str, ground: str = "plain", *, dimmed: bool = False) -> Style:
+        """The style of a tone on a ground; `dimmed` for figures that are old."""
+        key = (tone, ground, dimmed)
+        style = self._styles.get(key)
+        if style is None:
+            style = self._styles[key] = self._make(tone, ground, dimmed)
+        return style
+
+    def _make(self, tone: str, ground: str, dimmed: bool) -> Style:
+        look = TONES[tone]
+        color, behind = look.color, look.ground or GROUNDS[ground]
+        if self._coarse:
+            # In 16 colours the greys of the grounds all become black; only the selection needs to differ.
+            behind = look.ground or ("#000080" if ground == "selected" else "#000000")
+        if dimmed and tone != "band":
+            color = _mixed(color, behind, _FADE)
+        return Style(color=color, bgcolor=behind, bold=look.bold and not dimmed)
+
+    def strip(self, line: Line, width: int, ground: str = "plain", *, dimmed: bool = False) -> Strip:
+        """One line of exactly `width` cells."""
+        fitted = fit_line(line, width)
+        return Strip(
+            [Segment(text, self.style(tone, ground, dimmed=dimmed)) for text, tone in fitted], width
+        ).simplify()
+
+    def strips(self, lines: Iterable[Line], width: int, ground: str = "plain") -> list[Strip]:
+        """Many lines on one ground."""
+        return [self.strip(line, width, ground) for line in lines]
+
+
+def _mixed(color: str, other: str, share: float) -> str:
+    mine, theirs = Color.parse(color).get_truecolor(), Color.parse(other).get_truecolor()
+    red, green, blue = (round(b + (a - b) * share) for a, b in zip(mine, theirs, strict=True))
+    return f"#{red:02x}{green:02x}{blue:02x}"

@@ -1,0 +1,219 @@
+"""The table of every screen: it asks its model only for the rows that it draws."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from steelyard_tui.present.columns import Column, Drawing, Placed, Row, head_line, place_columns, row_line
+from steelyard_tui.present.glyphs import Glyphs
+from steelyard_tui.widgets.paint import Painter
+
+_MARGIN = 2  # cells for the scroll track at the right
+
+
+class Rows(Protocol):
+    """What a table shows: `row` is asked for visible rows only."""
+
+    @property
+    def count(self) -> int:
+        """Rows in the whole, loaded or not."""
+
+    def row(self, index: int) -> Row | None:
+        """One row; None while it is being loaded."""
+
+
+class LiveTable(Widget, can_focus=True):
+    """Rows of a model with a cursor, heads that sort, and a scroll track."""
+
+    class Moved(Message):
+        """The cursor moved, or other rows came into sight."""
+
+    class Opened(Message):
+        """Enter or a second click on the row at the cursor."""
+
+    class HeadClicked(Message):
+        """A click on a head."""
+
+        def __init__(self, column: Column) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        painter: Painter,
+        glyphs: Glyphs,
+        *,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id, markup=False)
+        self._columns: Sequence[Column] = columns
+        self._painter = painter
+        self._glyphs = glyphs
+        self._rows: Rows | None = None
+        self._drawing = Drawing(glyphs)
+        self._cache: dict[tuple[int, bool], Strip] = {}
+        self._dimmed = False
+        self._order = ""
+        self._descending = False
+        self.placed: tuple[Placed, ...] = ()
+        self.top = 0
+        self.cursor = 0
+        self.first_column = 0
+
+    def show(
+        self, rows: Rows | None, now_ms: int, *, order: str = "", descending: bool = False, dimmed: bool = False
+    ) -> None:
+        """Shows the model as it is now: one repaint."""
+        self._rows = rows
+        self._drawing = Drawing(self._glyphs, now_ms)
+        self._order, self._descending, self._dimmed = order, descending, dimmed
+        self._cache.clear()
+        self._keep_inside()
+        self.refresh()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Shows other columns, from the first on."""
+        self._columns = columns
+        self.first_column = 0
+        self._lay_out()
+
+    @property
+    def body_height(self) -> int:
+        """Rows in sight."""
+        return max(0, self.size.height - 1)
+
+    @property
+    def count(self) -> int:
+        """Rows in the whole."""
+        return self._rows.count if self._rows is not None else 0
+
+    def move_to(self, index: int, *, keep_line: bool = False) -> None:
+        """Puts the cursor on a row; `keep_line` leaves it on its line of the screen."""
+        before_top, before = self.top, self.cursor
+        line = self.cursor - self.top
+        self.cursor = max(0, min(index, self.count - 1))
+        if keep_line:
+            self.top = max(0, min(self.cursor - line, self.count - self.body_height))
+        self._scroll_to_cursor()
+        if self.top != before_top:
+            self.refresh()
+        elif self.cursor != before:
+            self._refresh_rows(before, self.cursor)
+        self.post_message(self.Moved())
+
+    def scroll_rows(self, rows: int) -> None:
+        """Scrolls without changing the cursor's line by more than it must."""
+        self.top = max(0, min(self.top + rows, self.count - self.body_height))
+        self.cursor = max(self.top, min(self.cursor, self.top + self.body_height - 1, max(0, self.count - 1)))
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def shift_columns(self, columns: int) -> None:
+        """Brings columns further to the right into sight."""
+        first = max(0, min(self.first_column + columns, len(self._columns) - 1))
+        if first != self.first_column:
+            self.first_column = first
+            self._lay_out()
+
+    def render_line(self, y: int) -> Strip:
+        """The heads, then rows."""
+        if y == 0:
+            head = head_line(self.placed, self._order, self._descending, self._glyphs)
+            return self._painter.strip(head, self.size.width, "bar", dimmed=self._dimmed)
+        index = self.top + y - 1
+        selected = index == self.cursor and index < self.count
+        strip = self._cache.get((index, selected))
+        if strip is None:
+            strip = self._cache[index, selected] = self._row_strip(index, selected)
+        return Strip.join([strip, self._track(y - 1)])
+
+    def _row_strip(self, index: int, selected: bool) -> Strip:
+        ground = "selected" if selected else "plain"
+        width = self.size.width - _MARGIN
+        if self._rows is None or not 0 <= index < self._rows.count:
+            return self._painter.strip((), width)
+        row = self._rows.row(index)
+        if row is None:
+            mark = self._glyphs.cursor if selected else " "
+            waiting = ((mark, "cursor"), (f"  {self._glyphs.ellipsis}", "faint"))
+            return self._painter.strip(waiting, width, ground)
+        line = row_line(self.placed, row, self._drawing, selected=selected)
+        return self._painter.strip(line, width, ground, dimmed=self._dimmed)
+
+    def _track(self, line: int) -> Strip:
+        height, count = self.body_height, self.count
+        if count <= height or height == 0:
+            return self._painter.strip((), _MARGIN)
+        size = max(1, height * height // count)
+        start = round(self.top / (count - height) * (height - size))
+        sign = (self._glyphs.thumb, "quiet") if start <= line < start + size else (self._glyphs.track, "faint")
+        return self._painter.strip(((" ", "ink"), sign), _MARGIN)
+
+    def _lay_out(self) -> None:
+        self.placed = place_columns(self._columns[self.first_column :], self.size.width - _MARGIN)
+        self._cache.clear()
+        self.refresh()
+
+    def _keep_inside(self) -> None:
+        self.cursor = max(0, min(self.cursor, self.count - 1))
+        self.top = max(0, min(self.top, self.count - self.body_height))
+
+    def _scroll_to_cursor(self) -> None:
+        if self.cursor < self.top:
+            self.top = self.cursor
+        elif self.body_height and self.cursor >= self.top + self.body_height:
+            self.top = self.cursor - self.body_height + 1
+
+    def _refresh_rows(self, *indices: int) -> None:
+        lines = {index - self.top + 1 for index in indices}
+        self.refresh(*(Region(0, y, self.size.width, 1) for y in lines if 0 < y < self.size.height))
+
+    def on_resize(self) -> None:
+        """Other columns fit."""
+        self._lay_out()
+        self._keep_inside()
+        self._scroll_to_cursor()
+        self.post_message(self.Moved())
+
+    def on_mouse_scroll_down(self, event: Any) -> None:
+        """The wheel."""
+        event.stop()
+        self.scroll_rows(3)
+
+    def on_mouse_scroll_up(self, event: Any) -> None:
+        """The wheel."""
+        event.stop()
+        self.scroll_rows(-3)
+
+    def on_click(self, event: Any) -> None:
+        """A head sorts; a row is selected, and opened by a second click."""
+        if event.y == 0:
+            for place in self.placed:
+                if place.start <= event.x < place.start + place.width + 1:
+                    self.post_message(self.HeadClicked(place.column))
+            return
+        index = self.top + event.y - 1
+        if index >= self.count:
+            return
+        self.move_to(index)
+        if event.chain > 1:
+            self.post_message(self.Opened())
+
+
+Mover = Callable[[LiveTable], None]
+
+MOVES: dict[str, Mover] = {
+    "up": lambda table: table.move_to(table.cursor - 1),
+    "down": lambda table: table.move_to(table.cursor + 1),
+    "page_up": lambda table: table.move_to(table.cursor - table.body_height, keep_line=True),
+    "page_down": lambda table: table.move_to(table.cursor + table.body_height, keep_line=True),
+    "first": lambda table: table.move_to(0),
+    "last": lambda table: table.move_to(table.count - 1),
+    "left": lambda table: table.shift_columns(-1),
+    "right": lambda table: table.shift_columns(1),
+}
