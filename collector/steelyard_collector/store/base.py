@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
@@ -16,12 +16,17 @@ SqlValue = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """What one query from outside may use."""
+    """What one query from outside may use.
+
+    Attributes:
+        overflow: what happens past `result_rows`: the query fails, or it ends there, perhaps with some rows more.
+    """
 
     seconds: float = 30.0
     memory_bytes: int = 2_000_000_000
     result_rows: int = 100_000
     threads: int = 2
+    overflow: Literal["throw", "break"] = "throw"
 
 
 class Reader(Protocol):

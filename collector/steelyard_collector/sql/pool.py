@@ -1,0 +1,141 @@
+"""Read-only clients for people's queries: so many at once, so many that wait, and no more."""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from steelyard_collector.store.base import PUBLIC_DATABASE, Reader, ReadLimits, Store
+from steelyard_proto.errors import StoreError
+
+# ClickHouse's own number for this.
+TOO_MANY: Final = 202
+TOO_MANY_NAME: Final = "TOO_MANY_SIMULTANEOUS_QUERIES"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """What people's queries may use, all together.
+
+    Attributes:
+        read: what one query may use; one thread, so that two cores always leave one for ingest.
+        running: queries at once; each may hold `read.memory_bytes`.
+        waiting: queries that wait for a place.
+        wait_s: how long one waits.
+    """
+
+    read: ReadLimits = ReadLimits(threads=1)
+    running: int = 4
+    waiting: int = 16
+    wait_s: float = 10.0
+
+
+class ReaderPool:
+    """Lends read-only clients. Thread-safe; a client is used by one query at a time and kept for the next."""
+
+    def __init__(self, store: Store, limits: QueryLimits | None = None) -> None:
+        self.limits = limits or QueryLimits()
+        self._store = store
+        self._changed = threading.Condition()
+        self._idle: defaultdict[ReadLimits, list[Reader]] = defaultdict(list)
+        self._running = 0
+        self._waiting = 0
+        self._closed = False
+
+    @property
+    def running(self) -> int:
+        """Queries that run now."""
+        return self._running
+
+    @property
+    def whole(self) -> ReadLimits:
+        """The limits of a query that fails when its result is too long."""
+        return self.limits.read
+
+    @property
+    def cut(self) -> ReadLimits:
+        """The limits of a query whose result is cut; one row more than the limit tells that there were more."""
+        return replace(self.limits.read, result_rows=self.limits.read.result_rows + 1, overflow="break")
+
+    @contextmanager
+    def lend(self, limits: ReadLimits) -> Iterator[Reader]:
+        """A client with these limits, for one query.
+
+        Raises:
+            StoreError: too many queries run and wait already, or the store can't be reached.
+        """
+        self._enter()
+        try:
+            reader = self._take(limits)
+            try:
+                yield reader
+            finally:
+                self._give(limits, reader)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Closes the idle clients now and the others when they come back."""
+        with self._changed:
+            self._closed = True
+            readers = [reader for idle in self._idle.values() for reader in idle]
+            self._idle.clear()
+            self._changed.notify_all()
+        for reader in readers:
+            reader.close()
+
+    def _enter(self) -> None:
+        deadline = time.monotonic() + self.limits.wait_s
+        with self._changed:
+            if self._waiting >= self.limits.waiting:
+                raise self._full(f"{self._waiting} more wait")
+            self._waiting += 1
+            try:
+                while self._running >= self.limits.running and not self._closed:
+                    if not self._changed.wait(deadline - time.monotonic()):
+                        raise self._full(f"none of them ended within {self.limits.wait_s:g} s")
+                if self._closed:
+                    raise StoreError("the collector is shutting down; ask again in a moment", name="SHUTTING_DOWN")
+                self._running += 1
+            finally:
+                self._waiting -= 1
+
+    def _full(self, why: str) -> StoreError:
+        return StoreError(
+            f"{self._running} queries run already and {why}; wait for one to end, or ask less often",
+            code=TOO_MANY,
+            name=TOO_MANY_NAME,
+        )
+
+    def _take(self, limits: ReadLimits) -> Reader:
+        with self._changed:
+            if self._idle[limits]:
+                return self._idle[limits].pop()
+        return open_reader(self._store, limits)
+
+    def _give(self, limits: ReadLimits, reader: Reader) -> None:
+        with self._changed:
+            if not self._closed:
+                self._idle[limits].append(reader)
+                return
+        reader.close()
+
+
+def open_reader(store: Store, limits: ReadLimits) -> Reader:
+    """A read-only client whose unqualified names are the public views.
+
+    Raises:
+        StoreError: the store can't be reached, or its client stands in another database: names without a database
+            would then not be what the gate takes them for.
+    """
+    reader = store.reader(limits)
+    found = reader.query_raw("SELECT currentDatabase()", format_name="TSVRaw").decode().strip()
+    if found != PUBLIC_DATABASE:
+        reader.close()
+        raise StoreError(f"the read-only client stands in the database {found}, not in {PUBLIC_DATABASE}")
+    return reader

@@ -1,0 +1,191 @@
+"""What the gate knows: which statements, functions, tables and formats are harmless."""
+
+import re
+from typing import Final
+
+from steelyard_collector.store.base import STORE_DATABASE
+
+# Nodes that carry nothing of their own; what stands below them is checked one by one.
+# ColumnsApplyTransformer is not here: EXPLAIN AST hides the function that it applies.
+HARMLESS: Final = frozenset(
+    {
+        "ArrayJoin",
+        "Asterisk",
+        "ColumnsExceptTransformer",
+        "ColumnsListMatcher",
+        "ColumnsRegexpMatcher",
+        "ColumnsReplaceTransformer",
+        "ColumnsReplaceTransformer::Replacement",
+        "ColumnsTransformerList",
+        "ExpressionList",
+        "InterpolateElement",
+        "Literal",
+        "OrderByElement",
+        "QualifiedAsterisk",
+        "QualifiedColumnsListMatcher",
+        "QualifiedColumnsRegexpMatcher",
+        "SampleRatio",
+        "SelectIntersectExceptQuery",
+        "SelectQuery",
+        "SelectWithUnionQuery",
+        "Subquery",
+        "TableExpression",
+        "TableJoin",
+        "TablesInSelectQuery",
+        "TablesInSelectQueryElement",
+        "WindowDefinition",
+        "WindowListElement",
+        "WithElement",
+    }
+)
+
+EXISTS: Final = frozenset({"ExistsTableQuery", "ExistsViewQuery", "ExistsDatabaseQuery", "ExistsDictionaryQuery"})
+EXPLAINED: Final = frozenset(
+    {"EXPLAIN", "EXPLAIN PLAN", "EXPLAIN PIPELINE", "EXPLAIN ESTIMATE", "EXPLAIN SYNTAX", "EXPLAIN QUERY TREE"}
+)
+
+# EXPLAIN AST doesn't show the WHERE of a SHOW, so its text must have exactly this form.
+_NAME: Final = r"(?:[A-Za-z_][A-Za-z0-9_]*|`[A-Za-z0-9_ ]+`|\"[A-Za-z0-9_ ]+\")"
+SHOW: Final = re.compile(
+    rf"\s*SHOW\s+(?:FULL\s+)?(?:DATABASES|FUNCTIONS|TABLES(?:\s+(?:FROM|IN)\s+{_NAME})?"
+    rf"|COLUMNS\s+(?:FROM|IN)\s+(?:{_NAME}\.)?{_NAME}(?:\s+(?:FROM|IN)\s+{_NAME})?)"
+    r"(?:\s+(?:NOT\s+)?I?LIKE\s+'(?:[^'\\]|\\.|'')*')?(?:\s+LIMIT\s+[0-9]+)?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+TABLE_FUNCTIONS: Final = frozenset({"numbers", "numbers_mt", "generateseries", "generate_series", "values", "zeros"})
+
+IN_FUNCTIONS: Final = frozenset(
+    f"{prefix}{name}{suffix}"
+    for prefix in ("", "global")
+    for name in ("in", "notin", "nullin", "notnullin")
+    for suffix in ("", "ignoreset")
+)
+
+# Databases that no identifier may begin with; a real alias of that name is refused too, which harms nobody.
+HIDDEN_DATABASES: Final = frozenset(
+    {STORE_DATABASE, "system", "default", "information_schema", "_temporary_and_external_tables"}
+)
+
+# What clients read on connecting and for completion.
+OPEN_TABLES: Final = {
+    "system": frozenset(
+        {
+            "build_options",
+            "columns",
+            "contributors",
+            "data_type_families",
+            "databases",
+            "formats",
+            "functions",
+            "keywords",
+            "numbers",
+            "numbers_mt",
+            "one",
+            "settings",
+            "table_engines",
+            "table_functions",
+            "tables",
+            "time_zones",
+        }
+    ),
+    "information_schema": frozenset({"columns", "schemata", "tables", "views"}),
+}
+
+SETTINGS_REFUSAL: Final = (
+    "SETTINGS are the collector's own; leave the clause away, the limits stand in its configuration"
+)
+
+_FILES: Final = "it reads files of the collector's machine; read from the views of steelyard"
+_OUT: Final = "it connects to other machines; fetch such data on your side"
+_STORE: Final = "it reads tables beside the public views; join with a view instead"
+_CODE: Final = "it runs code or looks into the process; compute it on your side"
+_HOLD: Final = "it only holds a place that others wait for; wait on your side"
+
+_DENIED: Final = (
+    (re.compile(r"file|structureTo\w+Schema|catboostEvaluate|modelEvaluate"), _FILES),
+    (re.compile(r"ai[A-Z]\w*|llm\w*|reverseDNSQuery|embed\w*|url|s3\w*|remote\w*|mysql|postgresql|hdfs\w*"), _OUT),
+    (re.compile(r"dict[A-Z]\w*|dictionary|joinGet\w*|hasColumnInTable|merge|loop|cluster\w*|view\w*"), _STORE),
+    (re.compile(r"python|executable\w*|evalMLMethod|fuzzQuery|fuzzJSON|addressTo\w+|demangle|logTrace"), _CODE),
+    (
+        re.compile(r"getClientHTTPHeader|getMaxTableNameLengthForDatabase|mergeTree\w+|generateSerialID|zookeeper\w+"),
+        _CODE,
+    ),
+    (re.compile(r"sleep\w*"), _HOLD),
+)
+
+# Names that ClickHouse knows as table functions, beside those that every Function check refuses anyway.
+_MORE_TABLE_FUNCTIONS: Final = re.compile(
+    r"format|input|null|generateRandom|azure\w*|gcs|oss|cosn|iceberg\w*|delta\w*|hudi\w*|paimon\w*|redis|mongodb"
+    r"|sqlite|odbc|jdbc|arrow\w*|ytsaurus|prometheus\w*|timeSeries[STM]\w+|zeros\w*|primes|numbers\w*|values|generate_?series"
+    r"|filesystem|sqlite",
+    re.IGNORECASE,
+)
+
+
+def denied_function(name: str) -> str:
+    """Why a function is refused, with the remedy; "" where it is harmless."""
+    for pattern, reason in _DENIED:
+        if pattern.fullmatch(name):
+            return reason
+    return ""
+
+
+def is_table_function(name: str) -> bool:
+    """Whether ClickHouse might read a table of its own making for this name."""
+    return bool(denied_function(name)) or _MORE_TABLE_FUNCTIONS.fullmatch(name) is not None
+
+
+def statement_refusal(kind: str) -> str:
+    """What to say about a statement that is no query."""
+    name = kind.removesuffix("Query") or "this"
+    return (
+        f"{name} is no plain query; the collector answers SELECT, DESCRIBE, EXISTS, SHOW and EXPLAIN over the views of "
+        "steelyard, without INTO OUTFILE and SETTINGS"
+    )
+
+
+# Output formats that need no schema file and no wire of their own.
+FORMATS: Final = (
+    "Arrow",
+    "ArrowStream",
+    "CSV",
+    "CSVWithNames",
+    "CSVWithNamesAndTypes",
+    "JSON",
+    "JSONColumns",
+    "JSONColumnsWithMetadata",
+    "JSONCompact",
+    "JSONCompactColumns",
+    "JSONCompactEachRow",
+    "JSONCompactEachRowWithNames",
+    "JSONCompactEachRowWithNamesAndTypes",
+    "JSONEachRow",
+    "JSONLines",
+    "JSONStrings",
+    "JSONStringsEachRow",
+    "Markdown",
+    "MsgPack",
+    "NDJSON",
+    "Native",
+    "Null",
+    "Parquet",
+    "Pretty",
+    "PrettyCompact",
+    "PrettySpace",
+    "RowBinary",
+    "RowBinaryWithNames",
+    "RowBinaryWithNamesAndTypes",
+    "TSKV",
+    "TSV",
+    "TSVRaw",
+    "TSVWithNames",
+    "TSVWithNamesAndTypes",
+    "TabSeparated",
+    "TabSeparatedRaw",
+    "TabSeparatedWithNames",
+    "TabSeparatedWithNamesAndTypes",
+    "Values",
+    "Vertical",
+    "XML",
+)
