@@ -1,0 +1,81 @@
+"""`steelyard-agent`: the program of a node.
+
+Exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted.
+stdout is data, stderr is talk.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from steelyard_agent.installation import refuse_old_pynvml
+from steelyard_proto.errors import SteelyardError
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A sub-command: its module is imported only where it is the one that was called."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS: Final = (
+    Command("daemon", "steelyard_agent.commands.daemon", "sample this node and stream what is seen to a collector"),
+    Command("record", "steelyard_agent.commands.record", "write what a daemon would send to a file"),
+    Command("simulate", "steelyard_agent.simulate.command", "be a fleet of plausible nodes, marked as simulated"),
+    Command("doctor", "steelyard_agent.doctor.command", "say what this node can tell, and what is missing and why"),
+    Command("version", "steelyard_agent.commands.version", "print the version"),
+)
+
+_EPILOG: Final = """\
+examples:
+  steelyard-agent daemon                                 stream to the collector on this machine
+  steelyard-agent daemon --collector head-node:8470      to another
+  steelyard-agent doctor                                 what can be seen here, and what can't and why
+  steelyard-agent record --seconds 60 minute.steelyard   keep a minute, to be replayed elsewhere
+
+`steelyard-agent COMMAND --help` says more.
+exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted
+"""
+
+
+def build_parser(chosen: str = "") -> argparse.ArgumentParser:
+    """The command line; only the chosen command knows its arguments, so that the daemon stays light."""
+    parser = argparse.ArgumentParser(
+        prog="steelyard-agent",
+        description="Samples the accelerators of a node and streams what it sees.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        if command.name == chosen:
+            importlib.import_module(command.module).add_parser(subparsers)
+        else:
+            subparsers.add_parser(command.name, help=command.help, add_help=False)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the only place where an error becomes text and an exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    chosen = next((word for word in words if not word.startswith("-")), "")
+    try:
+        arguments = build_parser(chosen).parse_args(words)
+        refuse_old_pynvml(sys.path)
+        module = next(command.module for command in COMMANDS if command.name == arguments.command)
+        return int(importlib.import_module(module).run(arguments))
+    except SteelyardError as error:
+        print(f"steelyard-agent: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Wires the agent's parts together and runs them until it is told to stop; the only file that knows all of them."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from steelyard_agent.config import Config
+from steelyard_agent.devices.base import Source
+from steelyard_agent.devices.guard import GuardedSource
+from steelyard_agent.directory import Directory, Identity
+from steelyard_agent.node import agent_id, read_node
+from steelyard_agent.sampling.gather import Gatherer
+from steelyard_agent.sampling.loop import SamplingLoop
+from steelyard_agent.sampling.sampler import Clock, Periods, Sampler
+from steelyard_agent.self_metrics import Observed
+from steelyard_agent.spool.ring import Ring
+from steelyard_agent.version import VERSION
+from steelyard_proto.metrics import catalogue
+from steelyard_proto.v1 import ingest_pb2
+
+if TYPE_CHECKING:
+    from steelyard_agent.sending.channel import Target
+    from steelyard_agent.sending.sender import Sender
+
+log = logging.getLogger(__name__)
+
+# Of the two seconds that SIGTERM may take: what the last messages get to reach the collector.
+_DRAIN_S: Final = 1.0
+
+
+def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float], bool]) -> None:
+    """Samples and sends until `pause` says to stop; what was sampled is in the spool when it returns.
+
+    Args:
+        config: the settings.
+        sources: what to sample.
+        pause: sleeps so many seconds at most; True when it is time to stop.
+
+    Raises:
+        SpoolError: the state directory can't be used, or another agent uses it.
+        ConfigError: a certificate or key can't be read.
+    """
+    clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, pause)
+    agent = _assemble(config, sources, clock)
+    log.info("agent %s on node %s, spool %s", agent.directory.identity.agent_id, config.node, agent.ring.directory)
+    agent.ring.start()
+    agent.sender.start()
+    try:
+        agent.loop.run()
+    finally:
+        agent.ring.sync()
+        agent.sender.stop(_DRAIN_S)
+        for guard in agent.guards:
+            guard.close()
+        agent.ring.close()
+    log.info("stopped; %d of %d messages acknowledged", agent.sender.state.acked, agent.ring.counts.spooled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Agent:
+    """The parts, wired."""
+
+    ring: Ring
+    directory: Directory
+    guards: list[GuardedSource]
+    sender: "Sender"
+    loop: SamplingLoop
+
+
+def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
+    # Imported here: what only records or simulates doesn't need gRPC's 20 MB.
+    from steelyard_agent.sending.light_grpc import import_grpc_without_ssl
+
+    import_grpc_without_ssl()
+    from steelyard_agent.sending.sender import Sender
+
+    ring, directory = open_spool(config)
+    sender = Sender(ring, directory, _target(config), time.time)
+    guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
+    gatherer = Gatherer(directory, catalogue(), ring)
+    sampler = Sampler(guards, gatherer, periods_of(config), clock)
+
+    def observe() -> Observed:
+        stats = [guard.stats() for guard in guards]
+        return Observed(stats, sampler.counts, ring.counts, ring.bytes_on_disk(), sender.state)
+
+    loop = SamplingLoop(
+        sampler,
+        gatherer,
+        clock,
+        observe=observe,
+        agent_period_ms=config.sampling.agent_period_ms,
+        flush_ms=lambda: sender.state.flush_ms or config.sampling.flush_ms,
+        on_flush=sender.wake,
+    )
+    return _Agent(ring, directory, guards, sender, loop)
+
+
+def open_spool(config: Config) -> tuple[Ring, Directory]:
+    """The ring of the state directory, and the devices and layouts that its epoch has seen so far.
+
+    Raises:
+        SpoolError: the directory can't be used, or another agent uses it.
+    """
+    directory: Directory | None = None
+
+    def hello() -> ingest_pb2.Hello:
+        assert directory is not None
+        return directory.hello(ring.epoch, time.time_ns() // 1_000_000)
+
+    ring = Ring(config.state_dir / "spool", config.spool_max_bytes, hello, time.time)
+    identity = Identity(agent_id(config.state_dir), VERSION, read_node(config.node, config.labels))
+    directory = Directory(identity)
+    directory.restore(ring.left_hello)
+    return ring, directory
+
+
+def _target(config: Config) -> "Target":
+    from steelyard_agent.sending.channel import Target
+
+    access = config.collector
+    return Target(
+        address=access.address,
+        ca_file=access.ca_file,
+        cert_file=access.cert_file,
+        key_file=access.key_file,
+        token=access.token,
+        token_file=access.token_file,
+    )
+
+
+def guard(source: Source, call_deadline_ms: int, clock: Clock) -> GuardedSource:
+    """A source behind its guard."""
+    return GuardedSource(source, deadline_s=call_deadline_ms / 1000, monotonic=clock.monotonic, wall_ms=clock.wall_ms)
+
+
+def periods_of(config: Config) -> Periods:
+    """The settings' periods, by entity and class."""
+    sampling = config.sampling
+    return Periods(
+        {
+            ("device", "fast"): sampling.fast_period_ms,
+            ("device", "slow"): sampling.slow_period_ms,
+            ("device", "processes"): sampling.processes_period_ms,
+            ("host", "fast"): sampling.host_period_ms,
+            ("host", "slow"): sampling.slow_period_ms,
+        },
+        sampling.call_deadline_ms,
+    )

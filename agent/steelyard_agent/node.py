@@ -1,0 +1,63 @@
+"""Facts of the node that the agent stands on, and the agent's own lasting identity."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from steelyard_proto.errors import SpoolError
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
+
+
+def read_node(name: str, labels: Mapping[str, str], *, root: Path = Path("/")) -> ingest_pb2.Node:
+    """The node as Hello carries it; what can't be read is left empty.
+
+    Source: /etc/os-release, uname, sysconf.
+
+    Args:
+        name: its name in the fleet.
+        labels: the user's labels.
+        root: root of the file system.
+    """
+    system = os.uname()
+    return ingest_pb2.Node(
+        name=name,
+        os=_os_name(root),
+        kernel=system.release,
+        arch=system.machine,
+        cpus=os.cpu_count() or 0,
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        origin=batch_pb2.ORIGIN_MEASURED,
+        labels=labels,
+    )
+
+
+def agent_id(state_dir: Path) -> str:
+    """The agent's id, made at its first start in this directory.
+
+    Raises:
+        SpoolError: the file can't be read or written.
+    """
+    path = state_dir / "agent-id"
+    try:
+        known = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        if known:
+            return known
+        new = str(uuid.uuid4())
+        temporary = path.with_suffix(".new")
+        temporary.write_text(new + "\n", encoding="ascii")
+        os.replace(temporary, path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpoolError(f"{path}: can't keep the agent's id: {error}; name another place with --state-dir") from error
+    return new
+
+
+def _os_name(root: Path) -> str:
+    for path in (root / "etc/os-release", root / "usr/lib/os-release"):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+        fields = dict(line.split("=", 1) for line in lines if "=" in line)
+        return fields.get("PRETTY_NAME", fields.get("NAME", "")).strip().strip('"')
+    return ""

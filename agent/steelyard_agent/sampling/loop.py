@@ -1,0 +1,80 @@
+"""The sampling thread's loop: tick, gather, flush, until it is told to stop."""
+
+from collections.abc import Callable
+from typing import Final
+
+from steelyard_agent.sampling.gather import Gatherer
+from steelyard_agent.sampling.records import event_records
+from steelyard_agent.sampling.sampler import Clock, Sampler
+from steelyard_agent.sampling.schedule import Schedule
+from steelyard_agent.self_metrics import METRICS, Observed, self_values
+from steelyard_proto.v1 import batch_pb2
+
+# With nothing to sample the agent still has its own figures to tell.
+_LONGEST_PAUSE_S: Final = 10.0
+
+
+class SamplingLoop:
+    """Everything that happens at a tick."""
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        gatherer: Gatherer,
+        clock: Clock,
+        *,
+        observe: Callable[[], Observed],
+        agent_period_ms: int,
+        flush_ms: Callable[[], int],
+        on_flush: Callable[[], None],
+    ) -> None:
+        """Wires a loop.
+
+        Args:
+            sampler: asks the sources.
+            gatherer: takes what they say.
+            clock: time, and the pause between ticks.
+            observe: what the agent's parts tell about themselves.
+            agent_period_ms: how often that is taken.
+            flush_ms: how long to gather, asked anew at each tick.
+            on_flush: called when the spool has something new.
+        """
+        self._sampler = sampler
+        self._gatherer = gatherer
+        self._clock = clock
+        self._observe = observe
+        self._agent_period_ms = agent_period_ms
+        self._flush_ms = flush_ms
+        self._on_flush = on_flush
+        self._flushed_s = 0.0
+
+    def run(self) -> None:
+        """Ticks until the pause says to stop, then spools what was gathered."""
+        self._sampler.start()
+        self._flushed_s = self._clock.monotonic()
+        own = Schedule(self._agent_period_ms / 1000, self._flushed_s, self._sampler.counts)
+        try:
+            while not self._clock.pause(self._left_s(own)):
+                self._tick(own)
+        finally:
+            self._gatherer.flush()
+            self._on_flush()
+
+    def _left_s(self, own: Schedule) -> float:
+        next_s = min(self._sampler.next_due_s(), own.due_s)
+        return min(_LONGEST_PAUSE_S, max(0.0, next_s - self._clock.monotonic()))
+
+    def _tick(self, own: Schedule) -> None:
+        self._sampler.tick()
+        if own.take(self._clock.monotonic()):
+            values = self_values(self._observe())
+            self._gatherer.add_node("agent", "slow", self._agent_period_ms, self._clock.wall_ms(), METRICS, values)
+        events = self._sampler.events()
+        if events:
+            self._gatherer.put_records(batch_pb2.KIND_EVENT, event_records(events, self._gatherer.find_key))
+        now_s = self._clock.monotonic()
+        # Half a tick early counts as due: else a 5 s flush of 1 s ticks would wander between 5 and 6 s.
+        if now_s - self._flushed_s >= self._flush_ms() / 1000 - self._sampler.half_tick_s:
+            self._gatherer.flush()
+            self._flushed_s = now_s
+            self._on_flush()

@@ -1,0 +1,45 @@
+"""Puts rows into Records, none of which crosses a UTC day."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from steelyard_agent.model import Event
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
+
+_DAY_MS: Final = 86_400_000
+# So that a message stays far below any collector's limit.
+_MAX_ROWS: Final = 1000
+
+Framed = tuple[ingest_pb2.AgentMessage, int, int]
+
+
+def event_records(events: Iterable[Event], find_key: Callable[[str], int | None]) -> Iterator[Framed]:
+    """Messages of the kind EVENT, each with its first and last time.
+
+    Args:
+        events: by rising time.
+        find_key: a device's key by its uid; None where it was never declared.
+    """
+    rows = [_event(event, find_key) for event in events]
+    for part in by_day(rows):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_EVENT, events=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
+def by_day(rows: "Sequence[batch_pb2.Event]") -> "Iterator[list[batch_pb2.Event]]":
+    """Cuts rows at midnight, and where they are many."""
+    for _, group in groupby(rows, key=lambda row: row.ts_ms // _DAY_MS):
+        day = list(group)
+        for start in range(0, len(day), _MAX_ROWS):
+            yield day[start : start + _MAX_ROWS]
+
+
+def _event(event: Event, find_key: Callable[[str], int | None]) -> batch_pb2.Event:
+    row = batch_pb2.Event(
+        ts_ms=event.ts_ms, severity=event.severity, code=event.code, text=event.text, source=event.source
+    )
+    key = find_key(event.uid) if event.uid else None
+    if key is not None:
+        row.device = key
+    return row
