@@ -1,1 +1,1 @@
-"""NVIDIA through NVML."""
+"""NVIDIA GPUs through NVML."""

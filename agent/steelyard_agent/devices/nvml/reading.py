@@ -1,0 +1,40 @@
+"""What one call tells about a device: the metrics that come out of it, and why one is missing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from steelyard_agent.devices.nvml.errors import CODES
+from steelyard_agent.model import Absent, Value
+from steelyard_proto.errors import NotSupported
+
+OUT_OF_RANGE: Final = Absent("out of range")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A call that is ready to be made, and the metrics, by id, that it gives in this order."""
+
+    ids: tuple[int, ...]
+    read: Callable[[], tuple[Value, ...]]
+
+
+def absent_for(code: int | None, call: str) -> Absent:
+    """Why a metric is missing, in few words out of a bounded set."""
+    if code is None:
+        return Absent(f"{call} is missing")
+    kind = CODES.get(code, (None, ""))[0]
+    word = "not supported" if kind is NotSupported else "failed"
+    return Absent(f"{word}: {call} ({code})")
+
+
+def ratio(percent: int | float) -> Value:
+    """Percent as 0-1. A window of counters can close a little late, so up to 101 counts as 100."""
+    if 0 <= percent <= 100:
+        return percent / 100
+    return 1.0 if 100 < percent <= 101 else OUT_OF_RANGE
+
+
+def celsius(degrees: int) -> Value:
+    """A temperature that can be."""
+    return float(degrees) if -60 < degrees < 250 else OUT_OF_RANGE

@@ -1,0 +1,169 @@
+"""The single calls of a device, each with the metrics that come out of it, and which of them it answers."""
+
+import ctypes
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from steelyard_agent.devices.nvml import structs
+from steelyard_agent.devices.nvml.calls import DeviceCalls
+from steelyard_agent.devices.nvml.fields import field_reading
+from steelyard_agent.devices.nvml.memory import memory_fast, memory_slow
+from steelyard_agent.devices.nvml.reading import Reading, celsius, ratio
+from steelyard_agent.model import Value
+from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
+from steelyard_proto.metrics import MetricClass
+
+_SM: Final = 1
+_MEM: Final = 2
+_GPU_SENSOR: Final = 0
+_CORRECTED: Final = 0
+_UNCORRECTED: Final = 1
+_SINCE_DRIVER: Final = 0
+
+Make = Callable[[DeviceCalls], Reading]
+
+
+def plan(calls: DeviceCalls) -> Mapping[MetricClass, tuple[Reading, ...]]:
+    """The readings that this device answers, each tried once; one that fails for now is kept.
+
+    Raises:
+        DeviceLost: the device went away meanwhile.
+    """
+    result: dict[MetricClass, tuple[Reading, ...]] = {}
+    for metric_class, groups in _READINGS.items():
+        chosen: list[Reading] = []
+        seen: set[int] = set()
+        for alternatives in groups:
+            reading = _first_supported(calls, alternatives)
+            if reading is not None and not seen.intersection(reading.ids):
+                chosen.append(reading)
+                seen.update(reading.ids)
+        result[metric_class] = tuple(chosen)
+    return result
+
+
+def _first_supported(calls: DeviceCalls, alternatives: tuple[Make, ...]) -> Reading | None:
+    for make in alternatives:
+        try:
+            reading = make(calls)
+        except DeviceLost:
+            raise
+        except DeviceError:
+            continue
+        try:
+            reading.read()
+        except NotSupported:
+            continue
+        except DeviceLost:
+            raise
+        except DeviceError:
+            pass
+        return reading
+    return None
+
+
+def _utilization(calls: DeviceCalls) -> Reading:
+    out = structs.Utilization()
+    fill = calls.filled("nvmlDeviceGetUtilizationRates", out)
+
+    def read() -> tuple[Value, ...]:
+        fill()
+        return ratio(out.gpu), ratio(out.memory)
+
+    return Reading((1, 10), read)
+
+
+def _unsigned(name: str, metric: int, *selectors: int, factor: float = 1.0) -> Make:
+    def make(calls: DeviceCalls) -> Reading:
+        out = ctypes.c_uint()
+        fill = calls.filled(name, out, *selectors)
+
+        def read() -> tuple[Value, ...]:
+            fill()
+            return (out.value * factor,)
+
+        return Reading((metric,), read)
+
+    return make
+
+
+def _counter(name: str, metric: int, *selectors: int, width: type[ctypes.c_uint | ctypes.c_ulonglong]) -> Make:
+    def make(calls: DeviceCalls) -> Reading:
+        out = width()
+        fill = calls.filled(name, out, *selectors)
+
+        def read() -> tuple[Value, ...]:
+            fill()
+            return (out.value,)
+
+        return Reading((metric,), read)
+
+    return make
+
+
+def _temperature(calls: DeviceCalls) -> Reading:
+    out = structs.Temperature()
+    out.version, out.sensorType = structs.TEMPERATURE_V1, _GPU_SENSOR
+    fill = calls.filled("nvmlDeviceGetTemperatureV", out)
+
+    def read() -> tuple[Value, ...]:
+        fill()
+        return (celsius(out.temperature),)
+
+    return Reading((44,), read)
+
+
+def _old_temperature(calls: DeviceCalls) -> Reading:
+    out = ctypes.c_uint()
+    fill = calls.filled("nvmlDeviceGetTemperature", out, _GPU_SENSOR)
+
+    def read() -> tuple[Value, ...]:
+        fill()
+        return (celsius(out.value),)
+
+    return Reading((44,), read)
+
+
+def _remapped(calls: DeviceCalls) -> Reading:
+    corrected, uncorrected, pending, failed = (ctypes.c_uint() for _ in range(4))
+    outs = [ctypes.byref(out) for out in (corrected, uncorrected, pending)]
+    fill = calls.filled("nvmlDeviceGetRemappedRows", failed, *outs)
+
+    def read() -> tuple[Value, ...]:
+        fill()
+        return float(corrected.value + uncorrected.value), float(pending.value)
+
+    return Reading((62, 63), read)
+
+
+def _wide(name: str, metric: int, *selectors: int) -> Make:
+    return _counter(name, metric, *selectors, width=ctypes.c_ulonglong)
+
+
+# class -> groups -> alternatives, of which the first that the device answers is taken. A metric that an earlier group
+# gives is not asked for again: PowerUsage only where the fields have no power.
+_READINGS: Final[Mapping[MetricClass, tuple[tuple[Make, ...], ...]]] = {
+    "fast": (
+        (field_reading,),
+        (_utilization,),
+        (_unsigned("nvmlDeviceGetClockInfo", 20, _SM),),
+        (_unsigned("nvmlDeviceGetClockInfo", 22, _MEM),),
+        (_unsigned("nvmlDeviceGetPowerUsage", 23, factor=1e-3),),
+        (_wide("nvmlDeviceGetTotalEnergyConsumption", 25),),
+        (
+            _wide("nvmlDeviceGetCurrentClocksEventReasons", 29),
+            _wide("nvmlDeviceGetCurrentClocksThrottleReasons", 29),
+        ),
+        (memory_fast,),
+        (_temperature, _old_temperature),
+    ),
+    "slow": (
+        (_unsigned("nvmlDeviceGetMaxClockInfo", 21, _SM),),
+        (_unsigned("nvmlDeviceGetEnforcedPowerLimit", 24, factor=1e-3),),
+        (memory_slow,),
+        (_wide("nvmlDeviceGetTotalEccErrors", 60, _CORRECTED, _SINCE_DRIVER),),
+        (_wide("nvmlDeviceGetTotalEccErrors", 61, _UNCORRECTED, _SINCE_DRIVER),),
+        (_remapped,),
+        (_counter("nvmlDeviceGetPcieReplayCounter", 64, width=ctypes.c_uint),),
+    ),
+}

@@ -1,0 +1,264 @@
+"""NVIDIA GPUs through NVML."""
+
+import ctypes
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from steelyard_agent.devices.base import Capabilities
+from steelyard_agent.devices.nvml.binding import SEARCH_PATHS, NvmlLibrary, open_library
+from steelyard_agent.devices.nvml.calls import DeviceCalls
+from steelyard_agent.devices.nvml.errors import REOPEN, VENDOR
+from steelyard_agent.devices.nvml.reading import absent_for
+from steelyard_agent.devices.pid_namespace import sees_host_pids
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
+from steelyard_proto.chips import ChipTable, load_chips
+from steelyard_proto.errors import DeviceError, DeviceLost
+from steelyard_proto.metrics import MetricClass
+
+if TYPE_CHECKING:
+    from steelyard_agent.devices.nvml.device import Draft, KnownDevice, Surroundings
+
+_log = logging.getLogger(__name__)
+
+# Between the two samples of GPM that show whether a device has it; a little more than the driver's refresh.
+_GPM_WAIT_S: Final = 0.12
+_OTHER_PIDS: Final = Absent("the agent's container does not see the host's pids")
+
+
+class NvmlSource:
+    """The GPUs of this node and their MIG instances; see devices/base.py for what each method promises."""
+
+    def __init__(
+        self,
+        *,
+        library_paths: Sequence[str] = SEARCH_PATHS,
+        chips: ChipTable | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        proc: Path = Path("/proc"),
+        sys: Path = Path("/sys"),
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            library_paths: where to look for libnvidia-ml.so.1, in order; a bare name goes through the loader.
+            chips: the chip table; the shipped one by default.
+            clock: monotonic seconds.
+            sleep: waits so many seconds.
+            proc: root of procfs.
+            sys: root of sysfs.
+        """
+        self._paths = tuple(library_paths)
+        self._chips = chips if chips is not None else load_chips()
+        self._clock = clock
+        self._sleep = sleep
+        self._proc = proc
+        self._sys = sys
+        self._library: NvmlLibrary | None = None
+        self._is_started = False
+        self._by_uid: dict[str, KnownDevice] = {}
+        self._lost: set[str] = set()
+        self._complaints: set[tuple[str, str, int | None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The registry's name."""
+        return "nvml"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """NVML counts energy by itself; processes are told."""
+        return Capabilities(has_processes=True)
+
+    def discover(self) -> Sequence[DeviceInfo]:
+        """Lists the GPUs; those that are known and well are not asked again, so that a sick one harms no other.
+
+        Source: nvmlDeviceGetCount_v2, nvmlDeviceGetHandleByIndex_v2, nvmlDeviceGetMigDeviceHandleByIndex.
+
+        Raises:
+            LibraryMissing: no libnvidia-ml.so.1, or no nvidia-ml-py to read it by.
+            DeviceError: the driver refuses, or no device answers.
+        """
+        library = self._opened()
+        try:
+            kept, drafts, failure = self._look(library)
+        except DeviceError as error:
+            self._note_code(error)
+            raise
+        found = {device.info.uid: device for device in kept}
+        found.update(self._finished(drafts))
+        for uid in self._by_uid.keys() - found.keys():
+            self._by_uid[uid].close()
+        self._by_uid = found
+        self._lost.clear()
+        if failure is not None and not found:
+            self._note_code(failure)
+            raise failure
+        return [device.info for device in sorted(found.values(), key=_order)]
+
+    def sample(self, uid: str, metric_class: MetricClass) -> Sequence[Value]:
+        """One reading of all metrics of a class; see `readings`, `fields` and `gpm` for the calls."""
+        device = self._device(uid)
+        values: list[Value] = []
+        failure: DeviceError | None = None
+        answered = False
+        device.is_inside = True
+        try:
+            for reading in device.readings.get(metric_class, ()):
+                try:
+                    values.extend(reading.read())
+                    answered = True
+                except DeviceLost:
+                    raise
+                except DeviceError as error:
+                    failure = error
+                    values.extend((absent_for(error.code, error.call),) * len(reading.ids))
+        except DeviceLost as error:
+            self._lose(uid, error)
+            raise
+        finally:
+            device.is_inside = False
+        if failure is not None and not answered:
+            raise failure
+        return values
+
+    def poll(self, uid: str) -> None:
+        """Nothing: see `capabilities`."""
+
+    def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
+        """The compute processes of a device; see `processes` for the call."""
+        from steelyard_agent.devices.nvml.processes import processes_of
+
+        device = self._device(uid)
+        if not sees_host_pids(self._proc):
+            return _OTHER_PIDS
+        device.is_inside = True
+        try:
+            return processes_of(device.calls)
+        except DeviceLost as error:
+            self._lose(uid, error)
+            raise
+        except DeviceError as error:
+            return absent_for(error.code, error.call)
+        finally:
+            device.is_inside = False
+
+    def close(self) -> None:
+        """Gives back the sample buffers and the library, unless a call still hangs in it."""
+        self._forget()
+        self._library = None
+
+    def _opened(self) -> NvmlLibrary:
+        if self._library is None:
+            self._library = open_library(self._paths)
+        if self._is_started and self._lost and not self._is_anything_inside():
+            # A device that was lost or reset gets a working handle only from a library that starts anew.
+            self._forget()
+        if not self._is_started:
+            self._library.start()
+            self._is_started = True
+        return self._library
+
+    def _forget(self) -> None:
+        if self._is_anything_inside():
+            return
+        for device in self._by_uid.values():
+            device.close()
+        self._by_uid = {}
+        if self._library is not None and self._is_started:
+            self._library.stop()
+        self._is_started = False
+
+    def _look(self, library: NvmlLibrary) -> "tuple[list[KnownDevice], list[Draft], DeviceError | None]":
+        # Only here, for it imports pynvml: 5 MB that a node without the library need not spend.
+        from steelyard_agent.devices.nvml import device as devices
+
+        around = self._surroundings(library)
+        kept: list[KnownDevice] = []
+        drafts: list[Draft] = []
+        failure: DeviceError | None = None
+        for index, handle in devices.handles(library):
+            try:
+                if isinstance(handle, DeviceError):
+                    raise handle
+                calls = DeviceCalls(library, handle, f"GPU {index}")
+                known = self._known(handle)
+                if known is not None:
+                    kept.append(known)
+                    calls = known.calls
+                else:
+                    drafts.append(devices.start(calls, None, index, around))
+                for part in devices.instances(calls):
+                    known = self._known(part.handle)
+                    if known is not None:
+                        kept.append(known)
+                    else:
+                        drafts.append(devices.start(part, calls, index, around))
+            except DeviceError as error:
+                failure = error
+                self._complain(error)
+        return kept, drafts, failure
+
+    def _finished(self, drafts: "list[Draft]") -> "dict[str, KnownDevice]":
+        from steelyard_agent.devices.nvml import device as devices
+
+        found: dict[str, KnownDevice] = {}
+        if not drafts or self._library is None:
+            return found
+        around = self._surroundings(self._library)
+        if any(draft.gpm is not None for draft in drafts):
+            self._sleep(_GPM_WAIT_S)
+        for draft in drafts:
+            try:
+                found[draft.identity.uid] = devices.finish(draft, around)
+            except DeviceError as error:
+                self._complain(error)
+        return found
+
+    def _surroundings(self, library: NvmlLibrary) -> "Surroundings":
+        from steelyard_agent.devices.nvml.device import Surroundings
+
+        return Surroundings(
+            chips=self._chips,
+            sys=self._sys,
+            clock=self._clock,
+            driver_version=library.text("nvmlSystemGetDriverVersion"),
+            library_version=library.text("nvmlSystemGetNVMLVersion"),
+        )
+
+    def _known(self, handle: ctypes.c_void_p) -> "KnownDevice | None":
+        for uid, device in self._by_uid.items():
+            if device.calls.handle.value == handle.value and uid not in self._lost:
+                return device
+        return None
+
+    def _device(self, uid: str) -> "KnownDevice":
+        device = self._by_uid.get(uid)
+        if device is None:
+            raise DeviceLost("is not on this node", vendor=VENDOR, device=uid, call="discover")
+        return device
+
+    def _lose(self, uid: str, error: DeviceError) -> None:
+        self._lost.add(uid)
+        self._note_code(error)
+
+    def _note_code(self, error: DeviceError) -> None:
+        if error.code in REOPEN:
+            self._lost.update(self._by_uid)
+            self._is_started = self._is_started and self._is_anything_inside()
+
+    def _is_anything_inside(self) -> bool:
+        return any(device.is_inside for device in self._by_uid.values())
+
+    def _complain(self, error: DeviceError) -> None:
+        key = (error.device, error.call, error.code)
+        if key not in self._complaints:
+            self._complaints.add(key)
+            _log.warning("%s", error)
+
+
+def _order(device: "KnownDevice") -> tuple[int, bool, str]:
+    return device.info.index, device.parent is not None, device.info.uid
