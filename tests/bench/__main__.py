@@ -16,6 +16,8 @@ BENCHES = {
     "agent": "memory, CPU and wake-ups of the agent with 8 devices",
     "query": "the live view, one device's day and a week by chip, at full size",
     "tui": "the app's CPU a tick and the time from key to paint",
+    "intervals": "coverage of the comparison's intervals, and its verdicts' errors",
+    "stragglers": "delay until a slow rank is found, and false alarms",
 }
 
 
