@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from steelyard_collector.store.base import PUBLIC_DATABASE, Reader, ReadLimits, Store
@@ -13,7 +13,6 @@ from steelyard_proto.errors import StoreError
 
 # ClickHouse's own number for this.
 TOO_MANY: Final = 202
-TOO_MANY_NAME: Final = "TOO_MANY_SIMULTANEOUS_QUERIES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class QueryLimits:
         wait_s: how long one waits.
     """
 
-    read: ReadLimits = ReadLimits(threads=1)
+    read: ReadLimits = field(default_factory=lambda: ReadLimits(threads=1))
     running: int = 4
     waiting: int = 16
     wait_s: float = 10.0
@@ -93,24 +92,19 @@ class ReaderPool:
         deadline = time.monotonic() + self.limits.wait_s
         with self._changed:
             if self._waiting >= self.limits.waiting:
-                raise self._full(f"{self._waiting} more wait")
+                raise too_many(f"{self._running} queries run already and {self._waiting} more wait")
             self._waiting += 1
             try:
                 while self._running >= self.limits.running and not self._closed:
                     if not self._changed.wait(deadline - time.monotonic()):
-                        raise self._full(f"none of them ended within {self.limits.wait_s:g} s")
+                        raise too_many(
+                            f"{self._running} queries run already and none ended within {self.limits.wait_s:g} s"
+                        )
                 if self._closed:
                     raise StoreError("the collector is shutting down; ask again in a moment", name="SHUTTING_DOWN")
                 self._running += 1
             finally:
                 self._waiting -= 1
-
-    def _full(self, why: str) -> StoreError:
-        return StoreError(
-            f"{self._running} queries run already and {why}; wait for one to end, or ask less often",
-            code=TOO_MANY,
-            name=TOO_MANY_NAME,
-        )
 
     def _take(self, limits: ReadLimits) -> Reader:
         with self._changed:
@@ -124,6 +118,13 @@ class ReaderPool:
                 self._idle[limits].append(reader)
                 return
         reader.close()
+
+
+def too_many(what: str) -> StoreError:
+    """The error that says that there is no place."""
+    return StoreError(
+        f"{what}; wait for one to end, or ask less often", code=TOO_MANY, name="TOO_MANY_SIMULTANEOUS_QUERIES"
+    )
 
 
 def open_reader(store: Store, limits: ReadLimits) -> Reader:

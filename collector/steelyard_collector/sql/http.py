@@ -1,0 +1,329 @@
+"""The ClickHouse HTTP endpoint: read-only, through the same gate; for clickhouse-connect, Grafana and curl."""
+
+import json
+import logging
+import select
+import socket
+import ssl
+import threading
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from typing import Any, Final
+
+from steelyard_collector.sql.http_request import MAX_BODY_BYTES, HttpQuery, compressed, read_query, read_token
+from steelyard_collector.sql.pool import TOO_MANY, ReaderPool
+from steelyard_collector.sql.remedies import EXHAUSTED
+from steelyard_collector.sql.run import QueryRun, RawResult
+from steelyard_collector.sql.service import Authorize, anybody
+from steelyard_proto.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS: Final = 64
+IDLE_S: Final = 60.0
+# How soon a query of a client that has gone is stopped.
+GONE_CHECK_S: Final = 0.25
+AUTHENTICATION_FAILED: Final = 516
+
+_TYPES: Final = {
+    "TabSeparated": "text/tab-separated-values; charset=UTF-8",
+    "CSV": "text/csv; charset=UTF-8; header=absent",
+    "CSVWithNames": "text/csv; charset=UTF-8; header=present",
+    "JSON": "application/json; charset=UTF-8",
+    "JSONCompact": "application/json; charset=UTF-8",
+    "JSONEachRow": "application/x-ndjson; charset=UTF-8",
+    "XML": "application/xml; charset=UTF-8",
+    "Parquet": "application/octet-stream",
+    "Native": "application/octet-stream",
+    "ArrowStream": "application/octet-stream",
+    "Arrow": "application/octet-stream",
+    "RowBinary": "application/octet-stream",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class HttpDoor(ThreadingHTTPServer):
+    """The listening endpoint; serves from its own threads until it is closed."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(
+        self, pool: ReaderPool, address: tuple[str, int], authorize: Authorize, tls: ssl.SSLContext | None
+    ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, _Handler)
+        if tls is not None:
+            # The handshake is made by the connection's own thread, so that a silent client holds nobody up.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+        self.pool = pool
+        self.authorize = authorize
+        self.is_loopback = _is_loopback(address[0])
+        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name="http", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.server_address[1])
+
+    def start(self) -> None:
+        """Starts to serve."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops listening; connections that are open end with their client or with the process."""
+        self.shutdown()
+        self.server_close()
+        self._thread.join(timeout=5)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Takes a connection where there is a place, and hangs up where there is none."""
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            log.warning("more than %d HTTP connections; one from %s is refused", MAX_CONNECTIONS, client_address[0])
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serves a connection to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def server_close(self) -> None:
+        """Closes the listening socket without waiting for connections."""
+        self.socket.close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that broke is nobody's fault here."""
+        log.debug("an HTTP connection from %s broke", client_address[0])
+
+
+def serve_http(
+    pool: ReaderPool,
+    host: str = "127.0.0.1",
+    port: int = 8471,
+    *,
+    authorize: Authorize = anybody,
+    tls: ssl.SSLContext | None = None,
+) -> HttpDoor:
+    """Listens and serves.
+
+    Args:
+        pool: lends the clients; share it with the gRPC service, so that both doors have one bound.
+        host: an address of this machine.
+        port: 0 for any free one.
+        authorize: asked for each query.
+        tls: None for plain HTTP.
+
+    Raises:
+        OSError: the address can't be listened on.
+    """
+    door = HttpDoor(pool, (host, port), authorize, tls)
+    door.start()
+    return door
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: HttpDoor
+    protocol_version = "HTTP/1.1"
+    server_version = "Steelyard"
+    sys_version = ""
+    timeout = IDLE_S
+    # One segment for the headers and the body.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """A query in the URL, or a sign of life."""
+        self._answer(b"")
+
+    def do_HEAD(self) -> None:
+        """A sign of life."""
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        """A query in the body."""
+        body = self._body()
+        if body is None:
+            self.close_connection = True
+            error = StoreError(
+                f"the body is longer than {MAX_BODY_BYTES} bytes, or broken", code=307, name="TOO_MANY_BYTES"
+            )
+            self._send(_failure(error, 413))
+        else:
+            self._answer(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keeps requests out of stderr."""
+        log.debug(format, *args)
+
+    def _answer(self, body: bytes) -> None:
+        path = self.path.partition("?")[0]
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.server.is_loopback and not _is_own_name(headers.get("host", "")):
+            self._send(
+                _failure(StoreError("this address answers to localhost only", code=497, name="ACCESS_DENIED"), 403)
+            )
+        elif path in ("/ping", "/replicas_status") or (path == "/" and "?" not in self.path and not body):
+            self._send(Answer(200, b"Ok.\n", {"Content-Type": "text/html; charset=UTF-8"}))
+        elif path != "/":
+            self._send(_failure(StoreError(f"there is no {path[:100]} here; send queries to /", code=0), 404))
+        elif reason := self.server.authorize(read_token(self.path, headers)):
+            error = StoreError(reason, code=AUTHENTICATION_FAILED, name="AUTHENTICATION_FAILED")
+            self._send(_failure(error, 401, {"WWW-Authenticate": 'Basic realm="steelyard"'}))
+        else:
+            self._query(headers, body)
+
+    def _query(self, headers: Mapping[str, str], body: bytes) -> None:
+        try:
+            query = read_query(self.path, headers, body)
+            result = self._run(query)
+        except (StoreError, ValueError) as error:
+            known = error if isinstance(error, StoreError) else StoreError(str(error), code=36, name="BAD_ARGUMENTS")
+            self._send(_failure(known, _status(known)))
+            return
+        if result is None:
+            self.close_connection = True
+            return
+        self._send(_success(query, result))
+
+    def _run(self, query: HttpQuery) -> RawResult | None:
+        """The result; None when the client has gone and the query was stopped."""
+        run = QueryRun(self.server.pool)
+        future: Future[RawResult] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(run.raw(query.query, query.parameters, query.default_format))
+            except StoreError as error:
+                future.set_exception(error)
+
+        threading.Thread(target=work, name="http-query", daemon=True).start()
+        while True:
+            try:
+                return future.result(GONE_CHECK_S)
+            except FutureTimeout:
+                if future.done():
+                    continue
+                if _has_gone(self.connection):
+                    run.cancel()
+                    return None
+
+    def _body(self) -> bytes | None:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._chunks()
+        try:
+            length = int(self.headers.get("Content-Length", "0"))
+        except ValueError:
+            return None
+        return self.rfile.read(length) if 0 <= length <= MAX_BODY_BYTES else None
+
+    def _chunks(self) -> bytes | None:
+        body = b""
+        while True:
+            try:
+                length = int(self.rfile.readline(64).partition(b";")[0], 16)
+            except ValueError:
+                return None
+            if not 0 <= length <= MAX_BODY_BYTES - len(body):
+                return None
+            body += self.rfile.read(length)
+            self.rfile.readline(64)
+            if length == 0:
+                return body
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+        self.wfile.flush()
+
+
+def _success(query: HttpQuery, result: RawResult) -> Answer:
+    headers = {
+        "Content-Type": _TYPES.get(result.format_name, "text/plain; charset=UTF-8"),
+        "X-ClickHouse-Query-Id": query.query_id.encode("ascii", "replace").decode() or str(uuid.uuid4()),
+        "X-ClickHouse-Format": result.format_name,
+        "X-ClickHouse-Timezone": "UTC",
+        "X-ClickHouse-Server-Display-Name": "steelyard",
+        "X-ClickHouse-Summary": json.dumps({"result_bytes": str(len(result.body))}),
+    }
+    if query.ignored:
+        headers["X-Steelyard-Ignored-Settings"] = ",".join(query.ignored).encode("ascii", "replace").decode()[:1000]
+    if query.gzip:
+        return Answer(200, compressed(result.body), headers | {"Content-Encoding": "gzip"})
+    return Answer(200, result.body, headers)
+
+
+def _failure(error: StoreError, status: int, headers: Mapping[str, str] | None = None) -> Answer:
+    name = f" ({error.name})" if error.name and f"({error.name})" not in str(error) else ""
+    shown = str(error) if str(error).startswith("Code: ") else f"Code: {error.code}. DB::Exception: {error}"
+    said = {"Content-Type": "text/plain; charset=UTF-8", "X-ClickHouse-Exception-Code": str(error.code)}
+    if error.code == TOO_MANY:
+        said["Retry-After"] = "1"
+    return Answer(status, f"{shown}{name}\n".encode(), said | dict(headers or {}))
+
+
+def _status(error: StoreError) -> int:
+    if error.code == TOO_MANY:
+        return 503
+    if error.code in EXHAUSTED:
+        return 422
+    return {497: 403, 60: 404, 81: 404}.get(error.code, 400)
+
+
+def _has_gone(connection: socket.socket) -> bool:
+    try:
+        readable, _, _ = select.select([connection], [], [], 0)
+        if not readable:
+            return False
+        # Beneath TLS too: a connection that was closed shows its end here.
+        with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as plain:
+            return plain.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except (OSError, ValueError):
+        return True
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_own_name(host: str) -> bool:
+    """A page from elsewhere can make a browser ask here under its own name, but never under an address."""
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    return name in ("", "localhost") or _is_loopback(name.strip("[]")) or _is_address(name.strip("[]"))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
