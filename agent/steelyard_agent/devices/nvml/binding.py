@@ -11,7 +11,7 @@ from ctypes import c_char_p, c_int, c_uint, c_ulonglong, c_void_p
 from functools import partial
 from typing import Any, Final
 
-from steelyard_agent.devices.nvml.errors import OK, VENDOR, error_for, library_missing, missing_symbol
+from steelyard_agent.devices.nvml.errors import OK, error_for, library_missing, missing_symbol
 from steelyard_proto.errors import DeviceError
 
 # The bare name goes through the loader's path (LD_LIBRARY_PATH, ld.so.cache); then where WSL keeps it.
@@ -68,10 +68,16 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
 
 
 class NvmlLibrary:
-    """One loaded libnvidia-ml; `start` and `stop` must pair."""
+    """One loaded libnvidia-ml; `start` and `stop` must pair.
+
+    Attributes:
+        path: what it was loaded by.
+        starts: how often it was initialised; what it gave out belongs to one of these times.
+    """
 
     def __init__(self, library: ctypes.CDLL, path: str) -> None:
         self.path = path
+        self.starts = 0
         self._functions = {name: _resolve(library, name) for name in _SIGNATURES}
 
     def has(self, name: str) -> bool:
@@ -116,6 +122,7 @@ class NvmlLibrary:
             DeviceError: the driver is not loaded, or of another version than the library.
         """
         self.call("nvmlInit_v2")
+        self.starts += 1
 
     def stop(self) -> None:
         """nvmlShutdown; a library that the driver left behind has nothing to say to it."""
@@ -153,6 +160,3 @@ def _resolve(library: ctypes.CDLL, name: str) -> Any:
     function.argtypes = _SIGNATURES[name]
     function.restype = c_int
     return function
-
-
-__all__ = ["SEARCH_PATHS", "VENDOR", "NvmlLibrary", "decode", "open_library"]

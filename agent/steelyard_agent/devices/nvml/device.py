@@ -1,40 +1,50 @@
 """A device as the source keeps it: identity, what it answers, and its MIG instances."""
 
-import ctypes
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from steelyard_agent.devices.nvml.binding import NvmlLibrary
 from steelyard_agent.devices.nvml.calls import DeviceCalls
 from steelyard_agent.devices.nvml.describe import Identity, identify
-from steelyard_agent.devices.nvml.errors import NOT_FOUND, VENDOR, out_of_range
+from steelyard_agent.devices.nvml.errors import VENDOR
 from steelyard_agent.devices.nvml.gpm import GpmSampler, start_gpm
 from steelyard_agent.devices.nvml.memory import UNIFIED_NOTE, V1_NOTE, has_v2, total_bytes
-from steelyard_agent.devices.nvml.processes import COMPUTE_CALL, processes_of
+from steelyard_agent.devices.nvml.processes import COMPUTE_CALL, Holders
 from steelyard_agent.devices.nvml.reading import Reading
 from steelyard_agent.devices.nvml.readings import plan
-from steelyard_agent.model import DeviceInfo, Value
+from steelyard_agent.model import DeviceInfo
 from steelyard_proto.chips import ChipTable
 from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
 from steelyard_proto.metrics import MetricClass
 
-MAX_DEVICES: Final = 256
-_MAX_INSTANCES: Final = 64
 _POWER: Final = 23
+_PROCESSES: Final = 67
 _GPM_NAMES: Final = ("core_active", "tensor_active", "hbm_bw_active")
 
 
 @dataclass(slots=True)
 class KnownDevice:
-    """A device, how it is read, and whether a call about it is under way."""
+    """A device and how it is read.
+
+    Attributes:
+        info: its facts.
+        calls: its handle.
+        readings: what it answers.
+        parent: the GPU that it is an instance of.
+        gpm: the sampler of its GPM, where it has that.
+        holders: its processes, where the library tells.
+        is_cut: it had MIG instances when it was described.
+        is_inside: a call about it is under way, and may never return.
+    """
 
     info: DeviceInfo
     calls: DeviceCalls
     readings: Mapping[MetricClass, tuple[Reading, ...]]
     parent: DeviceCalls | None = None
     gpm: GpmSampler | None = None
+    holders: Holders | None = None
+    is_cut: bool = False
     is_inside: bool = False
 
     def close(self) -> None:
@@ -53,6 +63,7 @@ class Draft:
     identity: Identity
     readings: Mapping[MetricClass, tuple[Reading, ...]]
     gpm: GpmSampler | None
+    is_cut: bool = False
     notes: dict[str, str] = field(default_factory=dict)
 
 
@@ -63,6 +74,7 @@ class Surroundings:
     Attributes:
         chips: the chip table.
         sys: root of sysfs.
+        sees_host_pids: the agent lives in the host's pid namespace.
         clock: monotonic seconds.
         driver_version: of the kernel's driver.
         library_version: of the library.
@@ -70,59 +82,10 @@ class Surroundings:
 
     chips: ChipTable
     sys: Path
+    sees_host_pids: bool
     clock: Callable[[], float]
     driver_version: str
     library_version: str
-
-
-def handles(library: NvmlLibrary) -> Iterator[tuple[int, ctypes.c_void_p | DeviceError]]:
-    """The GPUs of this node by index; one that gives no handle tells why.
-
-    Raises:
-        DeviceError: the library refuses, or counts more than there can be.
-    """
-    name = "nvmlDeviceGetCount_v2"
-    count = ctypes.c_uint()
-    library.call(name, ctypes.byref(count))
-    if count.value > MAX_DEVICES:
-        raise out_of_range(name, "", "the number of devices", count.value)
-    for index in range(count.value):
-        handle = ctypes.c_void_p()
-        try:
-            library.call("nvmlDeviceGetHandleByIndex_v2", index, ctypes.byref(handle), device=f"GPU {index}")
-        except DeviceError as error:
-            yield index, error
-        else:
-            yield index, handle
-
-
-def instances(calls: DeviceCalls) -> list[DeviceCalls]:
-    """The MIG instances of a GPU; none where it is not cut or can't be.
-
-    Raises:
-        DeviceLost: the GPU is gone.
-    """
-    current, pending = ctypes.c_uint(), ctypes.c_uint()
-    try:
-        calls.call("nvmlDeviceGetMigMode", ctypes.byref(current), ctypes.byref(pending))
-        count = min(calls.unsigned("nvmlDeviceGetMaxMigDeviceCount"), _MAX_INSTANCES) if current.value else 0
-    except DeviceLost:
-        raise
-    except DeviceError:
-        return []
-    found = (_instance(calls, index) for index in range(count))
-    return [instance for instance in found if instance is not None]
-
-
-def _instance(calls: DeviceCalls, index: int) -> DeviceCalls | None:
-    handle = ctypes.c_void_p()
-    try:
-        calls.call("nvmlDeviceGetMigDeviceHandleByIndex", index, ctypes.byref(handle))
-    except DeviceError as error:
-        if error.code == NOT_FOUND:
-            return None  # instances are numbered with holes
-        raise
-    return DeviceCalls(calls.library, handle, f"{calls.label} instance {index}", is_instance=True)
 
 
 def start(calls: DeviceCalls, parent: DeviceCalls | None, index: int, around: Surroundings) -> Draft:
@@ -154,8 +117,9 @@ def finish(draft: Draft, around: Surroundings) -> KnownDevice:
     gpm = _settled(draft)
     if gpm is not None:
         readings["fast"] = (*readings["fast"], gpm.reading())
-    if (holders := _holders(draft.calls)) is not None:
-        readings["processes"] = (holders,)
+    holders = _holders(draft.calls, around)
+    if holders is not None:
+        readings["processes"] = (Reading((_PROCESSES,), holders.count),)
     _note_memory(draft)
     identity, is_instance = draft.identity, draft.parent is not None
     chip = None if is_instance else around.chips.match(identity.name)
@@ -178,7 +142,22 @@ def finish(draft: Draft, around: Surroundings) -> KnownDevice:
         power_scope="device" if _POWER in metrics["fast"] else "",
         notes=draft.notes,
     )
-    return KnownDevice(info, draft.calls, readings, draft.parent, gpm)
+    return KnownDevice(info, draft.calls, readings, draft.parent, gpm, holders, draft.is_cut)
+
+
+class Look:
+    """What one look at the node has found so far: devices that are known and well, and new ones."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.kept: list[KnownDevice] = []
+        self.drafts: list[Draft] = []
+        self._around = around
+
+    def start(self, calls: DeviceCalls, parent: DeviceCalls | None, index: int, *, is_cut: bool = False) -> None:
+        """Begins to describe a device; raises as `start`."""
+        draft = start(calls, parent, index, self._around)
+        draft.is_cut = is_cut
+        self.drafts.append(draft)
 
 
 def _settled(draft: Draft) -> GpmSampler | None:
@@ -204,19 +183,16 @@ def _note_memory(draft: Draft) -> None:
         draft.notes["hbm_used_bytes"] = V1_NOTE
 
 
-def _holders(calls: DeviceCalls) -> Reading | None:
+def _holders(calls: DeviceCalls, around: Surroundings) -> Holders | None:
     if not calls.library.has(COMPUTE_CALL):
         return None
-
-    def read() -> tuple[Value, ...]:
-        return (float(len(processes_of(calls))),)
-
+    holders = Holders(calls, around.clock, sees_host_pids=around.sees_host_pids)
     try:
-        read()
+        holders.read()
     except NotSupported:
         return None
     except DeviceLost:
         raise
     except DeviceError:
         pass
-    return Reading((67,), read)
+    return holders

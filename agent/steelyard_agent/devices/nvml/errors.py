@@ -27,7 +27,10 @@ CODES: Final[dict[int, tuple[type[DeviceError], str]]] = {
     15: (DeviceLost, "the device fell off the bus or cannot be reached"),
     16: (DeviceLost, "the device has to be reset"),
     17: (DeviceError, "the operating system refused"),
-    18: (DeviceLost, "library and kernel driver are of different versions; reboot, or reload the driver"),
+    18: (
+        DeviceLost,
+        "library and kernel driver are of different versions; finish the driver's upgrade and restart the agent",
+    ),
     20: (DeviceError, "out of memory"),
     21: (DeviceError, "no data yet"),
     25: (NotSupported, "this version of the library has another struct"),

@@ -18,6 +18,7 @@ _KIB: Final = 1024
 
 # valueType -> how its eight bytes are read; another type is not understood.
 _FORMATS: Final = {0: "d", 1: "I4x", 2: "Q", 3: "Q", 4: "q", 5: "i4x", 6: "H6x"}
+_DOUBLE: Final = 0
 _UNSIGNED_64: Final = 3
 _STRANGE: Final = Absent("field of an unknown type")
 
@@ -92,7 +93,7 @@ def field_reading(calls: DeviceCalls) -> Reading:
         DeviceLost: it went away meanwhile.
     """
     answered = _answered(calls, _candidates(calls))
-    figures = [figure for figure in _figures(answered) if all(field in answered for field in figure.fields)]
+    figures = [figure for figure in _figures(answered) if _is_given(figure, answered)]
     if not figures:
         raise NotSupported("none of the fields is given", vendor="nvidia", call=CALL, device=calls.label)
     fields = tuple(dict.fromkeys(field for figure in figures for field in figure.fields))
@@ -110,6 +111,12 @@ def field_reading(calls: DeviceCalls) -> Reading:
         )
 
     return Reading(tuple(figure.metric for figure in figures), read)
+
+
+def _is_given(figure: Figure, answered: dict[Field, int]) -> bool:
+    # What counts or is scaled by a whole number has to come as one.
+    is_whole = isinstance(figure.factor, int)
+    return all(field in answered and not (is_whole and answered[field] == _DOUBLE) for field in figure.fields)
 
 
 def _scaled(value: Value, factor: float | int) -> Value:

@@ -71,6 +71,7 @@ class GpmSampler:
         self._clock = clock
         self._take: tuple[Callable[[], int], Callable[[], int]]
         self._samples: tuple[ctypes.c_void_p, ctypes.c_void_p] | None = None
+        self._allocated_in = 0
         self._newest = 0
         self._taken_s = 0.0
         self._block = structs.GpmMetricsGet()
@@ -127,6 +128,8 @@ class GpmSampler:
     def close(self) -> None:
         """Gives the buffers back."""
         samples, self._samples = self._samples, None
+        if self._allocated_in != self._calls.library.starts:
+            return  # the library has been restarted since: whether they are still there is its affair
         for sample in samples or ():
             self._calls.library.bound("nvmlGpmSampleFree", sample)()
 
@@ -145,6 +148,7 @@ class GpmSampler:
         for sample in samples:
             self._calls.library.call("nvmlGpmSampleAlloc", ctypes.byref(sample), device=self._calls.label)
         self._samples = samples
+        self._allocated_in = self._calls.library.starts
         self._take = self._taker(samples[0]), self._taker(samples[1])
         self._newest = 1
         self._sample(0, self._clock())

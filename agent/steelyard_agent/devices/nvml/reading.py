@@ -6,9 +6,14 @@ from typing import Final
 
 from steelyard_agent.devices.nvml.errors import CODES
 from steelyard_agent.model import Absent, Value
-from steelyard_proto.errors import NotSupported
+from steelyard_proto.errors import DeviceError, DeviceTimeout, NotPermitted, NotSupported
 
 OUT_OF_RANGE: Final = Absent("out of range")
+_WORDS: Final[dict[type[DeviceError], str]] = {
+    NotSupported: "not supported",
+    NotPermitted: "not permitted",
+    DeviceTimeout: "timed out",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +28,8 @@ def absent_for(code: int | None, call: str) -> Absent:
     """Why a metric is missing, in few words out of a bounded set."""
     if code is None:
         return Absent(f"{call} is missing")
-    kind = CODES.get(code, (None, ""))[0]
-    word = "not supported" if kind is NotSupported else "failed"
-    return Absent(f"{word}: {call} ({code})")
+    kind = CODES.get(code, (DeviceError, ""))[0]
+    return Absent(f"{_WORDS.get(kind, 'failed')}: {call} ({code})")
 
 
 def ratio(percent: int | float) -> Value:

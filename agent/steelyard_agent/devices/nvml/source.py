@@ -1,6 +1,5 @@
 """NVIDIA GPUs through NVML."""
 
-import ctypes
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.nvml.binding import SEARCH_PATHS, NvmlLibrary, open_library
 from steelyard_agent.devices.nvml.calls import DeviceCalls
+from steelyard_agent.devices.nvml.enumeration import handles, instances
 from steelyard_agent.devices.nvml.errors import REOPEN, VENDOR
 from steelyard_agent.devices.nvml.reading import absent_for
 from steelyard_agent.devices.pid_namespace import sees_host_pids
@@ -19,13 +19,14 @@ from steelyard_proto.errors import DeviceError, DeviceLost
 from steelyard_proto.metrics import MetricClass
 
 if TYPE_CHECKING:
-    from steelyard_agent.devices.nvml.device import Draft, KnownDevice, Surroundings
+    from steelyard_agent.devices.nvml.device import Draft, KnownDevice, Look, Surroundings
 
 _log = logging.getLogger(__name__)
 
 # Between the two samples of GPM that show whether a device has it; a little more than the driver's refresh.
 _GPM_WAIT_S: Final = 0.12
-_OTHER_PIDS: Final = Absent("the agent's container does not see the host's pids")
+# Starting the library anew interrupts every device for a moment: not more often than this for one that is lost.
+_RESTART_S: Final = 600.0
 
 
 class NvmlSource:
@@ -59,6 +60,8 @@ class NvmlSource:
         self._sys = sys
         self._library: NvmlLibrary | None = None
         self._is_started = False
+        self._started_s = 0.0
+        self._missing: set[str] = set()
         self._by_uid: dict[str, KnownDevice] = {}
         self._lost: set[str] = set()
         self._complaints: set[tuple[str, str, int | None]] = set()
@@ -90,8 +93,11 @@ class NvmlSource:
             raise
         found = {device.info.uid: device for device in kept}
         found.update(self._finished(drafts))
-        for uid in self._by_uid.keys() - found.keys():
-            self._by_uid[uid].close()
+        for uid, device in self._by_uid.items():
+            if found.get(uid) is not device:
+                device.close()
+        gpus = {uid for uid, device in self._by_uid.items() if device.parent is None}
+        self._missing = (self._missing | gpus) - found.keys()
         self._by_uid = found
         self._lost.clear()
         if failure is not None and not found:
@@ -130,14 +136,12 @@ class NvmlSource:
 
     def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
         """The compute processes of a device; see `processes` for the call."""
-        from steelyard_agent.devices.nvml.processes import processes_of
-
         device = self._device(uid)
-        if not sees_host_pids(self._proc):
-            return _OTHER_PIDS
+        if device.holders is None:
+            return Absent("the library does not tell processes")
         device.is_inside = True
         try:
-            return processes_of(device.calls)
+            return device.holders.read()
         except DeviceLost as error:
             self._lose(uid, error)
             raise
@@ -154,10 +158,11 @@ class NvmlSource:
     def _opened(self) -> NvmlLibrary:
         if self._library is None:
             self._library = open_library(self._paths)
-        if self._is_started and self._lost and not self._is_anything_inside():
-            # A device that was lost or reset gets a working handle only from a library that starts anew.
+        if self._is_started and self._missing and self._clock() - self._started_s >= _RESTART_S:
+            # A new handle was not enough: a device that was reset may come back only in a library that starts anew.
             self._forget()
         if not self._is_started:
+            self._started_s = self._clock()
             self._library.start()
             self._is_started = True
         return self._library
@@ -176,31 +181,37 @@ class NvmlSource:
         # Only here, for it imports pynvml: 5 MB that a node without the library need not spend.
         from steelyard_agent.devices.nvml import device as devices
 
-        around = self._surroundings(library)
-        kept: list[KnownDevice] = []
-        drafts: list[Draft] = []
+        look = devices.Look(self._surroundings(library))
         failure: DeviceError | None = None
-        for index, handle in devices.handles(library):
+        for index, handle in handles(library):
             try:
                 if isinstance(handle, DeviceError):
                     raise handle
-                calls = DeviceCalls(library, handle, f"GPU {index}")
-                known = self._known(handle)
-                if known is not None:
-                    kept.append(known)
-                    calls = known.calls
-                else:
-                    drafts.append(devices.start(calls, None, index, around))
-                for part in devices.instances(calls):
-                    known = self._known(part.handle)
-                    if known is not None:
-                        kept.append(known)
-                    else:
-                        drafts.append(devices.start(part, calls, index, around))
+                self._look_at(DeviceCalls(library, handle, f"GPU {index}"), index, look)
             except DeviceError as error:
                 failure = error
                 self._complain(error)
-        return kept, drafts, failure
+        return look.kept, look.drafts, failure
+
+    def _look_at(self, calls: DeviceCalls, index: int, look: "Look") -> None:
+        known = self._known(calls)
+        if known is not None and known.is_inside:
+            look.kept.append(known)
+            look.kept.extend(device for device in self._by_uid.values() if device.parent is known.calls)
+            return
+        parts = instances(known.calls if known else calls)
+        if known is not None and known.is_cut == bool(parts):
+            look.kept.append(known)
+            calls = known.calls
+        else:
+            look.start(calls, None, index, is_cut=bool(parts))
+        for part in parts:
+            known = self._known(part)
+            # An instance can be destroyed and another be given its handle.
+            if known is not None and known.parent is calls and part.text("nvmlDeviceGetUUID") == known.info.uid:
+                look.kept.append(known)
+            else:
+                look.start(part, calls, index)
 
     def _finished(self, drafts: "list[Draft]") -> "dict[str, KnownDevice]":
         from steelyard_agent.devices.nvml import device as devices
@@ -224,14 +235,15 @@ class NvmlSource:
         return Surroundings(
             chips=self._chips,
             sys=self._sys,
+            sees_host_pids=sees_host_pids(self._proc),
             clock=self._clock,
             driver_version=library.text("nvmlSystemGetDriverVersion"),
             library_version=library.text("nvmlSystemGetNVMLVersion"),
         )
 
-    def _known(self, handle: ctypes.c_void_p) -> "KnownDevice | None":
+    def _known(self, calls: DeviceCalls) -> "KnownDevice | None":
         for uid, device in self._by_uid.items():
-            if device.calls.handle.value == handle.value and uid not in self._lost:
+            if device.calls.handle.value == calls.handle.value and uid not in self._lost:
                 return device
         return None
 

@@ -7,10 +7,17 @@ this module imports pynvml, and only after the library was found: it takes 5 MB 
 import ctypes
 from typing import Any, Final
 
-import pynvml
-
 from steelyard_agent.devices.nvml.errors import VENDOR
 from steelyard_proto.errors import LibraryMissing
+
+try:
+    import pynvml
+except ImportError as error:
+    raise LibraryMissing(
+        "libnvidia-ml is here, but not the package nvidia-ml-py to read it by; run pip install nvidia-ml-py",
+        vendor=VENDOR,
+        call="import pynvml",
+    ) from error
 
 
 def _plain(name: str) -> Any:
