@@ -128,11 +128,6 @@ class BatchBuilder:
         self._counter_ticks.clear()
         return [cut]
 
-    @property
-    def oldest_ms(self) -> int | None:
-        """The time of the first tick that waits here."""
-        return self._stamps[0] if self._stamps else None
-
     def _gauge_cells(self, rows: Sequence[Sequence[Value] | None]) -> list[float]:
         return [NAN if row is None else _gauge(row[at]) for at in self.columns.gauge_at for row in rows]
 

@@ -99,11 +99,6 @@ class Gatherer:
         """The key of a device that has been declared."""
         return self._directory.key_of(uid)
 
-    def oldest_ms(self) -> int | None:
-        """The time of the oldest tick that waits here."""
-        waiting = [at for shape in self._shapes.values() if (at := shape.builder.oldest_ms) is not None]
-        return min(waiting, default=None)
-
     def flush(self) -> None:
         """Spools everything that waits."""
         for shape in self._shapes.values():
