@@ -25,3 +25,23 @@ class LinkChanged(Message):
         super().__init__()
         self.state = state
         self.generation = generation
+
+
+class Goto(Message):
+    """Another screen is wanted.
+
+    Args:
+        screen: its name.
+        filter_text: for a table: what to filter by; None leaves it as it is.
+        device: for the device screen: the row of `devices`.
+    """
+
+    def __init__(self, screen: str, *, filter_text: str | None = None, device: dict[str, object] | None = None) -> None:
+        super().__init__()
+        self.screen = screen
+        self.filter_text = filter_text
+        self.device = device
+
+
+class Back(Message):
+    """The screen before is wanted."""

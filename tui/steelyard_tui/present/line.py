@@ -1,6 +1,7 @@
 """A line of the screen as data: pieces of text with a tone, measured in terminal cells."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -11,6 +12,14 @@ Line = tuple[Span, ...]
 Align = Literal["left", "right"]
 
 BLANK: Final[Line] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A line with the ground that it stands on."""
+
+    line: Line
+    ground: str = "plain"
 
 
 def clean(text: str) -> str:

@@ -1,7 +1,6 @@
 """A widget that shows lines which somebody else has laid out, and repaints only those that changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from textual.geometry import Region
@@ -9,16 +8,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from steelyard_tui.present.line import Line
+from steelyard_tui.present.line import Line, Painted
 from steelyard_tui.widgets.paint import Painter
-
-
-@dataclass(frozen=True, slots=True)
-class Painted:
-    """A line with the ground that it stands on."""
-
-    line: Line
-    ground: str = "plain"
 
 
 class Canvas(Widget):

@@ -1,0 +1,156 @@
+"""History out of `device_history`: which level suits which window, the query, and the answer as arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from steelyard_tui.client import Client
+from steelyard_tui.queries import read_query
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A length of history.
+
+    Attributes:
+        title: how it is named on screen.
+        seconds: how far it reaches back.
+        level: which level of `device_history` it is read from.
+        level_s: the length of that level's buckets.
+    """
+
+    title: str
+    seconds: int
+    level: str
+    level_s: int
+
+
+# The 10 s level keeps only some of the metrics, so a device's plots use the others.
+WINDOWS: Final = (
+    Window("5 min", 300, "raw", 1),
+    Window("15 min", 900, "raw", 1),
+    Window("1 h", 3600, "raw", 1),
+    Window("6 h", 6 * 3600, "1m", 60),
+    Window("24 h", 24 * 3600, "1m", 60),
+    Window("7 d", 7 * 86400, "1h", 3600),
+    Window("30 d", 30 * 86400, "1h", 3600),
+)
+RAW: Final = Window("", 0, "raw", 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One figure over time, in buckets; NaN where it is absent."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no figure at all."""
+        return bool(np.isnan(self.mean).all())
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Figures over a window.
+
+    Attributes:
+        at_ms: the start of each bucket, Unix time.
+        step_ms: the length of the buckets.
+        from_ms: the start of the window.
+        to_ms: its end.
+        level: the level that they were read from.
+        series: by metric.
+    """
+
+    at_ms: Floats
+    step_ms: int
+    from_ms: int
+    to_ms: int
+    level: str
+    series: Mapping[str, Series]
+
+
+def step_ms(window: Window, dots: int) -> int:
+    """The length of a bucket: about one for each dot, never shorter than the level's own."""
+    return int(max(window.level_s, -(-window.seconds // max(1, dots)))) * 1000
+
+
+def _figures(metrics: Sequence[str]) -> str:
+    return ",\n    ".join(
+        f"avg({m}) AS m{i}, min({m}_min) AS l{i}, max({m}_max) AS h{i}" for i, m in enumerate(metrics)
+    )
+
+
+def read_device(
+    client: Client, device_id: int, metrics: Sequence[str], window: Window, to_ms: int, dots: int
+) -> History:
+    """One device's history; where the window's level has nothing yet, what raw has.
+
+    Raises:
+        StoreError: the collector refuses the query.
+        TransportError: the collector can't be reached.
+    """
+    query = read_query("device_history").replace("/*figures*/", _figures(metrics))
+    for level in dict.fromkeys((window.level, RAW.level)):
+        step = step_ms(window, dots)
+        parameters = _parameters(window, level, step, to_ms) | {"device": str(device_id)}
+        table = client.sql(query, parameters).table
+        if table.num_rows:
+            break
+    return _history(table, metrics, step, parameters)
+
+
+def read_fleet(
+    client: Client, metric: str, window: Window, to_ms: int, dots: int
+) -> dict[tuple[str, str, str, str], History]:
+    """Each chip's history of one figure, by (vendor, chip, part, origin); raises like `read_device`."""
+    query = read_query("fleet_history").replace("/*figures*/", _figures((metric,)))
+    for level, level_s in dict.fromkeys(((window.level, window.level_s), ("10s", 10), ("raw", 1))):
+        step = max(step_ms(window, dots), level_s * 1000)
+        parameters = _parameters(window, level, step, to_ms)
+        table = client.sql(query, parameters).table
+        if table.num_rows:
+            break
+    keys = list(
+        zip(*(map(_text, table.column(n).to_pylist()) for n in ("vendor", "chip", "part", "origin")), strict=True)
+    )
+    found: dict[tuple[str, str, str, str], History] = {}
+    for key in dict.fromkeys(keys):
+        rows = [index for index, other in enumerate(keys) if other == key]
+        found[key] = _history(table.take(rows), (metric,), step, parameters)
+    return found
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _parameters(window: Window, level: str, step: int, to_ms: int) -> dict[str, str]:
+    return {
+        "level": level,
+        "step_ms": str(step),
+        "from_ms": str(to_ms - window.seconds * 1000),
+        "to_ms": str(to_ms),
+    }
+
+
+def _history(table: pa.Table, metrics: Sequence[str], step: int, parameters: Mapping[str, str]) -> History:
+    def floats(name: str) -> Floats:
+        return np.array(table.column(name).to_numpy(), dtype=np.float64)
+
+    series = {
+        metric: Series(floats(f"m{index}"), floats(f"l{index}"), floats(f"h{index}"))
+        for index, metric in enumerate(metrics)
+    }
+    return History(
+        floats("at_ms"), step, int(parameters["from_ms"]), int(parameters["to_ms"]), parameters["level"], series
+    )

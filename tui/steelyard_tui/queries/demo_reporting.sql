@@ -1,0 +1,1 @@
+SELECT toUInt32(sum(reporting)) AS reporting FROM fleet_live

@@ -1,0 +1,9 @@
+SELECT
+    vendor, chip, part, origin,
+    intDiv(toUnixTimestamp64Milli(toDateTime64(ts, 3)), {step_ms:Int64}) * {step_ms:Int64} AS at_ms,
+    /*figures*/
+FROM device_history
+WHERE level = {level:String}
+    AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts <= fromUnixTimestamp64Milli({to_ms:Int64})
+GROUP BY vendor, chip, part, origin, at_ms
+ORDER BY vendor, chip, part, origin, at_ms
