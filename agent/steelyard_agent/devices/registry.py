@@ -1,0 +1,125 @@
+"""The sources that an agent may ask, by name. Each is imported only where it is wanted.
+
+A source whose library is missing from this node is opened all the same: its first look for devices finds that out,
+the guard notes it, and it is asked again every ten minutes. Other vendors' sources come by the entry point group
+`steelyard.sources`, which is read only where a name is wanted that isn't ours: reading it costs a walk over every
+installed package. Such an entry point names a function like the loaders here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final, cast
+
+from steelyard_agent.devices.base import Source
+from steelyard_proto.errors import ConfigError
+
+GROUP: Final = "steelyard.sources"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRequest:
+    """A source that is wanted.
+
+    Attributes:
+        name: its name in the registry.
+        node: this node's name in the fleet.
+        argument: what the source needs to be told: the file of a recording, what to simulate. Empty for most.
+    """
+
+    name: str
+    node: str
+    argument: str = ""
+
+
+Loader = Callable[[SourceRequest], Source]
+
+
+def _cpu(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.cpu import CpuSource
+
+    return CpuSource(node=request.node)
+
+
+def _host(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.host import HostSource
+
+    return HostSource(node=request.node)
+
+
+def _nvml(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.nvml.source import NvmlSource
+
+    return NvmlSource()
+
+
+def _dcmi(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.dcmi.source import DcmiSource
+
+    return DcmiSource(node=request.node)
+
+
+def _replay(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.replay import open_replay
+
+    return open_replay(request.argument)
+
+
+def _simulate(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.simulator.source import open_simulator
+
+    return open_simulator(request.argument, node=request.node)
+
+
+# In the order in which they are asked at a tick.
+LOADERS: Final[Mapping[str, Loader]] = {
+    "nvml": _nvml,
+    "dcmi": _dcmi,
+    "cpu": _cpu,
+    "host": _host,
+    "replay": _replay,
+    "simulate": _simulate,
+}
+
+
+def open_sources(
+    wanted: Mapping[str, str],
+    node: str,
+    *,
+    find: Callable[[], Iterable[EntryPoint]] = lambda: entry_points(group=GROUP),
+) -> list[Source]:
+    """Makes the sources that are wanted; nothing of a vendor's is opened before their first look for devices.
+
+    Args:
+        wanted: by name, what to tell the source; empty text where it needs nothing.
+        node: this node's name in the fleet.
+        find: the installed entry points of the group.
+
+    Raises:
+        ConfigError: no source has the name, or what it was told makes no sense.
+    """
+    ours = [name for name in LOADERS if name in wanted]
+    others = [name for name in wanted if name not in LOADERS]
+    loaders = [LOADERS[name] for name in ours] + _load_others(others, find)
+    requests = [SourceRequest(name, node, wanted[name]) for name in ours + others]
+    return [loader(request) for loader, request in zip(loaders, requests, strict=True)]
+
+
+def _load_others(names: list[str], find: Callable[[], Iterable[EntryPoint]]) -> list[Loader]:
+    if not names:
+        return []
+    found = {point.name: point for point in find()}
+    return [_load(name, found) for name in names]
+
+
+def _load(name: str, found: Mapping[str, EntryPoint]) -> Loader:
+    if name not in found:
+        known = ", ".join((*LOADERS, *sorted(found)))
+        raise ConfigError(f"there is no source of this name; known are {known}", key=f"sources.{name}")
+    try:
+        loader = found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"{found[name].value} can't be loaded: {error}", key=f"sources.{name}") from error
+    if not callable(loader):
+        raise ConfigError(f"{found[name].value} is no function that makes a source", key=f"sources.{name}")
+    return cast(Loader, loader)
