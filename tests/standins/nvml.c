@@ -14,9 +14,11 @@
  *     nvlink 0, 4, 5         generation of the links (4)
  *     throttle_field 251     first of the three counters of slowdowns: 251, 269 or 0 for none
  *     field.<id>.N value     a field value; error.field.<id>.N its return code; field_type.<id> its type
+ *     highest_field id       a call that asks for a field beyond is refused as a whole
  *     busy, memory_busy, core_clock, memory_clock, power_w, chip_temp, throttle_bits, hbm_used_mib ...  figures
  *     pids.N text            "123:4096 124:-1": pids and MiB, -1 for not known; by default those of
  *                            STEELYARD_STANDIN_PIDS ("123 124 ..."), one on each GPU
+ *     process_copies count   each process is listed so often, with rising pids
  *     process_stride 32      bytes between processes (24), as early R535 had it
  *     mig.N count            GPU N is cut into so many instances
  *     mig_hole.N index       the instance of this index is gone
@@ -598,6 +600,10 @@ int nvmlDeviceGetFieldValues(Handle handle, int count, FieldValue *values) {
     ENTER(handle);
     if (count <= 0 || handle->instance >= 0)
         return INVALID_ARGUMENT;
+    unsigned int highest = (unsigned int)number("highest_field", handle->index, 1000);
+    for (int i = 0; i < count; i++)
+        if (values[i].fieldId > highest)
+            return INVALID_ARGUMENT;
     double t = seconds();
     int answered = 0;
     for (int i = 0; i < count; i++) {
@@ -748,14 +754,15 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Handle handle, unsigned int *count, 
     ENTER(handle);
     size_t stride = (size_t)number("process_stride", -1, sizeof(ProcessInfo));
     unsigned int capacity = *count, found = 0;
+    unsigned int copies = (unsigned int)number("process_copies", handle->index, 1);
     const char *at = pids_of(handle, buffer, sizeof buffer);
     unsigned int pid;
     long long mib;
     int length;
     while (sscanf(at, " %u:%lld%n", &pid, &mib, &length) == 2) {
-        if (found < capacity && out)
-            write_process((unsigned char *)out + found * stride, stride, pid, mib, handle->instance);
-        found++;
+        for (unsigned int copy = 0; copy < copies; copy++, found++)
+            if (found < capacity && out)
+                write_process((unsigned char *)out + found * stride, stride, pid + copy, mib, handle->instance);
         at += length;
     }
     *count = found;
