@@ -72,7 +72,9 @@ def is_text(kind: pa.DataType) -> bool:
 
 def as_text(column: Column) -> Column:
     """A column of text as plain strings; the items of a list joined by a comma."""
-    return pc.binary_join(column, ",") if pa.types.is_list(column.type) else column
+    if not pa.types.is_list(column.type):
+        return column
+    return pc.binary_join(column.cast(pa.list_(pa.string())), ",")
 
 
 def apply_filter(table: pa.Table, terms: Iterable[Term]) -> pa.Table:
@@ -116,13 +118,14 @@ def _column_mask(table: pa.Table, term: Term) -> Any:
 
 
 def _text_mask(column: Column, term: Term) -> Any:
-    pattern = re.escape(term.value)
+    text = as_text(column)
     if term.operator == ":":
-        found: Column = pc.match_substring(as_text(column), term.value, ignore_case=True)
+        found: Column = pc.match_substring(text, term.value, ignore_case=True)
         return pc.fill_null(found, False)
     if term.operator not in ("=", "!="):
         raise BadRequest("filter", f"{term.column} is text; test it with {term.column}:PART, ={term.value} or !=")
-    whole = f"(^|,){pattern}(,|$)" if pa.types.is_list(column.type) else f"^{pattern}$"
-    hit: Column = pc.match_substring_regex(as_text(column), whole, ignore_case=True)
+    # Commas around both, so that one test finds a whole text and a whole item of a list.
+    framed: Column = pc.binary_join_element_wise("", text, "", ",")
+    hit: Column = pc.match_substring(framed, f",{term.value},", ignore_case=True)
     passes: Column = pc.invert(hit) if term.operator == "!=" else hit
     return pc.fill_null(passes, False)

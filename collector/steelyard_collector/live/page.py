@@ -63,8 +63,11 @@ def page_of(request: query_pb2.WatchRequest, schema: pa.Schema) -> Page:
             if name not in schema.names:
                 listed = ", ".join(sorted(schema.names))
                 raise BadRequest(field, f"no column {name!r} in {page.view}; the columns are {listed}")
-    # A test that can't be made says so before the first frame.
-    apply_filter(schema.empty_table(), page.terms)
+    # What can't be done with these columns is said before the first frame.
+    try:
+        cut(schema.empty_table(), page)
+    except pa.ArrowException as error:
+        raise BadRequest("order" if page.order else "filter", f"{error}; choose another column") from error
     return page
 
 
@@ -89,7 +92,7 @@ def _ordered_page(table: pa.Table, page: Page) -> pa.Table:
     if pa.types.is_floating(key.type):
         key = pc.if_else(pc.is_nan(key), None, key)
     direction: Literal["ascending", "descending"] = "descending" if page.descending else "ascending"
-    order = pc.sort_indices(pa.table({"key": key}), [("key", direction)], null_placement="at_end")
+    order = pc.sort_indices(pa.table({"key": key}), [("key", direction)])
     # Only the page's rows are gathered: the whole table has a hundred thousand.
     return table.take(order.slice(page.offset, page.limit))
 

@@ -1,15 +1,15 @@
 """Reads the public views for those who watch."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import pyarrow as pa
 
 from steelyard_collector.live.filter import BadRequest
 from steelyard_collector.store.base import PUBLIC_DATABASE, Reader, ReadLimits
+from steelyard_proto.errors import StoreError
 
-# The order that a view has by itself, and how much of it a watcher can see. A log is watched at its newest end.
+# The order that a view has by itself. A log is watched at its newest end.
 _STATES: Final = {
     "devices": ("node", "device_index", "device_id"),
     "nodes": ("node",),
@@ -25,19 +25,17 @@ LIVE_LIMITS: Final = ReadLimits(seconds=10.0, memory_bytes=2_000_000_000, result
 WATCHED: Final = (*_STATES, *_LOGS)
 
 
-@dataclass(frozen=True, slots=True)
-class ViewTable:
-    """A view as it was at one moment of the collector's clock."""
-
-    time_ms: int
-    table: pa.Table
-
-
 class ViewSource:
-    """Reads views with one read-only client; used by one thread."""
+    """Reads views with one read-only client; used by one thread.
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    Args:
+        open_reader: gives a new client; asked again after an error, since a client of the embedded engine may give
+            the rest of a failed result to the next query.
+    """
+
+    def __init__(self, open_reader: Callable[[], Reader]) -> None:
+        self._open = open_reader
+        self._reader: Reader | None = None
         self._schemas: dict[str, pa.Schema] = {}
 
     def schema(self, view: str) -> pa.Schema:
@@ -51,22 +49,30 @@ class ViewSource:
             listed = ", ".join(WATCHED)
             raise BadRequest("view", f"no live view {view!r}; watch one of {listed}, or ask for others by SQL")
         if view not in self._schemas:
-            # LIMIT 0 gives no bytes at all; a condition that never holds gives the header.
-            empty = self._reader.query_arrow(f"SELECT * FROM {PUBLIC_DATABASE}.{view} LIMIT 0")  # noqa: S608
-            self._schemas[view] = empty.schema
+            self._schemas[view] = self._query(f"SELECT * FROM {PUBLIC_DATABASE}.{view} LIMIT 0").schema  # noqa: S608
         return self._schemas[view]
 
     def read(self, view: str, columns: Iterable[str]) -> pa.Table:
         """These columns of the whole view, in its own order; raises as `schema`."""
-        known = self.schema(view)
-        names = [name for name in known.names if name in set(columns)] or [known.names[0]]
+        known, wanted = self.schema(view), frozenset(columns)
+        names = [name for name in known.names if name in wanted] or known.names[:1]
         listed = ", ".join(f"`{name}`" for name in names)
-        sql = f"SELECT {listed} FROM {PUBLIC_DATABASE}.{view}{_tail(view)}"  # noqa: S608
-        return self._reader.query_arrow(sql)
+        return self._query(f"SELECT {listed} FROM {PUBLIC_DATABASE}.{view}{_tail(view)}")  # noqa: S608
 
     def close(self) -> None:
         """Gives the client back."""
-        self._reader.close()
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _query(self, sql: str) -> pa.Table:
+        if self._reader is None:
+            self._reader = self._open()
+        try:
+            return self._reader.query_arrow(sql)
+        except StoreError:
+            self.close()
+            raise
 
 
 def _tail(view: str) -> str:

@@ -76,11 +76,9 @@ class LiveViews:
     """
 
     def __init__(self, store: Store, clock: Clock, limits: ReadLimits = LIVE_LIMITS) -> None:
-        self._store = store
         self._clock = clock
-        self._limits = limits
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="live")
-        self._source: ViewSource | None = None
+        self._source = ViewSource(lambda: open_reader(store, limits))
         self._views: dict[str, Watched] = {}
         self.readings = 0
 
@@ -96,7 +94,7 @@ class LiveViews:
             BadRequest: the view, a column or the filter is wrong.
             StoreError: the view can't be read.
         """
-        schema = await self._in_thread(lambda: self._opened().schema(request.view))
+        schema = await self._in_thread(lambda: self._source.schema(request.view))
         page, period = page_of(request, schema), period_s(request)
         loop, watcher = asyncio.get_running_loop(), object()
         view = self._join(request.view, watcher, page.needs(schema), period)
@@ -122,8 +120,7 @@ class LiveViews:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._source is not None:
-            await self._in_thread(self._source.close)
+        await self._in_thread(self._source.close)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _join(self, name: str, watcher: object, needs: frozenset[str], period: float) -> Watched:
@@ -166,8 +163,7 @@ class LiveViews:
     async def _reading(self, name: str, needs: frozenset[str]) -> tuple[Frame | None, StoreError | None]:
         def read() -> Frame:
             time_ms = self._clock()
-            table = self._opened().read(name, needs)
-            return Frame(time_ms, table)
+            return Frame(time_ms, self._source.read(name, needs))
 
         self.readings += 1
         try:
@@ -175,11 +171,6 @@ class LiveViews:
         except StoreError as error:
             log.warning("the view %s could not be read: %s", name, error)
             return None, error
-
-    def _opened(self) -> ViewSource:
-        if self._source is None:
-            self._source = ViewSource(open_reader(self._store, self._limits))
-        return self._source
 
     async def _in_thread(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -15,10 +15,13 @@ from steelyard_collector.sql.lexer import Statement, Token, parse_statement
 from steelyard_collector.sql.refusal import Refused
 from steelyard_collector.sql.tree import Node, read_tree
 from steelyard_collector.store.base import PUBLIC_DATABASE
+from steelyard_proto.errors import StoreError
 
 # Runs a query on the read-only client and gives its lines as text.
 Explain = Callable[[str, Mapping[str, str]], str]
 
+_EXPLAIN: Final = "EXPLAIN AST "
+_POSITION: Final = re.compile(r"position ([0-9]+)( .{0,200}?)\(line ([0-9]+), col ([0-9]+)\)", re.DOTALL)
 _IDENTIFIER_VALUE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 
 
@@ -57,8 +60,26 @@ def admit(query: str, parameters: Mapping[str, str], explain: Explain) -> Admitt
     if statement.tokens[0].is_word("SHOW"):
         _check_show(statement)
     else:
-        check_tree(read_tree(explain(f"EXPLAIN AST {statement.text}", bound)))
+        check_tree(read_tree(_explained_tree(statement.text, bound, explain)))
     return Admitted(statement.text, bound, statement.format_name)
+
+
+def _explained_tree(text: str, bound: Mapping[str, str], explain: Explain) -> str:
+    try:
+        return explain(_EXPLAIN + text, bound)
+    except StoreError as error:
+        raise StoreError(_own_positions(str(error)), code=error.code, name=error.name) from error
+
+
+def _own_positions(message: str) -> str:
+    """The same message with positions counted in the user's query, and without the format that was appended."""
+
+    def shifted(found: re.Match[str]) -> str:
+        position, shown, line, column = found.groups()
+        moved = int(column) - len(_EXPLAIN) if line == "1" else int(column)
+        return f"position {int(position) - len(_EXPLAIN)}{shown}(line {line}, col {moved})"
+
+    return _POSITION.sub(shifted, message).replace("\n FORMAT TSVRaw", "")
 
 
 def _check_words(tokens: tuple[Token, ...]) -> None:

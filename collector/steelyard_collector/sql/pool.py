@@ -71,8 +71,11 @@ class ReaderPool:
             reader = self._take(limits)
             try:
                 yield reader
-            finally:
-                self._give(limits, reader)
+            except BaseException:
+                # A handle of the embedded engine may give the rest of a failed result to the next query.
+                reader.close()
+                raise
+            self._give(limits, reader)
         finally:
             with self._changed:
                 self._running -= 1

@@ -53,7 +53,9 @@ SHOW: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-TABLE_FUNCTIONS: Final = frozenset({"numbers", "numbers_mt", "generateseries", "generate_series", "values", "zeros"})
+TABLE_FUNCTIONS: Final = frozenset(
+    {"numbers", "numbers_mt", "generateseries", "generate_series", "values", "sqlstandardvalues", "zeros"}
+)
 
 IN_FUNCTIONS: Final = frozenset(
     f"{prefix}{name}{suffix}"
@@ -96,6 +98,12 @@ SETTINGS_REFUSAL: Final = (
     "SETTINGS are the collector's own; leave the clause away, the limits stand in its configuration"
 )
 
+
+def _any(pattern: str) -> re.Pattern[str]:
+    # Some functions are known in any case, and some only in one: refusing all cases harms nobody.
+    return re.compile(pattern, re.IGNORECASE)
+
+
 _FILES: Final = "it reads files of the collector's machine; read from the views of steelyard"
 _OUT: Final = "it connects to other machines; fetch such data on your side"
 _STORE: Final = "it reads tables beside the public views; join with a view instead"
@@ -103,22 +111,22 @@ _CODE: Final = "it runs code or looks into the process; compute it on your side"
 _HOLD: Final = "it only holds a place that others wait for; wait on your side"
 
 _DENIED: Final = (
-    (re.compile(r"file|structureTo\w+Schema|catboostEvaluate|modelEvaluate"), _FILES),
-    (re.compile(r"ai[A-Z]\w*|llm\w*|reverseDNSQuery|embed\w*|url|s3\w*|remote\w*|mysql|postgresql|hdfs\w*"), _OUT),
-    (re.compile(r"dict[A-Z]\w*|dictionary|joinGet\w*|hasColumnInTable|merge|loop|cluster\w*|view\w*"), _STORE),
-    (re.compile(r"python|executable\w*|evalMLMethod|fuzzQuery|fuzzJSON|addressTo\w+|demangle|logTrace"), _CODE),
+    (_any(r"file|fileCluster|structureTo\w+Schema|catboostEvaluate|modelEvaluate"), _FILES),
+    (_any(r"ai\w*|llm\w*|reverseDNSQuery|embed\w*|url|urlCluster|s3\w*|remote\w*|mysql|postgresql|hdfs\w*"), _OUT),
+    (_any(r"dict\w*|dictionary|joinGet\w*|hasColumnInTable|merge|loop|cluster\w*|view\w*"), _STORE),
+    (_any(r"python|eval|executable\w*|evalMLMethod|fuzzQuery|fuzzJSON|addressTo\w+|demangle|logTrace"), _CODE),
     (
-        re.compile(r"getClientHTTPHeader|getMaxTableNameLengthForDatabase|mergeTree\w+|generateSerialID|zookeeper\w+"),
+        _any(r"__\w+|getClientHTTPHeader|getMaxTableNameLengthForDatabase|mergeTree\w+|generateSerialID|zookeeper\w+"),
         _CODE,
     ),
-    (re.compile(r"sleep\w*"), _HOLD),
+    (_any(r"sleep\w*"), _HOLD),
 )
 
 # Names that ClickHouse knows as table functions, beside those that every Function check refuses anyway.
 _MORE_TABLE_FUNCTIONS: Final = re.compile(
     r"format|input|null|generateRandom|azure\w*|gcs|oss|cosn|iceberg\w*|delta\w*|hudi\w*|paimon\w*|redis|mongodb"
-    r"|sqlite|odbc|jdbc|arrow\w*|ytsaurus|prometheus\w*|timeSeries[STM]\w+|zeros\w*|primes|numbers\w*|values|generate_?series"
-    r"|filesystem|sqlite",
+    r"|sqlite|odbc|jdbc|arrow\w*|ytsaurus|prometheus\w*|timeSeries(?:Selector|Tags|Samples|Data|Metric\w+)|bigquery|SQLStandardValues|zeros\w*|primes|numbers\w*|values|generate_?series"
+    r"|filesystem",
     re.IGNORECASE,
 )
 

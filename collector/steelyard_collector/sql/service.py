@@ -88,7 +88,7 @@ class QueryService(query_pb2_grpc.QueryServicer):
         self._asked += 1
         try:
             future = self._threads.submit(run.table, request.query, dict(request.parameters))
-            return await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             # In a thread of its own: every other one may be taken by queries.
             await asyncio.to_thread(run.cancel)
