@@ -12,8 +12,9 @@ from steelyard_agent.devices.guard import GuardedSource
 from steelyard_agent.directory import Directory, Identity
 from steelyard_agent.node import agent_id, read_node
 from steelyard_agent.sampling.gather import Gatherer
-from steelyard_agent.sampling.loop import SamplingLoop
-from steelyard_agent.sampling.sampler import Clock, Periods, Sampler
+from steelyard_agent.sampling.guards import guard, periods_of
+from steelyard_agent.sampling.loop import OwnFigures, SamplingLoop
+from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.self_metrics import Observed
 from steelyard_agent.spool.ring import Ring
 from steelyard_agent.version import VERSION
@@ -80,7 +81,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
     sender = Sender(ring, directory, _target(config), time.time)
     guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
     gatherer = Gatherer(directory, catalogue(), ring)
-    sampler = Sampler(guards, gatherer, periods_of(config), clock)
+    sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
 
     def observe() -> Observed:
         stats = [guard.stats() for guard in guards]
@@ -90,10 +91,9 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         sampler,
         gatherer,
         clock,
-        observe=observe,
-        agent_period_ms=config.sampling.agent_period_ms,
         flush_ms=lambda: sender.state.flush_ms or config.sampling.flush_ms,
         on_flush=sender.wake,
+        own=OwnFigures(observe, config.sampling.agent_period_ms),
     )
     return _Agent(ring, directory, guards, sender, loop)
 
@@ -128,24 +128,4 @@ def _target(config: Config) -> "Target":
         key_file=access.key_file,
         token=access.token,
         token_file=access.token_file,
-    )
-
-
-def guard(source: Source, call_deadline_ms: int, clock: Clock) -> GuardedSource:
-    """A source behind its guard."""
-    return GuardedSource(source, deadline_s=call_deadline_ms / 1000, monotonic=clock.monotonic, wall_ms=clock.wall_ms)
-
-
-def periods_of(config: Config) -> Periods:
-    """The settings' periods, by entity and class."""
-    sampling = config.sampling
-    return Periods(
-        {
-            ("device", "fast"): sampling.fast_period_ms,
-            ("device", "slow"): sampling.slow_period_ms,
-            ("device", "processes"): sampling.processes_period_ms,
-            ("host", "fast"): sampling.host_period_ms,
-            ("host", "slow"): sampling.slow_period_ms,
-        },
-        sampling.call_deadline_ms,
     )

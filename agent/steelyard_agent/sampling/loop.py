@@ -1,6 +1,7 @@
 """The sampling thread's loop: tick, gather, flush, until it is told to stop."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from steelyard_agent.sampling.gather import Gatherer
@@ -14,6 +15,14 @@ from steelyard_proto.v1 import batch_pb2
 _LONGEST_PAUSE_S: Final = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class OwnFigures:
+    """The agent's figures about itself: what its parts tell, and how often that is taken."""
+
+    observe: Callable[[], Observed]
+    period_ms: int
+
+
 class SamplingLoop:
     """Everything that happens at a tick."""
 
@@ -23,10 +32,9 @@ class SamplingLoop:
         gatherer: Gatherer,
         clock: Clock,
         *,
-        observe: Callable[[], Observed],
-        agent_period_ms: int,
         flush_ms: Callable[[], int],
-        on_flush: Callable[[], None],
+        on_flush: Callable[[], None] = lambda: None,
+        own: OwnFigures | None = None,
     ) -> None:
         """Wires a loop.
 
@@ -34,41 +42,41 @@ class SamplingLoop:
             sampler: asks the sources.
             gatherer: takes what they say.
             clock: time, and the pause between ticks.
-            observe: what the agent's parts tell about themselves.
-            agent_period_ms: how often that is taken.
             flush_ms: how long to gather, asked anew at each tick.
             on_flush: called when the spool has something new.
+            own: the agent's own figures; None to leave them out.
         """
         self._sampler = sampler
         self._gatherer = gatherer
         self._clock = clock
-        self._observe = observe
-        self._agent_period_ms = agent_period_ms
         self._flush_ms = flush_ms
         self._on_flush = on_flush
+        self._own = own
+        self._own_schedule: Schedule | None = None
         self._flushed_s = 0.0
 
     def run(self) -> None:
         """Ticks until the pause says to stop, then spools what was gathered."""
         self._sampler.start()
         self._flushed_s = self._clock.monotonic()
-        own = Schedule(self._agent_period_ms / 1000, self._flushed_s, self._sampler.counts)
+        if self._own is not None:
+            self._own_schedule = Schedule(self._own.period_ms / 1000, self._flushed_s, self._sampler.counts)
         try:
-            while not self._clock.pause(self._left_s(own)):
-                self._tick(own)
+            while not self._clock.pause(self._left_s()):
+                self._tick()
         finally:
             self._gatherer.flush()
             self._on_flush()
 
-    def _left_s(self, own: Schedule) -> float:
-        next_s = min(self._sampler.next_due_s(), own.due_s)
+    def _left_s(self) -> float:
+        next_s = self._sampler.next_due_s()
+        if self._own_schedule is not None:
+            next_s = min(next_s, self._own_schedule.due_s)
         return min(_LONGEST_PAUSE_S, max(0.0, next_s - self._clock.monotonic()))
 
-    def _tick(self, own: Schedule) -> None:
+    def _tick(self) -> None:
         self._sampler.tick()
-        if own.take(self._clock.monotonic()):
-            values = self_values(self._observe())
-            self._gatherer.add_node("agent", "slow", self._agent_period_ms, self._clock.wall_ms(), METRICS, values)
+        self._take_own()
         events = self._sampler.events()
         if events:
             self._gatherer.put_records(batch_pb2.KIND_EVENT, event_records(events, self._gatherer.find_key))
@@ -78,3 +86,9 @@ class SamplingLoop:
             self._gatherer.flush()
             self._flushed_s = now_s
             self._on_flush()
+
+    def _take_own(self) -> None:
+        if self._own is None or self._own_schedule is None or not self._own_schedule.take(self._clock.monotonic()):
+            return
+        values = self_values(self._own.observe())
+        self._gatherer.add_node("agent", "slow", self._own.period_ms, self._clock.wall_ms(), METRICS, values)

@@ -1,0 +1,53 @@
+"""`steelyard-agent record`: what a daemon would send, into a file."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from steelyard_agent.commands.collector_settings import add_settings, load_config
+from steelyard_agent.settings import default_text
+from steelyard_proto.errors import ConfigError
+
+HELP = "write what a daemon would send to a file"
+
+_EPILOG = """\
+examples:
+  steelyard-agent record --seconds 60 minute.steelyard
+  steelyard-agent record --seconds 600 --scrub run.steelyard   without names of node, devices, users and jobs
+  steelyard-agent record --seconds 10 --set sampling.fast_period_ms=100 fast.steelyard
+
+SIGTERM and SIGINT end it early; what was recorded by then is kept.
+exit codes: 0 recorded; 1 the file can't be written; 2 a wrong setting or argument
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command's arguments."""
+    parser = subparsers.add_parser(
+        "record", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, help="the recording to make")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long [60]")
+    parser.add_argument("--scrub", action="store_true", help="replace names of node, devices, users and jobs")
+    parser.add_argument("--force", action="store_true", help="write over a file that is there")
+    add_settings(parser, sends=False)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Records and says on stderr what came of it."""
+    if arguments.print_config:
+        sys.stdout.write(default_text())
+        return 0
+    if not arguments.seconds > 0:
+        raise ConfigError(f"is {arguments.seconds:g}; give a time above 0", key="--seconds")
+    if arguments.file.exists() and not arguments.force:
+        raise ConfigError(f"{arguments.file} is there already; give another name, or --force", key="FILE")
+    config = load_config(arguments)
+    from steelyard_agent.recording.run import record
+    from steelyard_agent.sources import open_sources
+    from steelyard_agent.stopping import SignalPause
+
+    pause = SignalPause()
+    done = record(config, open_sources(config), arguments.file, arguments.seconds, pause, is_scrubbed=arguments.scrub)
+    sys.stderr.write(f"{arguments.file}: {done.messages} messages of {done.devices} devices, {done.size_bytes} bytes\n")
+    return 0

@@ -1,0 +1,1 @@
+"""A recording: what an agent would send, in one compressed file."""

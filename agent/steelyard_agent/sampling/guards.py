@@ -1,0 +1,25 @@
+"""Sources behind their guards, and the periods that the settings ask for."""
+
+from steelyard_agent.config import Sampling
+from steelyard_agent.devices.base import Source
+from steelyard_agent.devices.guard import GuardedSource
+from steelyard_agent.sampling.sampler import Clock, Periods
+
+
+def guard(source: Source, call_deadline_ms: int, clock: Clock) -> GuardedSource:
+    """A source behind its guard."""
+    return GuardedSource(source, deadline_s=call_deadline_ms / 1000, monotonic=clock.monotonic, wall_ms=clock.wall_ms)
+
+
+def periods_of(sampling: Sampling) -> Periods:
+    """The settings' periods, by entity and class."""
+    return Periods(
+        {
+            ("device", "fast"): sampling.fast_period_ms,
+            ("device", "slow"): sampling.slow_period_ms,
+            ("device", "processes"): sampling.processes_period_ms,
+            ("host", "fast"): sampling.host_period_ms,
+            ("host", "slow"): sampling.slow_period_ms,
+        },
+        sampling.call_deadline_ms,
+    )
