@@ -18,6 +18,8 @@ CHIPS = (
     ("", "cpu", "cpu", "package", 0.01, 0.35, None, 0, None),
 )
 PER_NODE = 8
+# Gauges that no device of this fleet gives.
+ABSENT = ("vector_active", "memctl_busy", "hbm_temp_c", "processes")
 STATES = ("live", "stale", "silent")
 
 
@@ -112,6 +114,7 @@ class FleetTables:
             "fleet_live": _fleet(devices),
             "nodes": _nodes(devices),
             "jobs": _jobs(devices, at),
+            "events": _events(devices, at),
         }
 
     def history_table(self, at: float, *, seconds: int = 3600, devices: int = 20) -> pa.Table:
@@ -151,6 +154,9 @@ class FleetTables:
                 columns[name] = _nullable(values)
                 columns[f"{name}_min"] = _nullable(values - spread)
                 columns[f"{name}_max"] = _nullable(values + spread)
+            for name in ABSENT:
+                for ending in ("", "_min", "_max"):
+                    columns[name + ending] = pa.nulls(count, pa.float32())
             tables.append(pa.table(columns))
         return pa.concat_tables(tables)
 
@@ -270,5 +276,24 @@ def _jobs(devices: pa.Table, at: float) -> pa.Table:
             "tensor_active": grouped["tensor_active_mean"],
             "hbm_bw_active": grouped["hbm_bw_active_mean"],
             "power_w": grouped["power_w_sum"],
+        }
+    )
+
+
+def _events(devices: pa.Table, at: float) -> pa.Table:
+    """One event for each silent device, the newest at the end of the table."""
+    silent = devices.filter(pa.array([s == "silent" for s in devices["state"].to_pylist()]))
+    count = silent.num_rows
+    stamps = (int(at) - 75 - 60 * np.arange(count)[::-1]) * 1000
+    columns = {name: silent[name] for name in ("node", "agent", "device_id", "uid", "vendor", "chip", "origin")}
+    texts = [f"device {index} is gone" for index in silent["device_index"].to_pylist()]
+    return pa.table(
+        columns
+        | {
+            "ts": pa.array(stamps.astype(np.int64), pa.timestamp("ms", "UTC")),
+            "severity": pa.array(["warning"] * count, pa.string()),
+            "code": pa.array(["device_lost"] * count, pa.string()),
+            "text": pa.array(texts, pa.string()),
+            "source": pa.array(["agent"] * count, pa.string()),
         }
     )

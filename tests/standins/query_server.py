@@ -52,7 +52,9 @@ def _column_mask(table: pa.Table, name: str, operator: str, value: str) -> pa.Ar
     if pa.types.is_string(column.type) or pa.types.is_list(column.type):
         if pa.types.is_list(column.type):
             column = pc.binary_join(column, ",")
-        hit = pc.match_substring(column, value, ignore_case=True)
+        exact = operator != ":"
+        find = pc.match_substring_regex if exact else pc.match_substring
+        hit = find(column, f"^{re.escape(value)}$" if exact else value, ignore_case=True)
         return pc.fill_null(pc.invert(hit) if operator == "!=" else hit, False)
     try:
         number = float(value)

@@ -23,25 +23,35 @@ class Window:
         seconds: how far it reaches back.
         level: which level of `device_history` it is read from.
         level_s: the length of that level's buckets.
+        marks: into how many parts a time axis divides it.
     """
 
     title: str
     seconds: int
     level: str
     level_s: int
+    marks: int
 
 
 # The 10 s level keeps only some of the metrics, so a device's plots use the others.
 WINDOWS: Final = (
-    Window("5 min", 300, "raw", 1),
-    Window("15 min", 900, "raw", 1),
-    Window("1 h", 3600, "raw", 1),
-    Window("6 h", 6 * 3600, "1m", 60),
-    Window("24 h", 24 * 3600, "1m", 60),
-    Window("7 d", 7 * 86400, "1h", 3600),
-    Window("30 d", 30 * 86400, "1h", 3600),
+    Window("5 min", 300, "raw", 1, 5),
+    Window("15 min", 900, "raw", 1, 3),
+    Window("1 h", 3600, "raw", 1, 4),
+    Window("6 h", 6 * 3600, "1m", 60, 3),
+    Window("24 h", 24 * 3600, "1m", 60, 4),
+    Window("7 d", 7 * 86400, "1h", 3600, 7),
+    Window("30 d", 30 * 86400, "1h", 3600, 5),
 )
-RAW: Final = Window("", 0, "raw", 1)
+# Of a whole fleet the raw level is too much to read for each second's glance.
+FLEET_WINDOWS: Final = (
+    Window("15 min", 900, "10s", 10, 3),
+    Window("1 h", 3600, "10s", 10, 4),
+    Window("6 h", 6 * 3600, "1m", 60, 3),
+    Window("24 h", 24 * 3600, "1m", 60, 4),
+    Window("7 d", 7 * 86400, "1h", 3600, 7),
+)
+_RAW: Final = "raw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,10 @@ class Series:
     def is_absent(self) -> bool:
         """Whether there is no figure at all."""
         return bool(np.isnan(self.mean).all())
+
+    def only_mean(self) -> "Series":
+        """The same without least and largest."""
+        return Series(self.mean, self.mean, self.mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,7 @@ def read_device(
         TransportError: the collector can't be reached.
     """
     query = read_query("device_history").replace("/*figures*/", _figures(metrics))
-    for level in dict.fromkeys((window.level, RAW.level)):
+    for level in dict.fromkeys((window.level, _RAW)):
         step = step_ms(window, dots)
         parameters = _parameters(window, level, step, to_ms) | {"device": str(device_id)}
         table = client.sql(query, parameters).table

@@ -92,10 +92,9 @@ def bar_column(title: str, name: str, width: int, priority: int, grow: int) -> C
         value = number(row.get(name))
         if value is None:
             return ((drawing.glyphs.absent, "faint"),)
-        cells = max(0.0, min(1.0, value)) * (width + grow)
-        whole = int(cells)
-        eighths = drawing.glyphs.eighths
-        part = int((cells - whole) * 8) if eighths else 0
-        return ((drawing.glyphs.bar * whole + (eighths[part - 1] if part else ""), vendor_tone(row.get("vendor"))),)
+        halves = round(max(0.0, min(1.0, value)) * (width + grow) * 2)
+        # Thin, since full blocks of neighbouring rows would run together into one wall.
+        text = drawing.glyphs.thin * (halves // 2) + drawing.glyphs.thin_half * (halves % 2)
+        return ((text, vendor_tone(row.get("vendor"))),)
 
     return Column(title, (name,), width + grow, cell, priority, "left")

@@ -7,12 +7,11 @@ from typing import Final
 import numpy as np
 
 from steelyard_proto.metrics import catalogue
-from steelyard_tui.history import History, Series
+from steelyard_tui.history import History, Series, Window
 from steelyard_tui.present.bars import nice_ceiling
 from steelyard_tui.present.columns import Row
 from steelyard_tui.present.figures import (
     chip_name,
-    count,
     figure,
     number,
     origin_mark,
@@ -108,12 +107,12 @@ def fact_lines(row: Row, look: Look) -> list[Line]:
     return [tuple(first), tuple(second), tuple(third)]
 
 
-def lanes(row: Row, history: History, seconds: int, look: Look) -> list[Painted]:
+def lanes(row: Row, history: History, window: Window, look: Look) -> list[Painted]:
     """Every figure that the device gives, one under the other on its own scale, then the time."""
     given = [plotted for plotted in PLOTTED if not history.series[plotted.name].is_absent]
     absent = [plotted.title for plotted in PLOTTED if history.series[plotted.name].is_absent]
     if not given:
-        return [Painted(BLANK), Painted(((f"   No samples in the last {seconds // 60} minutes.", "strong"),))]
+        return [Painted(BLANK), Painted(((f"   No samples in the last {window.title}.", "strong"),))]
     room = look.height - 2
     height = max(2, min(6, room // max(1, min(len(given), max(1, room // 3)))))
     fits = max(1, room // height)
@@ -123,7 +122,7 @@ def lanes(row: Row, history: History, seconds: int, look: Look) -> list[Painted]
         ground = "lane" if position % 2 == 0 else "plain"
         drawn += [Painted(line, ground) for line in _lane(row, plotted, history, height, look)]
     width = look.width - LABEL - 1
-    drawn.append(Painted(((" " * LABEL, "ink"), *time_axis(width, seconds))))
+    drawn.append(Painted(((" " * LABEL, "ink"), *time_axis(width, window))))
     drawn.append(Painted(_foot(absent, len(given) - fits, look)))
     return drawn
 
@@ -166,11 +165,3 @@ def _top(row: Row, plotted: Plotted, series: Series) -> float:
     if plotted.name == "hbm_used_bytes" and total:
         return total
     return nice_ceiling(float(np.nanmax(series.high)))
-
-
-def scale_note(plotted: Plotted, top: float, glyphs: Glyphs) -> str:
-    """The end of a scale as text."""
-    return f"0 to {figure(top, plotted.unit, glyphs, with_unit=True)[0]}"
-
-
-__all__ = ["PLOTTED", "Look", "count", "fact_lines", "lanes", "scale_note", "title_line"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from steelyard_tui.present.bars import axis, bar, nice_ceiling
-from steelyard_tui.present.cells import chip_cell, figure_column, reporting_cell, text_cell
+from steelyard_tui.present.cells import chip_cell, figure_column, reporting_cell
 from steelyard_tui.present.columns import Column, Drawing, Placed, Row, head_line, place_columns, row_line
-from steelyard_tui.present.figures import count, figure, number, vendor_name
+from steelyard_tui.present.figures import count, figure, number, text_of, vendor_name
 from steelyard_tui.present.frame import legend
 from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.present.line import BLANK, Line, Painted, Span, line_width, spread
@@ -72,8 +72,6 @@ COLUMNS: Final = (
     figure_column("W/dev", "power_w", "W", 6, 0),
     figure_column("temp C", "chip_temp_c", "C", 7, 7),
     Column("kW", ("power_total_w",), 6, _total, 8),
-    figure_column("TFLOPS", "bf16_tflops", "count", 7, 9),
-    Column("of", ("peak_basis",), 24, text_cell("peak_basis", "quiet"), 10, "left"),
 )
 
 
@@ -86,7 +84,6 @@ class Look:
     metric: Metric
     cursor: int
     glyphs: Glyphs
-    spare: int = 0  # lines kept free below
 
     @property
     def is_wide(self) -> bool:
@@ -94,7 +91,10 @@ class Look:
         return self.width >= WIDE
 
 
-def key_of(row: Row) -> tuple[str, str, str, str]:
+Key = tuple[str, str, str, str]
+
+
+def key_of(row: Row) -> Key:
     """What tells one row of the fleet from another."""
     return str(row.get("vendor")), str(row.get("chip") or ""), str(row.get("part")), str(row.get("origin"))
 
@@ -102,8 +102,8 @@ def key_of(row: Row) -> tuple[str, str, str, str]:
 def filter_of(row: Row) -> str:
     """The filter that gives the devices of one row."""
     vendor, chip, _, origin = key_of(row)
-    first = f"chip:{chip}" if chip and " " not in chip else f"vendor:{vendor}"
-    return f"{first} origin:{origin}"
+    first = f"chip={chip}" if chip and " " not in chip else f"vendor={vendor}"
+    return f"{first} origin={origin}"
 
 
 def scope_line(rows: Sequence[Row], metric: Metric, width: int, glyphs: Glyphs) -> Line:
@@ -122,11 +122,19 @@ def scope_line(rows: Sequence[Row], metric: Metric, width: int, glyphs: Glyphs) 
     return spread(left, ((text, tone),), width, glyphs.ellipsis)
 
 
+def gap_of(rows: Sequence[Row], look: Look) -> int:
+    """Whether blank lines stand between chips: where that leaves lanes their room below, or nothing fits below."""
+    count, below = len(rows), 2 * len(rows) + 3
+    if look.height - (3 * count + 2) >= below:
+        return 1
+    return int(look.height - (2 * count + 2) < below and look.height >= 3 * count + 2)
+
+
 def lines(rows: Sequence[Row], look: Look) -> list[Painted]:
     """The head and every chip; scrolled so that the cursor is in sight."""
     placed = place_columns(COLUMNS, look.width - (_BAR + 12 if look.is_wide else 0))
     blocks = [_block(row, placed, rows, look, selected=at == look.cursor) for at, row in enumerate(rows)]
-    gap = 1 if len(rows) * 3 + 2 <= look.height - look.spare else 0
+    gap = gap_of(rows, look)
     size = 2 + gap
     room = max(1, (look.height - 2) // size)
     first = max(0, min(look.cursor - room // 2, len(rows) - room))
@@ -176,9 +184,11 @@ def _note(row: Row, look: Look) -> Line:
         parts.append((f"{look.glyphs.warn}{count(devices - reporting)} not reporting", "warn"))
     if row.get("part") not in (None, "", "package"):
         parts.append((f"per {row.get('part')}", "quiet"))
-    if look.is_wide and number(row.get("jobs")):
-        jobs = number(row.get("jobs")) or 0
-        parts.append((f"{count(jobs)} job{'' if jobs == 1 else 's'}", "quiet"))
+    peak = number(row.get("bf16_tflops"))
+    if look.is_wide and peak is not None:
+        parts.append((f"peak {count(peak)} TFLOPS bf16 dense: {text_of(row.get('peak_basis'))}", "quiet"))
+    elif look.is_wide and row.get("vendor") != "cpu":
+        parts.append(("peak unknown", "quiet"))
     spaced: list[Span] = []
     for part in parts:
         spaced += [part, ("  ", "quiet")]

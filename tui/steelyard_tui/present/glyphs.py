@@ -20,6 +20,8 @@ class Glyphs:
     )
     bar: str = "█"
     eighths: str = "▏▎▍▌▋▊▉"
+    thin: str = "━"
+    thin_half: str = "╸"
     pale: str = "▒"
     rule: str = "▏"
     cursor: str = "▌"
@@ -51,6 +53,8 @@ ASCII: Final = Glyphs(
     vendors={"nvidia": "^", "huawei": "o", "amd": "*", "cpu": "#", "": "?"},
     bar="=",
     eighths="",
+    thin="=",
+    thin_half="-",
     pale="-",
     rule="|",
     cursor=">",

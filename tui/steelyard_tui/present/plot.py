@@ -6,8 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard_tui.history import History, Series
-from steelyard_tui.present.figures import duration
+from steelyard_tui.history import History, Series, Window
 from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.present.line import Line
 
@@ -87,12 +86,19 @@ def _raster(low: NDArray[np.float64], high: NDArray[np.float64], dots: int) -> N
         return (level >= low[None]) & (level <= high[None])
 
 
-def time_axis(width: int, seconds: int) -> Line:
+def time_axis(width: int, window: Window) -> Line:
     """How far back each place of a lane is."""
     text = ""
-    steps = 4 if width >= 56 else 2
+    steps = window.marks
     for step in range(steps + 1):
-        label = "now" if step == steps else f"-{duration(seconds * (steps - step) / steps)}"
+        label = "now" if step == steps else f"-{_ago(window.seconds * (steps - step) // steps)}"
         at = width - 3 if step == steps else width * step // steps
         text = text[:at].ljust(at) + label
     return ((text[:width], "quiet"),)
+
+
+def _ago(seconds: int) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -100,7 +100,7 @@ class DeviceScreen(LiveScreen):
         elif self._history is None:
             lines += [Painted(line) for line in frame.waiting("history", session.glyphs)]
         else:
-            lines += device.lanes(self._row, self._history, self._window.seconds, look)
+            lines += device.lanes(self._row, self._history, self._window, look)
         self._canvas.show(lines, dimmed=session.is_old(self.page))
 
     def action_move(self, way: str) -> None:

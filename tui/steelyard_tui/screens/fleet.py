@@ -1,16 +1,24 @@
 """Vendors and chips side by side."""
 
+from typing import Final
+
+from textual import work
 from textual.widget import Widget
 
+from steelyard_proto.errors import SteelyardError
 from steelyard_tui.client import WatchQuery
+from steelyard_tui.history import FLEET_WINDOWS, Window, read_fleet
 from steelyard_tui.messages import Goto
-from steelyard_tui.present import fleet, frame
-from steelyard_tui.present.line import Line
+from steelyard_tui.present import fleet, frame, trends
+from steelyard_tui.present.line import Line, Painted
+from steelyard_tui.queries import read_query
 from steelyard_tui.screens.live import LiveScreen, bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
 from steelyard_tui.session import Session
-from steelyard_tui.state import Link
+from steelyard_tui.state import Link, Page
 from steelyard_tui.widgets.canvas import Canvas
+
+_PAST_EVERY_S: Final = 10.0
 
 
 class FleetScreen(LiveScreen):
@@ -24,6 +32,9 @@ class FleetScreen(LiveScreen):
         self._canvas = Canvas(session.painter, id="body")
         self._cursor = 0
         self._metric = fleet.METRICS[0]
+        self._window = FLEET_WINDOWS[0]
+        self._past = trends.Past(self._window)
+        self._asked_s = float("-inf")
 
     def body(self) -> list[Widget]:
         """One canvas."""
@@ -50,8 +61,54 @@ class FleetScreen(LiveScreen):
             self._canvas.show(self._empty())
             return
         self._cursor = max(0, min(self._cursor, len(rows) - 1))
-        look = fleet.Look(self._canvas.size.width, self._canvas.size.height, self._metric, self._cursor, session.glyphs)
-        self._canvas.show(fleet.lines(rows, look), dimmed=session.is_old(self.page))
+        size = self._canvas.size
+        look = fleet.Look(size.width, size.height, self._metric, self._cursor, session.glyphs)
+        lines: list[Line | Painted] = [*fleet.lines(rows, look)]
+        now_ms = self.page.time_ms if self.page is not None else 0
+        lines += trends.lower_lines(rows, self._past, look, size.height - len(lines), now_ms)
+        self._canvas.show(lines, dimmed=session.is_old(self.page))
+
+    def receive(self, page: Page) -> None:
+        """Takes the newest rows, and asks for the past where it is due."""
+        self._ask_if_due(page.time_ms)
+        super().receive(page)
+
+    def _ask_if_due(self, time_ms: int) -> None:
+        every_s = max(_PAST_EVERY_S, self._window.seconds / 200)
+        if self.session.clock() - self._asked_s >= every_s:
+            self._asked_s = self.session.clock()
+            self._read(self._metric.name, self._window, time_ms)
+
+    @work(thread=True, group="past", exclusive=True)
+    def _read(self, metric: str, window: Window, time_ms: int) -> None:
+        client = self.session.client
+        try:
+            histories = read_fleet(client, metric, window, time_ms, 2 * self.size.width)
+            events = client.sql(read_query("latest_events")).table.to_pylist()
+        except SteelyardError as error:
+            # The rows above say how the link is; the past is asked for again when it is due.
+            self.app.call_from_thread(self.log.warning, str(error))
+            return
+        self.app.call_from_thread(self._arrived, metric, trends.Past(window, histories, events))
+
+    def _arrived(self, metric: str, past: trends.Past) -> None:
+        if metric == self._metric.name and past.window == self._window:
+            self._past = past
+            self.draw()
+
+    def _ask_anew(self) -> None:
+        """Another metric or window: what has been read doesn't fit it."""
+        self._past = trends.Past(self._window, {}, self._past.events)
+        self._asked_s = float("-inf")
+        if self.page is not None:
+            self._ask_if_due(self.page.time_ms)
+        self.draw()
+
+    def action_window(self) -> None:
+        """Another length of history."""
+        at = FLEET_WINDOWS.index(self._window)
+        self._window = FLEET_WINDOWS[(at + 1) % len(FLEET_WINDOWS)]
+        self._ask_anew()
 
     def _empty(self) -> list[Line]:
         session = self.session
@@ -80,10 +137,6 @@ class FleetScreen(LiveScreen):
 
         def chosen(name: str | None) -> None:
             self._metric = next((metric for metric in fleet.METRICS if metric.name == name), self._metric)
-            self.draw()
+            self._ask_anew()
 
         self.app.push_screen(PickScreen("Compare", choices, self.session.painter, at=self._metric.name), chosen)
-
-    def on_canvas_clicked(self, message: Canvas.Clicked) -> None:
-        """A click selects a chip."""
-        super().on_canvas_clicked(message)

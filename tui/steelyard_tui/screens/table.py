@@ -1,7 +1,7 @@
 """The tables of jobs, nodes and devices: only the rows around those in sight are asked for."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from textual import on, work
 from textual.widget import Widget
@@ -177,7 +177,7 @@ class TableScreen(LiveScreen):
         if self._spec.name == "devices":
             self.post_message(Goto("device", device=row))
         else:
-            self.post_message(Goto("devices", filter_text=f"{self._spec.name[:-1]}:{_word(row[self._spec.key])}"))
+            self.post_message(Goto("devices", filter_text=f"{self._spec.name[:-1]}={text_of(row[self._spec.key])}"))
 
     def action_move(self, way: str) -> None:
         """Moves the cursor, or the columns."""
@@ -294,7 +294,3 @@ class TableScreen(LiveScreen):
 
     def _say(self, text: str) -> None:
         self.app.call_from_thread(self.notify, clean(text), markup=False)
-
-
-def _word(value: Any) -> str:
-    return text_of(value)
