@@ -54,7 +54,7 @@ def self_values(
         float(seen.spool_bytes),
         seen.sender.reconnects,
         _NEVER_MET if seen.sender.offset_ms is None else seen.sender.offset_ms,
-        sum(g.sample_s for g in guards),
+        float(sum(g.sample_s for g in guards)),
     )
 
 
