@@ -3,6 +3,7 @@
  * Without a scenario it is a node of 8 H100 in training. Keys of its own, beside those of scenario.py (`.N` for GPU N):
  *
  *     driver_gone code       every call, nvmlInit too, returns this; the library has to be initialised again after it
+ *     needs_restart.N 1      GPU N is lost until the library is initialised again
  *     driver text            the driver's version (575.57.08)
  *     name.N, uuid.N text    identity
  *     memory_mib.N           framebuffer (81559)
@@ -146,6 +147,8 @@ typedef struct {
 static struct gpu gpus[MAX_GPUS];
 static struct gpu instances[MAX_GPUS][MAX_INSTANCES];
 static int is_initialised;
+static int lifetime;
+static int broken_in[MAX_GPUS];
 static int live_samples;
 
 /* Where every figure is a default, the scenario need not be asked each time: that would cost more than the agent. */
@@ -187,6 +190,17 @@ static int gpu_count(void) {
     return count < 0 ? 0 : count > MAX_GPUS ? MAX_GPUS : count;
 }
 
+/* Lost in the lifetime of the library in which it happened. */
+static int is_broken(int gpu) {
+    if (!number("needs_restart", gpu, 0)) {
+        broken_in[gpu] = 0;
+        return 0;
+    }
+    if (!broken_in[gpu])
+        broken_in[gpu] = lifetime;
+    return broken_in[gpu] == lifetime;
+}
+
 /* What every call does first. */
 static int enter(const char *function, Handle handle) {
     has_scenario = getenv("STEELYARD_STANDIN_SCENARIO") != NULL;
@@ -199,6 +213,8 @@ static int enter(const char *function, Handle handle) {
         return UNINITIALIZED;
     if (handle && handle->index >= gpu_count())
         return INVALID_ARGUMENT;
+    if (handle && is_broken(handle->index))
+        return GPU_IS_LOST;
     return has_scenario ? scenario_enter(function, handle ? handle->index : -1, GPU_IS_LOST, FUNCTION_NOT_FOUND) : OK;
 }
 
@@ -261,7 +277,8 @@ int nvmlInit_v2(void) {
         for (int j = 0; j < MAX_INSTANCES; j++)
             instances[i][j] = (struct gpu){i, j};
     }
-    is_initialised++;
+    if (!is_initialised++)
+        lifetime++;
     return OK;
 }
 #endif

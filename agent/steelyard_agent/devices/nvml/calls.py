@@ -16,14 +16,15 @@ class DeviceCalls:
 
     Attributes:
         label: the uuid once it is known, else the index.
-        is_instance: the handle is a MIG instance's.
+        is_instance: the handle is a MIG instance's, and is asked only for what it has given before: a refusal means
+            that the instance is gone.
     """
 
-    def __init__(self, library: NvmlLibrary, handle: ctypes.c_void_p, label: str, *, is_instance: bool = False) -> None:
+    def __init__(self, library: NvmlLibrary, handle: ctypes.c_void_p, label: str) -> None:
         self.library = library
         self.handle = handle
         self.label = label
-        self.is_instance = is_instance
+        self.is_instance = False
 
     def call(self, name: str, *arguments: object) -> None:
         """Calls with (handle, ...); raises as `NvmlLibrary.call`."""

@@ -115,6 +115,7 @@ def finish(draft: Draft, around: Surroundings) -> KnownDevice:
     """
     readings = dict(draft.readings)
     gpm = _settled(draft)
+    draft.calls.is_instance = draft.parent is not None
     if gpm is not None:
         readings["fast"] = (*readings["fast"], gpm.reading())
     holders = _holders(draft.calls, around)

@@ -60,4 +60,4 @@ def _instance(calls: DeviceCalls, index: int) -> DeviceCalls | None:
         if error.code == NOT_FOUND:
             return None  # instances are numbered with holes
         raise
-    return DeviceCalls(calls.library, handle, f"{calls.label} instance {index}", is_instance=True)
+    return DeviceCalls(calls.library, handle, f"{calls.label} instance {index}")

@@ -7,6 +7,7 @@ from steelyard_proto.errors import DeviceError, DeviceLost, DeviceTimeout, Libra
 VENDOR: Final = "nvidia"
 
 OK: Final = 0
+INVALID_ARGUMENT: Final = 2
 NOT_FOUND: Final = 6
 INSUFFICIENT_SIZE: Final = 7
 
@@ -43,7 +44,7 @@ CODES: Final[dict[int, tuple[type[DeviceError], str]]] = {
 # After these no call works until the library is initialised again.
 REOPEN: Final = frozenset({1, 9, 12, 18})
 # What a handle answers whose MIG instance was destroyed.
-_STALE: Final = frozenset({2, 6})
+_STALE: Final = frozenset({INVALID_ARGUMENT, NOT_FOUND})
 
 
 def error_for(code: int, *, call: str, device: str = "", is_instance: bool = False) -> DeviceError:
@@ -70,7 +71,7 @@ def library_missing(tried: str, cause: str) -> LibraryMissing:
     """The error of a node without the driver."""
     return LibraryMissing(
         f"no libnvidia-ml.so.1 (tried {tried}: {cause}); install the NVIDIA driver, let the container runtime mount "
-        "it (NVIDIA_DRIVER_CAPABILITIES=utility), or name the file in nvml_library",
+        "it (NVIDIA_DRIVER_CAPABILITIES=utility), or start the agent with its directory in LD_LIBRARY_PATH",
         vendor=VENDOR,
         call="dlopen",
     )

@@ -6,6 +6,7 @@ from typing import Final
 
 from steelyard_agent.devices.nvml import structs
 from steelyard_agent.devices.nvml.calls import DeviceCalls
+from steelyard_agent.devices.nvml.errors import INVALID_ARGUMENT
 from steelyard_agent.devices.nvml.fields import field_reading
 from steelyard_agent.devices.nvml.memory import memory_fast, memory_slow
 from steelyard_agent.devices.nvml.reading import Reading, celsius, ratio
@@ -56,8 +57,10 @@ def _first_supported(calls: DeviceCalls, alternatives: tuple[Make, ...]) -> Read
             continue
         except DeviceLost:
             raise
-        except DeviceError:
-            pass
+        except DeviceError as error:
+            # A call that isn't made for instances, or not for this device, refuses its handle.
+            if error.code == INVALID_ARGUMENT:
+                continue
         return reading
     return None
 

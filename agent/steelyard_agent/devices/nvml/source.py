@@ -208,10 +208,13 @@ class NvmlSource:
         for part in parts:
             known = self._known(part)
             # An instance can be destroyed and another be given its handle.
-            if known is not None and known.parent is calls and part.text("nvmlDeviceGetUUID") == known.info.uid:
-                look.kept.append(known)
-            else:
-                look.start(part, calls, index)
+            try:
+                if known is not None and known.parent is calls and part.text("nvmlDeviceGetUUID") == known.info.uid:
+                    look.kept.append(known)
+                else:
+                    look.start(part, calls, index)
+            except DeviceError as error:
+                self._complain(error)
 
     def _finished(self, drafts: "list[Draft]") -> "dict[str, KnownDevice]":
         from steelyard_agent.devices.nvml import device as devices

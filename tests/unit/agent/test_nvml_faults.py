@@ -1,0 +1,233 @@
+"""NVML when things go wrong: lost devices, reloaded drivers, hangs, and MIG instances that come and go."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from steelyard_agent.devices.guard import GuardedSource
+from steelyard_agent.devices.nvml.source import NvmlSource
+from steelyard_agent.model import Absent
+from steelyard_proto.errors import DeviceError, DeviceLost
+from tests.standins.build import build
+from tests.standins.nvml_node import NvmlNode, named
+from tests.standins.scenario import VARIABLE, Scenario
+
+UIDS = [f"GPU-5eed000{index}-0000-4000-8000-000000000{index}00" for index in range(3)]
+# A device that is lost needs the library to be started anew where a new handle doesn't help; not more often than this.
+RESTART_S = 600
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("nvml", tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def node(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NvmlNode:
+    path = tmp_path / "scenario"
+    monkeypatch.setenv(VARIABLE, str(path))
+    return NvmlNode(library, Scenario(path, devices=3), tmp_path)
+
+
+@pytest.fixture
+def source(node: NvmlNode) -> Iterator[NvmlSource]:
+    source = node.source()
+    yield source
+    source.close()
+
+
+def uids(source: NvmlSource) -> list[str]:
+    return [info.uid for info in source.discover()]
+
+
+def test_device_that_fell_off_the_bus_harms_no_other(node: NvmlNode, source: NvmlSource) -> None:
+    infos = source.discover()
+    assert [info.uid for info in infos] == UIDS
+    node.advance(1)
+    node.scenario.set({"lost.1": 1})
+    with pytest.raises(DeviceLost) as caught:
+        source.sample(UIDS[1], "fast")
+    assert caught.value.code == 15
+    assert caught.value.device == UIDS[1]
+    assert isinstance(named(source, infos[2])["core_active"], float)
+    assert uids(source) == [UIDS[0], UIDS[2]]
+    node.scenario.drop("lost.1")
+    assert uids(source) == UIDS
+    node.advance(1)
+    assert isinstance(named(source, infos[1])["core_active"], float)
+
+
+def test_known_devices_are_not_asked_again_by_a_look(node: NvmlNode, source: NvmlSource) -> None:
+    before = source.discover()
+    node.scenario.set({"error.nvmlDeviceGetUUID": 999, "error.nvmlDeviceGetName": 999})
+    assert source.discover() == before
+
+
+def test_library_starts_anew_where_a_new_handle_does_not_help(node: NvmlNode, source: NvmlSource) -> None:
+    source.discover()
+    node.scenario.set({"needs_restart.1": 1})
+    with pytest.raises(DeviceLost):
+        source.sample(UIDS[1], "fast")
+    assert uids(source) == [UIDS[0], UIDS[2]]
+    node.advance(5)
+    assert uids(source) == [UIDS[0], UIDS[2]]
+    node.advance(RESTART_S)
+    assert uids(source) == UIDS
+
+
+@pytest.mark.parametrize("code", [1, 9, 18])
+def test_driver_reloaded_under_the_agent(node: NvmlNode, source: NvmlSource, code: int) -> None:
+    infos = source.discover()
+    node.scenario.set({"driver_gone": code})
+    with pytest.raises(DeviceLost):
+        source.sample(UIDS[0], "fast")
+    with pytest.raises(DeviceError) as caught:
+        source.discover()
+    assert caught.value.code == code
+    node.scenario.set({"driver": "580.95.05"})
+    node.scenario.drop("driver_gone")
+    assert [info.driver_version for info in source.discover()] == ["580.95.05"] * 3
+    node.advance(1)
+    assert isinstance(named(source, infos[0])["core_active"], float)
+
+
+def test_device_that_may_not_be_opened_leaves_the_others(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"error.nvmlDeviceGetHandleByIndex_v2.0": 4})
+    assert uids(source) == UIDS[1:]
+
+
+def test_nothing_may_be_opened(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"error.nvmlDeviceGetHandleByIndex_v2": 4})
+    with pytest.raises(DeviceError, match="not permitted"):
+        source.discover()
+
+
+def test_one_call_that_is_refused_is_absent_with_the_reason(node: NvmlNode, source: NvmlSource) -> None:
+    info = source.discover()[0]
+    node.advance(1)
+    node.scenario.set({"error.nvmlDeviceGetUtilizationRates": 4, "error.nvmlDeviceGetClockInfo": 10})
+    values = named(source, info)
+    assert values["busy"] == values["memctl_busy"] == Absent("not permitted: nvmlDeviceGetUtilizationRates (4)")
+    assert values["core_clock_mhz"] == Absent("timed out: nvmlDeviceGetClockInfo (10)")
+    assert isinstance(values["power_w"], float)
+
+
+def test_call_that_fails_at_first_comes_later(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"error.nvmlDeviceGetUtilizationRates": 999})
+    info = source.discover()[0]
+    node.scenario.drop("error.nvmlDeviceGetUtilizationRates")
+    assert isinstance(named(source, info)["busy"], float)
+
+
+def test_everything_fails_at_once(node: NvmlNode, source: NvmlSource) -> None:
+    info = source.discover()[0]
+    calls = [
+        "FieldValues",
+        "UtilizationRates",
+        "ClockInfo",
+        "CurrentClocksEventReasons",
+        "MemoryInfo_v2",
+        "TemperatureV",
+    ]
+    node.scenario.set({f"error.nvmlDeviceGet{call}": 999 for call in calls})
+    node.scenario.set({"error.nvmlGpmSampleGet": 999})
+    node.advance(1)
+    with pytest.raises(DeviceError) as caught:
+        source.sample(info.uid, "fast")
+    assert not isinstance(caught.value, DeviceLost)
+
+
+def test_hang_costs_one_device(node: NvmlNode, source: NvmlSource) -> None:
+    guard = GuardedSource(source, deadline_s=0.1, monotonic=time.monotonic, wall_ms=lambda: 0)
+    guard.discover()
+    node.advance(1)
+    node.scenario.set({"hang.nvmlDeviceGetUtilizationRates.1": 0.8})
+    guard.start_tick(["fast"])
+    readings = {info.uid: values for info, _class, values in guard.collect(2)}
+    assert isinstance(readings[UIDS[0]][0], float)
+    assert isinstance(readings[UIDS[1]][0], Absent)
+    assert isinstance(readings[UIDS[2]][0], float)
+    # A look meanwhile leaves the device alone that hangs, and keeps it.
+    assert len(guard.discover()) == 3
+    assert guard.stats().quarantined == 1
+    node.scenario.drop("hang.nvmlDeviceGetUtilizationRates.1")
+    deadline_s = time.monotonic() + 5
+    while guard.stats().quarantined and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    node.advance(1)
+    guard.start_tick(["fast"])
+    assert all(isinstance(values[0], float) for _info, _class, values in guard.collect(2))
+    guard.close()
+
+
+def test_buffers_are_given_back(node: NvmlNode) -> None:
+    before = node.live_samples()
+    source = node.source()
+    source.discover()
+    assert node.live_samples() == before + 6
+    for _ in range(5):
+        node.scenario.set({"lost.2": 1})
+        with pytest.raises(DeviceLost):
+            source.sample(UIDS[2], "fast")
+        source.discover()
+        assert node.live_samples() == before + 4
+        node.scenario.drop("lost.2")
+        source.discover()
+        assert node.live_samples() == before + 6
+    source.close()
+    assert node.live_samples() == before
+
+
+def test_closed_source_opens_again(node: NvmlNode) -> None:
+    source = node.source()
+    assert uids(source) == UIDS
+    source.close()
+    assert uids(source) == UIDS
+    source.close()
+
+
+def test_instances_are_devices_of_their_own(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"mig.1": 3, "mig_hole.1": 1, "pids.1": "77:5"})
+    infos = source.discover()
+    parent, *parts = [info for info in infos if info.index == 1]
+    assert len(infos) == 5
+    assert [part.uid for part in parts] == [
+        "MIG-5eed0001-0000-4000-8000-000000000101",
+        "MIG-5eed0001-0000-4000-8000-000000000103",
+    ]
+    assert {(part.part, part.package_uid, part.chip, part.power_scope) for part in parts} == {("mig", UIDS[1], "", "")}
+    assert parts[0].memory_bytes == (81559 // 8) << 20
+    assert (parent.part, parent.chip) == ("package", "H100")
+    node.advance(1)
+    values = named(source, parts[0])
+    assert isinstance(values["tensor_active"], float)
+    assert isinstance(values["hbm_used_bytes"], float)
+    assert not {"busy", "power_w", "energy_mj", "core_clock_mhz"} & values.keys()
+    assert "busy" not in named(source, parent)
+    assert isinstance(named(source, parent)["power_w"], float)
+    assert named(source, parts[1], "processes") == {"processes": 1}
+
+
+def test_mig_is_switched_on_and_off_while_running(node: NvmlNode, source: NvmlSource) -> None:
+    assert uids(source) == UIDS
+    node.scenario.set({"mig.0": 2})
+    infos = source.discover()
+    assert len(infos) == 5
+    part = infos[1]
+    node.scenario.set({"mig.0": 0, "error.nvmlDeviceGetMemoryInfo_v2": 2})
+    with pytest.raises(DeviceLost, match="the MIG instance is gone"):
+        source.sample(part.uid, "fast")
+    node.scenario.drop("error.nvmlDeviceGetMemoryInfo_v2")
+    infos = source.discover()
+    assert [info.uid for info in infos] == UIDS
+    assert "busy" in named(source, infos[0])
+
+
+def test_another_instance_behind_a_known_handle(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"mig.0": 1})
+    first = source.discover()[1].uid
+    node.scenario.set({"mig_uuid.0": "MIG-other"})
+    assert first not in uids(source)
+    assert "MIG-other" in uids(source)
