@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from steelyard_agent.model import Origin
 from steelyard_agent.settings import Setting, Settings
 from steelyard_proto.errors import ConfigError
 
@@ -55,7 +56,8 @@ class Config:
     """All settings of one agent.
 
     Attributes:
-        sources: the names of the sources to ask, as the registry knows them.
+        sources: the names of the sources to ask, as the registry knows them, and what to tell each.
+        origin: where the figures of all of them come from.
     """
 
     collector: CollectorAccess
@@ -64,7 +66,8 @@ class Config:
     log_level: str
     sampling: Sampling
     spool_max_bytes: int
-    sources: tuple[str, ...]
+    sources: Mapping[str, str]
+    origin: Origin
     labels: Mapping[str, str]
 
 
@@ -90,11 +93,23 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
         log_level=level.text,
         sampling=Sampling(**{name: settings[f"sampling.{name}"].number for name in Sampling.__slots__}),
         spool_max_bytes=settings["spool.max_mb"].number * 1_000_000,
-        sources=tuple(
-            key.split(".")[1] for key, entry in settings.items() if key.startswith("sources.") and entry.value
-        ),
-        labels={key.split(".", 1)[1]: entry.text for key, entry in settings.items() if key.startswith("labels.")},
+        sources=_sources(settings),
+        origin="replayed" if settings["sources.replay"].text else "measured",
+        labels=_table(settings, "labels"),
     )
+
+
+def _sources(settings: Settings) -> dict[str, str]:
+    recording = settings["sources.replay"].text
+    if recording:
+        # A node has one origin: a machine's own figures among replayed ones could not be told apart.
+        return {"replay": str(Path(recording).expanduser())}
+    ours = {key.split(".")[1]: "" for key, entry in settings.items() if key.startswith("sources.") and entry.value}
+    return ours | _table(settings, "plugins")
+
+
+def _table(settings: Settings, table: str) -> dict[str, str]:
+    return {key.split(".", 1)[1]: entry.text for key, entry in settings.items() if key.startswith(f"{table}.")}
 
 
 def _check_bounds(entry: Setting, lowest: int, highest: int) -> None:

@@ -111,7 +111,7 @@ def open_spool(config: Config) -> tuple[Ring, Directory]:
         return directory.hello(ring.epoch, time.time_ns() // 1_000_000)
 
     ring = Ring(config.state_dir / "spool", config.spool_max_bytes, hello, time.time)
-    identity = Identity(agent_id(config.state_dir), VERSION, read_node(config.node, config.labels))
+    identity = Identity(agent_id(config.state_dir), VERSION, read_node(config.node, config.labels, config.origin))
     directory = Directory(identity)
     directory.restore(ring.left_hello)
     return ring, directory

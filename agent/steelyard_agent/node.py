@@ -5,11 +5,13 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from steelyard_agent.directory import ORIGINS
+from steelyard_agent.model import Origin
 from steelyard_proto.errors import SpoolError
-from steelyard_proto.v1 import batch_pb2, ingest_pb2
+from steelyard_proto.v1 import ingest_pb2
 
 
-def read_node(name: str, labels: Mapping[str, str], *, root: Path = Path("/")) -> ingest_pb2.Node:
+def read_node(name: str, labels: Mapping[str, str], origin: Origin, *, root: Path = Path("/")) -> ingest_pb2.Node:
     """The node as Hello carries it; what can't be read is left empty.
 
     Source: /etc/os-release, uname, sysconf.
@@ -17,6 +19,7 @@ def read_node(name: str, labels: Mapping[str, str], *, root: Path = Path("/")) -
     Args:
         name: its name in the fleet.
         labels: the user's labels.
+        origin: where its figures come from.
         root: root of the file system.
     """
     system = os.uname()
@@ -27,7 +30,7 @@ def read_node(name: str, labels: Mapping[str, str], *, root: Path = Path("/")) -
         arch=system.machine,
         cpus=os.cpu_count() or 0,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        origin=batch_pb2.ORIGIN_MEASURED,
+        origin=ORIGINS[origin],
         labels=labels,
     )
 

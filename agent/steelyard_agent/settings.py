@@ -14,8 +14,8 @@ from steelyard_proto.errors import ConfigError
 
 Scalar = str | int | bool
 CONFIG_VARIABLE: Final = "STEELYARD_AGENT_CONFIG"
-# The only table whose keys are the user's own.
-_FREE_TABLE: Final = "labels"
+# The tables whose keys are the user's own.
+_FREE_TABLES: Final = ("labels", "plugins")
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -126,12 +126,19 @@ def _from_environ(environ: Mapping[str, str], defaults: Settings) -> dict[str, S
         variable = variable_of(key)
         if environ.get(variable):
             found[key] = _convert(key, environ[variable], variable, defaults)
-    variable = variable_of(_FREE_TABLE)
-    for pair in filter(None, environ.get(variable, "").split(",")):
+    for table in _FREE_TABLES:
+        found |= _from_pairs(table, environ.get(variable_of(table), ""))
+    return found
+
+
+def _from_pairs(table: str, text: str) -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    variable = variable_of(table)
+    for pair in filter(None, text.split(",")):
         name, equals, value = pair.partition("=")
         if not equals:
             raise ConfigError(f"has {pair!r}; give name=value,name=value", path=variable)
-        key = f"{_FREE_TABLE}.{name.strip()}"
+        key = f"{table}.{name.strip()}"
         found[key] = Setting(key, value.strip(), variable)
     return found
 
@@ -151,7 +158,7 @@ def _convert(key: str, text: str, origin: str, defaults: Settings) -> Setting:
 
 
 def _check_known(key: str, origin: str, defaults: Settings) -> None:
-    if key in defaults or key.startswith(f"{_FREE_TABLE}."):
+    if key in defaults or (key.partition(".")[0] in _FREE_TABLES and "." in key):
         return
     tail = key.rpartition(".")[2]
     near = [known for known in defaults if known.rpartition(".")[2] == tail or known.startswith(key)]

@@ -45,6 +45,7 @@ def load_config(arguments: argparse.Namespace) -> Config:
         ConfigError: one is wrong.
     """
     given = {key: getattr(arguments, key, None) for key in (*_COLLECTOR_FLAGS, *_NODE_FLAGS, "log_level")}
+    given["sources.replay"] = getattr(arguments, "replay", None)
     flags = {key: value for key, value in given.items() if value is not None}
     for pair in arguments.settings:
         key, equals, value = pair.partition("=")

@@ -13,6 +13,7 @@ examples:
   steelyard-agent daemon                                    to the collector on this machine
   steelyard-agent daemon --collector head-node:8470 --ca-file ca.pem --token-file token
   steelyard-agent daemon --set sampling.fast_period_ms=200  sample devices at 5 Hz
+  steelyard-agent daemon --replay minute.steelyard          play what `record` has written
   steelyard-agent daemon --print-config > agent.toml        a file to begin with
 
 SIGTERM and SIGINT end it within 2 seconds; what isn't sent by then waits in the spool.
@@ -30,6 +31,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_settings(parser, sends=True)
+    parser.add_argument(
+        "--replay", dest="replay", metavar="FILE", help="play a recording instead, marked as replayed everywhere"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments)
     # Imported here: a wrong setting is told before gRPC's 20 MB are loaded.
     from steelyard_agent.daemon import run_daemon
-    from steelyard_agent.sources import open_sources
+    from steelyard_agent.devices.registry import open_sources
     from steelyard_agent.stopping import SignalPause
 
     pause = SignalPause()
-    run_daemon(config, open_sources(config), pause)
+    run_daemon(config, open_sources(config.sources, config.node), pause)
     return 0

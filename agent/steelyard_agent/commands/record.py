@@ -43,11 +43,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.file.exists() and not arguments.force:
         raise ConfigError(f"{arguments.file} is there already; give another name, or --force", key="FILE")
     config = load_config(arguments)
+    from steelyard_agent.devices.registry import open_sources
     from steelyard_agent.recording.run import record
-    from steelyard_agent.sources import open_sources
     from steelyard_agent.stopping import SignalPause
 
     pause = SignalPause()
-    done = record(config, open_sources(config), arguments.file, arguments.seconds, pause, is_scrubbed=arguments.scrub)
+    done = record(
+        config,
+        open_sources(config.sources, config.node),
+        arguments.file,
+        arguments.seconds,
+        pause,
+        is_scrubbed=arguments.scrub,
+    )
     sys.stderr.write(f"{arguments.file}: {done.messages} messages of {done.devices} devices, {done.size_bytes} bytes\n")
     return 0

@@ -8,11 +8,13 @@ installed package. Such an entry point names a function like the loaders here.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from steelyard_agent.devices.base import Source
 from steelyard_proto.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "steelyard.sources"
 
@@ -30,6 +32,13 @@ class SourceRequest:
     name: str
     node: str
     argument: str = ""
+
+
+def _installed() -> "Iterable[EntryPoint]":
+    # Imported here: with all that it brings along it would cost every agent 5 MB.
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
 
 
 Loader = Callable[[SourceRequest], Source]
@@ -86,7 +95,7 @@ def open_sources(
     wanted: Mapping[str, str],
     node: str,
     *,
-    find: Callable[[], Iterable[EntryPoint]] = lambda: entry_points(group=GROUP),
+    find: "Callable[[], Iterable[EntryPoint]]" = _installed,
 ) -> list[Source]:
     """Makes the sources that are wanted; nothing of a vendor's is opened before their first look for devices.
 
@@ -105,14 +114,14 @@ def open_sources(
     return [loader(request) for loader, request in zip(loaders, requests, strict=True)]
 
 
-def _load_others(names: list[str], find: Callable[[], Iterable[EntryPoint]]) -> list[Loader]:
+def _load_others(names: list[str], find: "Callable[[], Iterable[EntryPoint]]") -> list[Loader]:
     if not names:
         return []
     found = {point.name: point for point in find()}
     return [_load(name, found) for name in names]
 
 
-def _load(name: str, found: Mapping[str, EntryPoint]) -> Loader:
+def _load(name: str, found: "Mapping[str, EntryPoint]") -> Loader:
     if name not in found:
         known = ", ".join((*LOADERS, *sorted(found)))
         raise ConfigError(f"there is no source of this name; known are {known}", key=f"sources.{name}")

@@ -60,7 +60,7 @@ def record(
         return pause(max(0.0, min(wait_s, left_s))) or end_s <= time.monotonic()
 
     clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, pause_until_end)
-    directory = Directory(Identity(str(uuid.uuid4()), VERSION, read_node(config.node, config.labels)))
+    directory = Directory(Identity(str(uuid.uuid4()), VERSION, read_node(config.node, config.labels, config.origin)))
     writer = RecordingWriter(path, _hello_of(directory), Scrubber(os.urandom(32)) if is_scrubbed else _unchanged)
     guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
     gatherer = Gatherer(directory, catalogue(), writer)

@@ -31,7 +31,8 @@ def test_defaults() -> None:
     assert config.collector.ca_file is None
     assert config.sampling.fast_period_ms == 1000
     assert config.spool_max_bytes == 256_000_000
-    assert config.sources == ("cpu", "host", "nvml", "dcmi")
+    assert config.sources == dict.fromkeys(("cpu", "host", "nvml", "dcmi"), "")
+    assert config.origin == "measured"
     assert config.state_dir == Path("/var/lib/x")
     assert config.node
 
@@ -162,3 +163,13 @@ def test_state_dir_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(environ={"XDG_STATE_HOME": "/s"}).state_dir == Path("/s/steelyard-agent")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert load().state_dir == Path("/var/lib/steelyard-agent")
+
+
+def test_a_recording_takes_the_place_of_every_source() -> None:
+    config = load({"sources.replay": "run.steelyard"})
+    assert config.sources == {"replay": "run.steelyard"}
+    assert config.origin == "replayed"
+
+
+def test_plugins_are_told_their_argument(tmp_path: Path) -> None:
+    assert load(config=file(tmp_path, '[plugins]\nmychip = "/dev/x"\n')).sources["mychip"] == "/dev/x"
