@@ -10,7 +10,7 @@
  *     mcu 1                       each card has a device more, which is no NPU
  *     cards, devices_in_card, process_count   answered in place of the true count
  *     library, driver text        versions
- *     npu_name.N, chip_name.N, chip_type.N text
+ *     npu_name.N, chip_name.N, chip_type.N text; npu_name "-" is empty
  *     die.N 0                     the die tells no number
  *     booting.N 1                 every call about the NPU answers -8012
  *     held.N code                 every call about the NPU answers this, -8005 or -8020: another container has it
@@ -274,6 +274,8 @@ int dcmi_get_device_chip_info_v2(int card, int device, ChipInfoV2 *info) {
         return npu;
     const char *name = is_chip("910C") ? "Ascend910_9392" : "";
     scenario_text("npu_name", npu, name, info->npu_name, sizeof info->npu_name);
+    if (strcmp(info->npu_name, "-") == 0)
+        info->npu_name[0] = 0;
     return OK;
 }
 #endif
@@ -453,7 +455,7 @@ int dcmi_get_device_ecc_info(int card, int device, int part, EccInfo *out) {
 }
 
 /* The pids of the environment are laid one on each NPU. */
-static void default_pids(int npu, char *out, size_t size) {
+static inline void default_pids(int npu, char *out, size_t size) {
     const char *all = getenv("STEELYARD_STANDIN_PIDS");
     out[0] = '\0';
     for (int position = 0; all && *all; position++) {

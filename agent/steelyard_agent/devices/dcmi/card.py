@@ -67,6 +67,13 @@ class _Found:
     power_w: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Package:
+    uid: str
+    is_power_known: bool
+    is_power_of_package: bool
+
+
 def card_ids(library: DcmiLibrary) -> list[int]:
     """The cards of this node, by dcmi_get_card_list.
 
@@ -99,11 +106,16 @@ def describe_card(library: DcmiLibrary, card: int, around: Surroundings) -> Card
             around.complain(error)
     if failure is not None and not found:
         raise failure
-    is_package_power = sum(one.power_w is not None for one in found) == 1
-    package_uid = found[0].identity.uid if found else ""
+    is_complete = len(found) == len(numbers)
+    package = _Package(
+        # Not a die's own number: that die may be the one that is missing today.
+        uid=f"npu:{around.node}:{card}",
+        # A die that doesn't answer can't tell whether the other one's figure counts it too.
+        is_power_known=is_complete,
+        is_power_of_package=sum(one.power_w is not None for one in found) == 1,
+    )
     versions = library.text("dcmi_get_driver_version"), library.text("dcmi_get_dcmi_version", 32)
-    devices = tuple(_known(one, package_uid, is_package_power, versions) for one in found)
-    return Card(devices, is_complete=len(devices) == len(numbers))
+    return Card(tuple(_known(one, package, versions) for one in found), is_complete)
 
 
 def _find(library: DcmiLibrary, card: int, number: int, siblings: int, around: Surroundings) -> _Found:
@@ -114,12 +126,12 @@ def _find(library: DcmiLibrary, card: int, number: int, siblings: int, around: S
     return _Found(calls, identity, _power_or_none(calls))
 
 
-def _known(found: _Found, package_uid: str, is_package_power: bool, versions: tuple[str, str]) -> KnownDevice:
+def _known(found: _Found, package: _Package, versions: tuple[str, str]) -> KnownDevice:
     identity = found.identity
     is_die = identity.is_die
     has_power = found.power_w is not None
     readings = dict(plan(found.calls))
-    is_without = is_die and is_package_power and not has_power
+    is_without = is_die and package.is_power_known and package.is_power_of_package and not has_power
     if is_without:
         fast = tuple(reading for reading in readings["fast"] if _POWER not in reading.ids)
         readings["fast"] = (*fast, absent_power(_OTHER_DIE))
@@ -128,7 +140,8 @@ def _known(found: _Found, package_uid: str, is_package_power: bool, versions: tu
     is_polled = _POWER in metrics["fast"] and not is_without
     if is_polled:
         notes["energy_mj"] = ENERGY_NOTE
-    if is_die and is_package_power and has_power:
+    scope = _power_scope(is_die, package, has_power)
+    if scope == "package":
         notes["power_w"] = _PACKAGE_NOTE
     info = DeviceInfo(
         uid=identity.uid,
@@ -138,25 +151,27 @@ def _known(found: _Found, package_uid: str, is_package_power: bool, versions: tu
         metrics=metrics,
         chip=identity.chip,
         part="die" if is_die else "package",
-        package_uid=package_uid if is_die else "",
+        package_uid=package.uid if is_die else "",
         index=identity.logic_id,
         pci_address=identity.pci_address,
         numa_node=identity.numa_node,
         memory_bytes=_memory_bytes(found.calls),
         driver_version=versions[0],
         library_version=versions[1],
-        power_scope=_power_scope(is_die, is_package_power, has_power),
+        power_scope=scope,
         notes=notes,
     )
     return KnownDevice(info, found.calls, readings, is_polled)
 
 
-def _power_scope(is_die: bool, is_package_power: bool, has_power: bool) -> Literal["", "device", "die", "package"]:
+def _power_scope(is_die: bool, package: _Package, has_power: bool) -> Literal["", "device", "die", "package"]:
     if not has_power:
         return ""
     if not is_die:
         return "device"
-    return "package" if is_package_power else "die"
+    if not package.is_power_known:
+        return ""
+    return "package" if package.is_power_of_package else "die"
 
 
 def _power_or_none(calls: DeviceCalls) -> float | None:

@@ -6,9 +6,11 @@ from steelyard_proto.errors import DeviceError, DeviceLost, DeviceTimeout, Libra
 
 VENDOR: Final = "huawei"
 
+ARGUMENT_REFUSED: Final = -8001
+
 # code -> error and what it means to a person. The names are those of the driver's public header.
 CODES: Final[dict[int, tuple[type[DeviceError], str]]] = {
-    -8001: (DeviceError, "an argument was refused"),
+    ARGUMENT_REFUSED: (DeviceError, "an argument was refused"),
     -8002: (NotPermitted, "not permitted; run the agent as a member of the driver's group (HwHiAiUser)"),
     -8003: (DeviceError, "the driver is out of memory"),
     -8005: (DeviceError, "inner error; in a container this is usually a device that another container holds"),

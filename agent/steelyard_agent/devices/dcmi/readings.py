@@ -8,13 +8,17 @@ from typing import Final
 from steelyard_agent.devices.dcmi import structs
 from steelyard_agent.devices.dcmi.binding import DcmiLibrary
 from steelyard_agent.devices.dcmi.energy import EnergyIntegral
-from steelyard_agent.devices.dcmi.errors import out_of_range
+from steelyard_agent.devices.dcmi.errors import ARGUMENT_REFUSED, out_of_range
 from steelyard_agent.model import Absent, Value
 from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
 from steelyard_proto.metrics import MetricClass
 
 _MIB: Final = 1 << 20
 _PERCENT: Final = 100
+# Above what any NPU does, below what a driver writes where it knows nothing (all bits set).
+_MAX_TENTHS_OF_W: Final = 100_000
+_MAX_MHZ: Final = 10_000
+_MAX_HUNDREDTHS_OF_V: Final = 10_000
 _OUT_OF_RANGE: Final = Absent("out of range")
 _NO_POWER: Final = Absent("the driver reports no power")
 
@@ -75,12 +79,12 @@ class Reading:
 
 
 def power_w(calls: DeviceCalls) -> float | None:
-    """The power now; None where the driver answers without a figure, as on a 910C's second die.
+    """The power now; None where the driver answers without a sane figure, as on a 910C's second die.
 
     Source: dcmi_get_device_power_info, 0.1 W.
     """
     tenths = calls.signed("dcmi_get_device_power_info")
-    return tenths / 10.0 if tenths > 0 else None
+    return tenths / 10.0 if 0 < tenths <= _MAX_TENTHS_OF_W else None
 
 
 def absent_power(reason: str) -> Reading:
@@ -124,8 +128,9 @@ def _is_supported(calls: DeviceCalls, reading: Reading) -> bool:
         return False
     except DeviceLost:
         raise
-    except DeviceError:
-        pass
+    except DeviceError as error:
+        # The arguments are ours and never change: what is refused now is refused for good.
+        return error.code != ARGUMENT_REFUSED
     return True
 
 
@@ -148,7 +153,16 @@ def _rate(selector: int) -> Callable[[DeviceCalls], tuple[Value, ...]]:
 
 
 def _clock(selector: int) -> Callable[[DeviceCalls], tuple[Value, ...]]:
-    return lambda calls: (float(calls.unsigned("dcmi_get_device_frequency", selector)),)
+    def read(calls: DeviceCalls) -> tuple[Value, ...]:
+        mhz = calls.unsigned("dcmi_get_device_frequency", selector)
+        return (float(mhz) if mhz <= _MAX_MHZ else _OUT_OF_RANGE,)
+
+    return read
+
+
+def _voltage(calls: DeviceCalls) -> tuple[Value, ...]:
+    hundredths = calls.unsigned("dcmi_get_device_voltage")
+    return (hundredths / 100.0 if 0 < hundredths <= _MAX_HUNDREDTHS_OF_V else _OUT_OF_RANGE,)
 
 
 def _power(calls: DeviceCalls) -> tuple[Value, ...]:
@@ -217,7 +231,7 @@ _READINGS: Final[Mapping[MetricClass, tuple[tuple[tuple[Reading, ...], ...], ...
     "slow": (
         ((Reading((21,), _clock(structs.CLOCK_AI_CORE_MAX)),),),
         ((Reading((41,), _hbm_total),),),
-        ((Reading((45,), lambda calls: (calls.unsigned("dcmi_get_device_voltage") / 100.0,)),),),
+        ((Reading((45,), _voltage),),),
         ((Reading((60, 61, 62, 63), _ecc),),),
         ((Reading((65,), _health),),),
         ((Reading((66,), lambda calls: (float(calls.signed("dcmi_get_device_network_health")),)),),),

@@ -58,7 +58,7 @@ class DcmiSource:
         self._by_uid: dict[str, KnownDevice] = {}
         self._energy: dict[str, EnergyIntegral] = {}
         self._lost: set[str] = set()
-        self._complaints: set[tuple[str, int | None]] = set()
+        self._complaints: dict[tuple[str, int | None], DeviceError] = {}
 
     @property
     def name(self) -> str:
@@ -69,6 +69,16 @@ class DcmiSource:
     def capabilities(self) -> Capabilities:
         """Power is polled for the energy; processes are told."""
         return Capabilities(poll_period_s=POLL_PERIOD_S, has_processes=True)
+
+    @property
+    def complaints(self) -> Sequence[DeviceError]:
+        """Why devices that are there could not be described, each reason once; for the doctor."""
+        return tuple(self._complaints.values())
+
+    @property
+    def library_path(self) -> str:
+        """The library that was opened; empty before."""
+        return "" if self._library is None else self._library.path
 
     def discover(self) -> Sequence[DeviceInfo]:
         """Lists the NPUs; cards that are well known and well are not asked again, so that a sick one harms no other.
@@ -83,7 +93,7 @@ class DcmiSource:
         cards: dict[int, Card] = {}
         failure: DeviceError | None = None
         around = Surroundings(self._chips, self._node, self._sys, self._integral, self._complain)
-        for number in card_ids(library):
+        for number in self._card_ids(library):
             known = self._cards.get(number)
             if known is not None and self._is_well(known):
                 cards[number] = known
@@ -156,6 +166,15 @@ class DcmiSource:
             self._library = open_library(self._paths)
         return self._library
 
+    def _card_ids(self, library: DcmiLibrary) -> list[int]:
+        try:
+            return card_ids(library)
+        except DeviceError:
+            # The driver went away or was replaced: the next look opens and initialises the library anew.
+            self._library = None
+            self._cards = {}
+            raise
+
     def _device(self, uid: str) -> KnownDevice:
         device = self._by_uid.get(uid)
         if device is None:
@@ -171,5 +190,5 @@ class DcmiSource:
     def _complain(self, error: DeviceError) -> None:
         key = (f"{error.device} {error.call}", error.code)
         if key not in self._complaints:
-            self._complaints.add(key)
+            self._complaints[key] = error
             _log.warning("%s", error)
