@@ -206,6 +206,8 @@ def _check_table(name: str) -> None:
 
 
 def _check_identifier(name: str) -> None:
+    if reason := rules.denied_name(name):
+        raise Refused(f"the name {name} is not offered: {reason}")
     database, dot, rest = name.partition(".")
     if not dot or database.lower() not in rules.HIDDEN_DATABASES:
         return

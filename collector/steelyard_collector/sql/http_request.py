@@ -139,6 +139,8 @@ def _gunzipped(body: bytes) -> bytes:
         raise StoreError(f"the body is no gzip: {error}", code=62, name="SYNTAX_ERROR") from error
     if unpacker.unconsumed_tail:
         raise Refused(f"the body unpacks to more than {MAX_BODY_BYTES} bytes; shorten the query")
+    if not unpacker.eof:
+        raise StoreError("the body's gzip ends too early; send it whole", code=62, name="SYNTAX_ERROR")
     return text
 
 

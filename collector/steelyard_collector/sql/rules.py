@@ -110,38 +110,47 @@ _STORE: Final = "it reads tables beside the public views; join with a view inste
 _CODE: Final = "it runs code or looks into the process; compute it on your side"
 _HOLD: Final = "it only holds a place that others wait for; wait on your side"
 
-_DENIED: Final = (
-    (_any(r"file|fileCluster|structureTo\w+Schema|catboostEvaluate|modelEvaluate"), _FILES),
-    (_any(r"ai\w*|llm\w*|reverseDNSQuery|embed\w*|url|urlCluster|s3\w*|remote\w*|mysql|postgresql|hdfs\w*"), _OUT),
-    (_any(r"dict\w*|dictionary|joinGet\w*|hasColumnInTable|merge|loop|cluster\w*|view\w*"), _STORE),
-    (_any(r"python|eval|executable\w*|evalMLMethod|fuzzQuery|fuzzJSON|addressTo\w+|demangle|logTrace"), _CODE),
-    (
-        _any(r"__\w+|getClientHTTPHeader|getMaxTableNameLengthForDatabase|mergeTree\w+|generateSerialID|zookeeper\w+"),
-        _CODE,
-    ),
-    (_any(r"sleep\w*"), _HOLD),
+# Functions of values. A name alone is as good as a call: arrayMap(file, [...]) reads files.
+_SCALAR: Final = (
+    (_any(r"file|structureTo\w+Schema|catboostEvaluate|modelEvaluate"), _FILES),
+    (re.compile(r"[aA][iI][A-Z]\w*"), _OUT),
+    (_any(r"reverseDNSQuery"), _OUT),
+    (_any(r"dict(?:Get|Has|IsIn)\w*|joinGet\w*|hasColumnInTable"), _STORE),
+    (_any(r"evalMLMethod|fuzzQuery|fuzzJSON|addressTo\w+|demangle|logTrace|__\w+"), _CODE),
+    (_any(r"getClientHTTPHeader|getMaxTableNameLengthForDatabase|mergeTree\w+|generateSerialID|zookeeper\w+"), _CODE),
+    (_any(r"sleep|sleepEachRow"), _HOLD),
 )
 
-# Names that ClickHouse knows as table functions, beside those that every Function check refuses anyway.
-_MORE_TABLE_FUNCTIONS: Final = re.compile(
-    r"format|input|null|generateRandom|azure\w*|gcs|oss|cosn|iceberg\w*|delta\w*|hudi\w*|paimon\w*|redis|mongodb"
-    r"|sqlite|odbc|jdbc|arrow\w*|ytsaurus|prometheus\w*|timeSeries(?:Selector|Tags|Samples|Data|Metric\w+)|bigquery|SQLStandardValues|zeros\w*|primes|numbers\w*|values|generate_?series"
-    r"|filesystem",
-    re.IGNORECASE,
+# Functions that stand for tables; refused wherever they are called.
+_TABLE: Final = (
+    (_any(r"fileCluster|filesystem|sqlite|icebergLocal|deltaLakeLocal|paimonLocal|input"), _FILES),
+    (_any(r"url|urlCluster|s3\w*|gcs|oss|cosn|azure\w*|hdfs\w*|remote\w*|redis|mongodb|odbc|jdbc|arrow\w+"), _OUT),
+    (_any(r"mysql|postgresql|iceberg\w*|delta\w*|hudi\w*|paimon\w*|ytsaurus|bigquery|prometheus\w*"), _OUT),
+    (_any(r"dictionary|merge|loop|cluster\w*|view\w*|timeSeries(?:Selector|Tags|Samples|Data|Metric\w+)"), _STORE),
+    (_any(r"python|eval|executable\w*"), _CODE),
 )
+_HARMLESS_TABLE: Final = _any(
+    r"format|null|generateRandom|primes|numbers\w*|zeros\w*|values|SQLStandardValues|generate_?series"
+)
+
+
+def denied_name(name: str) -> str:
+    """Why a function of values may not even be named, with the remedy; "" where it is harmless."""
+    return _reason(name, _SCALAR)
 
 
 def denied_function(name: str) -> str:
-    """Why a function is refused, with the remedy; "" where it is harmless."""
-    for pattern, reason in _DENIED:
-        if pattern.fullmatch(name):
-            return reason
-    return ""
+    """Why a function may not be called, with the remedy; "" where it is harmless."""
+    return _reason(name, _SCALAR + _TABLE)
 
 
 def is_table_function(name: str) -> bool:
     """Whether ClickHouse might read a table of its own making for this name."""
-    return bool(denied_function(name)) or _MORE_TABLE_FUNCTIONS.fullmatch(name) is not None
+    return bool(denied_function(name)) or _HARMLESS_TABLE.fullmatch(name) is not None
+
+
+def _reason(name: str, rules: tuple[tuple[re.Pattern[str], str], ...]) -> str:
+    return next((reason for pattern, reason in rules if pattern.fullmatch(name)), "")
 
 
 def statement_refusal(kind: str) -> str:
