@@ -16,6 +16,8 @@ _HBM_SECONDS: Final = 90.0
 _NEAR_LIMIT: Final = 0.985
 _HOT_BIT: Final = 0x20  # NVIDIA's bit for a thermal slowdown
 _CAP_BIT: Final = 0x4
+# A job that has lost a rank waits in its communication: busy, and nothing gets done.
+_STALLED: Final = 1e6
 
 
 @dataclass(slots=True)
@@ -135,6 +137,11 @@ class SimulatedDevice:
         }
 
     @property
+    def is_running(self) -> bool:
+        """Whether it had work in the last window."""
+        return self._load.running > 0
+
+    @property
     def hbm_used_bytes(self) -> int:
         """Device memory in use."""
         return int(self._used_bytes(self._profile.memory_bytes // 128))
@@ -202,6 +209,8 @@ def _load(workload: Workload | None, at_s: float, window_s: float, faults: Colle
 
 def slowdown_factor(compute_share: float, kinds: Collection[FaultKind]) -> float:
     """How much longer a step of a job takes that has a device with such faults; 1 where they don't matter to it."""
+    if "lost" in kinds:
+        return _STALLED
     if "throttle" in kinds:
         return compute_share * THROTTLE_FACTOR + 1 - compute_share
     return SLOW_HOST_FACTOR if "slow_host" in kinds else 1.0

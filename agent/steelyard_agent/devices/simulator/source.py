@@ -58,6 +58,7 @@ class SimulatorSource:
         seed: int = 1,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        zero_s: float | None = None,
         chips: ChipTable | None = None,
         metrics: Catalogue | None = None,
     ) -> None:
@@ -67,8 +68,9 @@ class SimulatorSource:
             groups: what there is.
             node: the node's name; part of the devices' uids.
             seed: the same seed and the same times give the same figures.
-            clock: seconds that never jump; the simulation's clock begins with the first call.
+            clock: seconds that never jump.
             sleep: what a call to a hung device does.
+            zero_s: when the simulation's clock begins, so that nodes can share it; now by default.
             chips: the chip table; the shipped one by default.
             metrics: the catalogue; the shipped one by default.
 
@@ -79,7 +81,7 @@ class SimulatorSource:
         self._seed = seed
         self._clock = clock
         self._sleep = sleep
-        self._zero_s = clock()
+        self._zero_s = clock() if zero_s is None else zero_s
         self._members: dict[str, _Member] = {}
         table, known = chips or load_chips(), metrics or catalogue()
         for group in groups:
@@ -127,6 +129,15 @@ class SimulatorSource:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+    def all_devices(self) -> list[DeviceInfo]:
+        """The devices, those that are off the bus as well."""
+        return [member.info for member in self._members.values()]
+
+    def running_share(self) -> float:
+        """Share of the devices that worked at their last sample."""
+        running = sum(member.device.is_running for member in self._members.values())
+        return running / max(1, len(self._members))
 
     def now_s(self) -> float:
         """The simulation's clock."""

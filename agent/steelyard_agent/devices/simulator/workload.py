@@ -29,7 +29,7 @@ class Workload:
         vector: activity of the vector units.
         hbm_bw: use of the memory's bandwidth.
         hbm_fill: use of the memory.
-        from_s: the job starts, on the simulation's clock.
+        from_s: the job starts, on the simulation's clock; before it begins by default, so that all is under way.
         to_s: it ends.
         slowdowns: what slows the whole job; they don't overlap.
     """
@@ -42,7 +42,7 @@ class Workload:
     vector: float = 0.2
     hbm_bw: float = 0.45
     hbm_fill: float = 0.78
-    from_s: float = 0.0
+    from_s: float = -600.0
     to_s: float = _NEVER_S
     slowdowns: Sequence[Slowdown] = ()
 

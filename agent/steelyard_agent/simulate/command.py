@@ -1,0 +1,171 @@
+"""`steelyard-agent simulate`: be a fleet of plausible nodes."""
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from steelyard_agent.config import LOG_LEVELS, Config, make_config
+from steelyard_agent.settings import gather_settings
+from steelyard_agent.simulate.plan import FleetPlan, uniform_fleet
+from steelyard_agent.simulate.plan_file import DEMO, load_fleet
+from steelyard_agent.stopping import SignalPause
+from steelyard_proto.errors import ConfigError, TransportError
+
+if TYPE_CHECKING:
+    from steelyard_agent.simulate.fleet import Outcome
+
+log = logging.getLogger(__name__)
+
+HELP = "be a fleet of plausible nodes, marked as simulated"
+
+_EPILOG = """\
+examples:
+  steelyard-agent simulate --fleet demo                        six kinds of chips, seven jobs, five faults
+  steelyard-agent simulate --fleet my-fleet.toml --seconds 60  nodes, jobs and faults of a file
+  steelyard-agent simulate --print-fleet > my-fleet.toml       a file to begin with
+  steelyard-agent simulate --nodes 100 --devices 8 --chip H20  load
+
+SIGTERM and SIGINT end it; what isn't acknowledged by then is lost, unless --state-dir keeps it.
+exit codes: 0 done; 1 the state directory can't be used; 2 a wrong argument; 3 no collector answered
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command's arguments."""
+    parser = subparsers.add_parser(
+        "simulate",
+        help=HELP,
+        description=HELP,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fleet = parser.add_argument_group("the fleet")
+    fleet.add_argument("--fleet", metavar="NAME", help=f"{DEMO}, or a file in TOML [{DEMO}]")
+    fleet.add_argument("--print-fleet", action="store_true", help="print the demo's file, which explains the form")
+    fleet.add_argument("--nodes", type=int, metavar="N", help="so many nodes that are all alike, instead of --fleet")
+    fleet.add_argument("--devices", type=int, default=8, metavar="N", help="on each of them [8]")
+    fleet.add_argument("--chip", default="H100", help="of the chip table [H100]")
+    fleet.add_argument("--prefix", default="", help="put before each node's name")
+    fleet.add_argument("--seed", type=int, default=1, help="the same seed gives the same noise [1]")
+    run_ = parser.add_argument_group("the run")
+    run_.add_argument("--seconds", type=float, default=float("inf"), metavar="N", help="end after so long")
+    run_.add_argument("--flush", type=float, metavar="S", help="seconds that a node gathers before it sends [5]")
+    run_.add_argument("--drain", type=float, default=10.0, metavar="S", help="wait so long for the last acks [10]")
+    run_.add_argument("--truth", type=Path, metavar="FILE", help="append what was spooled: counts and sums, in JSON")
+    run_.add_argument("--state-dir", metavar="DIR", help="keep the spools there; without it they are temporary")
+    sends = parser.add_argument_group("the collector")
+    for name, metavar, text in (
+        ("collector", "HOST:PORT", "address [127.0.0.1:8470]"),
+        ("ca-file", "FILE", "PEM of the CA that signed the collector's certificate; without it: plain text"),
+        ("cert-file", "FILE", "PEM of the agents' own certificate, where TLS is mutual"),
+        ("key-file", "FILE", "PEM of its key"),
+        ("token-file", "FILE", "file with a token of an agent"),
+    ):
+        sends.add_argument(f"--{name}", metavar=metavar, help=text)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="an agent's settings in TOML; the collector's part")
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="warning", help="how much to tell on stderr")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Simulates until the time is over or a signal comes."""
+    if arguments.print_fleet:
+        from importlib.resources import files
+
+        sys.stdout.write(files("steelyard_agent.simulate").joinpath("demo.toml").read_text(encoding="utf-8"))
+        return 0
+    logging.basicConfig(stream=sys.stderr, level=arguments.log_level.upper(), format="%(levelname)s %(message)s")
+    plan = _plan(arguments)
+    config = _config(arguments)
+    # Before any thread: the signals are blocked in all of them.
+    pause = SignalPause()
+    with _state_dir(arguments.state_dir) as state_dir:
+        outcome = _simulate(arguments, plan, config, state_dir, pause)
+    _tell(outcome, config.collector.address)
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> FleetPlan:
+    if arguments.nodes is None:
+        plan = load_fleet(arguments.fleet or DEMO)
+    elif arguments.fleet is not None:
+        raise ConfigError("give either --fleet or --nodes", key="--nodes")
+    elif arguments.nodes < 1 or not 1 <= arguments.devices <= 64:
+        raise ConfigError("give at least 1 node, and 1 to 64 devices", key="--nodes")
+    else:
+        plan = uniform_fleet(arguments.nodes, arguments.devices, arguments.chip)
+    if not arguments.prefix:
+        return plan
+    return replace(plan, nodes=tuple(replace(node, name=arguments.prefix + node.name) for node in plan.nodes))
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    keys = ("collector", "ca_file", "cert_file", "key_file", "token_file")
+    flags = {key: getattr(arguments, key) for key in keys if getattr(arguments, key) is not None}
+    if arguments.flush is not None:
+        flags["sampling.flush_ms"] = str(round(arguments.flush * 1000))
+    return make_config(gather_settings(flags, os.environ, arguments.config), os.environ)
+
+
+@contextmanager
+def _state_dir(given: str | None) -> Iterator[Path]:
+    if given is not None:
+        yield Path(given)
+        return
+    path = Path(tempfile.mkdtemp(prefix="steelyard-simulate-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _simulate(
+    arguments: argparse.Namespace, plan: FleetPlan, config: Config, state_dir: Path, pause: SignalPause
+) -> "Outcome":
+    # Imported here: a wrong argument is told before gRPC's 20 MB are loaded.
+    from steelyard_agent.sending.light_grpc import import_grpc_without_ssl
+
+    import_grpc_without_ssl()
+    from steelyard_agent.sampling.sampler import Clock
+    from steelyard_agent.sending.channel import Target
+    from steelyard_agent.simulate.fleet import open_fleet, run_fleet
+    from steelyard_agent.simulate.node import Surroundings
+    from steelyard_agent.simulate.truth import Truth
+
+    truth: Truth | None = Truth(arguments.truth) if arguments.truth is not None else None
+    access = config.collector
+    target = Target(**{field.name: getattr(access, field.name) for field in fields(Target)})
+    around = Surroundings(state_dir, target, truth, arguments.seed, time.time)
+    clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, pause)
+    nodes = open_fleet(plan, around, clock)
+    log.info("%d nodes with %d devices, to %s", len(nodes), plan.devices, config.collector.address)
+    try:
+        return run_fleet(
+            nodes, clock, seconds=arguments.seconds, flush_ms=config.sampling.flush_ms, drain_s=arguments.drain
+        )
+    finally:
+        if truth is not None:
+            truth.close()
+
+
+def _tell(outcome: "Outcome", address: str) -> None:
+    if not outcome.welcomed:
+        raise TransportError(f"{address}: {outcome.last_error or 'no collector has welcomed a node'}")
+    log.log(
+        logging.INFO if outcome.acknowledged == outcome.spooled else logging.WARNING,
+        "%d nodes, %d devices, %d ticks (%d late): %d of %d messages acknowledged",
+        outcome.nodes,
+        outcome.devices,
+        outcome.ticks,
+        outcome.late_ticks,
+        outcome.acknowledged,
+        outcome.spooled,
+    )
