@@ -105,7 +105,9 @@ class GuardedSource:
             steps = deque(self._tick_steps())
             is_look_due = not self._is_looking and self._monotonic() >= self._roster.next_look_s
         self._tick = Job(steps)
-        self._crew.submit(self._tick)
+        # A source without devices isn't woken for nothing; a look that hangs is noticed by the next submission.
+        if steps or self._is_looking:
+            self._crew.submit(self._tick)
         if is_look_due:
             # Behind the samples and a job of its own: nobody waits for it.
             self._crew.submit(Job(deque([self._look()])))
