@@ -59,11 +59,12 @@ class SteelyardApp(App[int]):
     ) -> None:
         super().__init__()
         color_system = self.console.color_system
+        glyphs = choose_glyphs(ascii_only=ascii_only, color_system=color_system)
         self.session = Session(
             client=client,
             feed=Feed(client, self.post_message, clock),
-            painter=Painter(coarse=color_system == "standard"),
-            glyphs=choose_glyphs(ascii_only=ascii_only, color_system=color_system),
+            painter=Painter(coarse=color_system == "standard", ellipsis=glyphs.ellipsis),
+            glyphs=glyphs,
             locations=locations,
             clock=clock,
             wall=wall,

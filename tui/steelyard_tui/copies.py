@@ -32,3 +32,9 @@ def write_csv(directory: Path, name: str, table: pa.Table, wall_s: float) -> Pat
 def _path(directory: Path, name: str, ending: str, wall_s: float) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     return directory / f"{name}-{time.strftime('%Y%m%d-%H%M%S', time.localtime(wall_s))}.{ending}"
+
+
+def short_path(path: Path) -> str:
+    """A path as people write it, with ~ for the user's home."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)

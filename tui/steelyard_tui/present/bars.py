@@ -34,8 +34,8 @@ def axis(scale: float, cells: int, unit_factor: float, suffix: str) -> Line:
 
 
 def nice_ceiling(value: float) -> float:
-    """The next of 1, 2, 2.5, 5, 7.5 or 10 times a power of ten: the end of a scale that doesn't flicker."""
+    """The next of 1, 2, 4, 6, 8 or 10 times a power of ten: the end of a scale that doesn't flicker."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1.0, 2.0, 2.5, 5.0, 7.5, 10.0) if value <= step * power * 1.000001)
+    return next(step * power for step in (1.0, 2.0, 4.0, 6.0, 8.0, 10.0) if value <= step * power * 1.000001)

@@ -142,12 +142,14 @@ def _lane(row: Row, plotted: Plotted, history: History, height: int, look: Look)
     box = Box(look.width - LABEL - 1, height, 0.0, top)
     low, high = float(np.nanmin(series.low)), float(np.nanmax(series.high))
     now = figure(number(row.get(plotted.name)), plotted.unit, look.glyphs, with_unit=True, tone="strong")
-    least = figure(low, plotted.unit, look.glyphs)[0]
     largest = figure(high, plotted.unit, look.glyphs, with_unit=True)[0]
+    # Bytes change their prefix with their size, so both ends need theirs.
+    least = figure(low, plotted.unit, look.glyphs, with_unit=plotted.unit == "bytes")[0]
+    span = largest if largest.startswith(least) else f"{least} to {largest}"
     labels: list[Line] = [
         ((f" {plotted.title}", "ink"),),
         ((" ", "ink"), now),
-        ((f" {least} to {largest}", "quiet"),),
+        ((f" {span}", "quiet"),),
     ]
     if height == 2:
         labels = [(*labels[0], ("  ", "ink"), now), labels[2]]

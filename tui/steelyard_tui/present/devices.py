@@ -34,7 +34,7 @@ COLUMNS: Final = (
     Column("memory B", ("hbm_used_bytes",), 9, figure_cell("hbm_used_bytes", "bytes"), 7),
     figure_column("mem%", "hbm_used_ratio", "ratio", 6, 2),
     bar_column("core active 0 to 100%", "core_active", 22, 8, 0),
-    Column("state", ("state", "age_s"), 11, state_cell, 0, "left"),
+    Column("state", ("state", "age_s"), 14, state_cell, 0, "left"),
 )
 
 ALWAYS: Final = ("device_id", "vendor", "chip", "origin", "state", "age_s")

@@ -1,7 +1,7 @@
 """Vendors and chips side by side: rows of `fleet_live` as lines, with one figure as bars on one scale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from steelyard_tui.present.bars import axis, bar, nice_ceiling
@@ -111,14 +111,14 @@ def scope_line(rows: Sequence[Row], metric: Metric, width: int, glyphs: Glyphs) 
     left: list[Span] = [
         (" compare ", "quiet"),
         (metric.title, "strong"),
-        (", mean of the devices that report", "quiet"),
+        ("   mean of live devices", "quiet"),
     ]
     if not rows:
         return tuple(left)
     devices = sum(number(row.get("devices")) or 0 for row in rows)
     reporting = sum(number(row.get("reporting")) or 0 for row in rows)
     tone = "quiet" if reporting == devices else "warn"
-    text = f"{count(reporting)} of {count(devices)} devices report "
+    text = f"{count(reporting)} of {count(devices)} devices live "
     return spread(left, ((text, tone),), width, glyphs.ellipsis)
 
 
@@ -147,8 +147,8 @@ def lines(rows: Sequence[Row], look: Look) -> list[Painted]:
 
 
 def _head(placed: Sequence[Placed], rows: Sequence[Row], look: Look) -> Line:
-    head = head_line(placed, look.metric.name, True, look.glyphs)
-    head = tuple((text.replace(look.glyphs.down, " "), tone) for text, tone in head)
+    # The compared figure's head stands out, without an arrow: chips aren't sorted by it.
+    head = head_line(placed, look.metric.name, True, replace(look.glyphs, down=""))
     if not look.is_wide:
         return head
     space = look.width - _BAR - 8 - line_width(head)
@@ -181,7 +181,7 @@ def _note(row: Row, look: Look) -> Line:
     parts: list[Span] = []
     devices, reporting = number(row.get("devices")) or 0, number(row.get("reporting")) or 0
     if devices > reporting:
-        parts.append((f"{look.glyphs.warn}{count(devices - reporting)} not reporting", "warn"))
+        parts.append((f"{look.glyphs.warn}{count(devices - reporting)} not live", "warn"))
     if row.get("part") not in (None, "", "package"):
         parts.append((f"per {row.get('part')}", "quiet"))
     peak = number(row.get("bf16_tflops"))
@@ -200,5 +200,5 @@ def _foot(rows: Sequence[Row], look: Look, *, hidden: int) -> Painted:
     left: Line = (
         (("   ", "ink"), *_axis(rows, look, max(10, look.width - 32))) if not look.is_wide else (("   ", "ink"),)
     )
-    marks = (*more, *(legend(look.glyphs) if look.is_wide else legend(look.glyphs)[:4]))
+    marks = (*more, *(legend(look.glyphs) if look.is_wide else legend(look.glyphs)[:4]), (" ", "ink"))
     return Painted(spread(left, marks, look.width, look.glyphs.ellipsis))

@@ -1,5 +1,6 @@
 """The lines around every screen: tabs, link, banners, footer, and what stands where there is nothing to show."""
 
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,10 +104,13 @@ def footer_line(actions: Sequence[Action], width: int, glyphs: Glyphs) -> Line:
 
 def no_collector(address: str, reason: str, attempts: int) -> list[Line]:
     """Nothing has ever come: which address, and how to start one."""
+    is_silent = not reason or reason.startswith("no collector answers")
+    said = reason.partition("(")[2].partition(")")[0] if is_silent else reason
+    title = "No collector answers at" if is_silent else "No figures from the collector at"
     return [
         (),
-        (("   No collector answers at ", "strong"), (address, "warn")),
-        ((f"   {clean(reason.split(';')[0])}", "quiet"),) if reason else (),
+        ((f"   {title} ", "strong"), (address, "warn")),
+        *_wrapped(said, 74),
         (),
         (("   Start one here         ", "ink"), ("steelyard-collector daemon", "code")),
         (("   Everything, this host  ", "ink"), ("steelyard local", "code")),
@@ -115,6 +119,10 @@ def no_collector(address: str, reason: str, attempts: int) -> list[Line]:
         (),
         ((f"   Tried {count(attempts)} times; trying on by itself.", "quiet"),),
     ]
+
+
+def _wrapped(text: str, width: int) -> list[Line]:
+    return [((f"   {line}", "quiet"),) for line in textwrap.wrap(clean(text), width)]
 
 
 def no_data(address: str, what: str) -> list[Line]:
@@ -140,6 +148,11 @@ def no_jobs() -> list[Line]:
         (("   Agents find jobs by the processes on their devices: Slurm, Kubernetes, Ray, torchrun;", "ink"),),
         (("   set ", "ink"), ("STEELYARD_JOB", "code"), (" in a job's environment to name it yourself.", "ink")),
     ]
+
+
+def refused(reason: str) -> list[Line]:
+    """The collector refuses the filter or the view, and says why."""
+    return [(), (("   The collector refuses this:", "strong"),), *_wrapped(reason, 74)]
 
 
 def no_match(what: str, filter_text: str, all_rows: int) -> list[Line]:

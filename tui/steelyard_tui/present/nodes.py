@@ -33,7 +33,7 @@ COLUMNS: Final = (
     Column("clock ms", ("clock_offset_ms",), 9, _offset, 7),
     Column("arch", ("arch",), 8, text_cell("arch"), 8, "left"),
     figure_column("cpus", "cpus", "count", 5, 9),
-    Column("state", ("state", "age_s"), 11, state_cell, 0, "left"),
+    Column("state", ("state", "age_s"), 14, state_cell, 0, "left"),
 )
 
 ALWAYS: Final = ("node", "vendors", "chips", "origin", "state", "age_s")

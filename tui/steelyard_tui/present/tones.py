@@ -48,6 +48,19 @@ TONES: Final[Mapping[str, Tone]] = {
     **{f"{name}-pale": Tone(pale) for name, (_, pale) in _VENDORS.items()},
 }
 
+# What 16 colours have, where the nearest one would make two vendors alike.
+COARSE: Final[Mapping[str, str]] = {
+    "nvidia": "#00ffff",
+    "huawei": "#808000",
+    "amd": "#ff00ff",
+    "cpu": "#c0c0c0",
+    "faint": "#808080",
+    "quiet": "#c0c0c0",
+    "title": "#00ffff",
+    "good": "#00ff00",
+    "bad": "#ff0000",
+}
+
 
 def vendor_tone(vendor: object) -> str:
     """The tone of a vendor's shapes and bars."""

@@ -12,6 +12,7 @@ from textual.worker import get_current_worker
 from steelyard_proto.errors import SteelyardError
 from steelyard_tui.client import Cancelled, SqlCall, SqlResult
 from steelyard_tui.commands.formats import FORMATS, write_table
+from steelyard_tui.copies import short_path
 from steelyard_tui.present.figures import count
 from steelyard_tui.present.line import Line, clean
 from steelyard_tui.present.result import ResultRows, result_columns
@@ -293,7 +294,7 @@ class SqlScreen(LiveScreen):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("wb") as file:
                     write_table(rows.table, kind, file)
-                text = f"{count(rows.count)} rows in {path}"
+                text = f"{count(rows.count)} rows in {short_path(path)}"
             except (OSError, pa.ArrowException) as error:
                 text = f"not exported: {error}"
         self.app.call_from_thread(self.notify, clean(text), markup=False)

@@ -9,12 +9,12 @@ from textual.widgets import Input
 
 from steelyard_proto.errors import SteelyardError
 from steelyard_tui.client import WatchQuery
-from steelyard_tui.copies import row_text, write_copy, write_csv
+from steelyard_tui.copies import row_text, short_path, write_copy, write_csv
 from steelyard_tui.messages import Back, Goto
 from steelyard_tui.present import frame
 from steelyard_tui.present.columns import Column, Row, needed_columns
 from steelyard_tui.present.figures import count, text_of
-from steelyard_tui.present.line import Line, Span, clean, spread
+from steelyard_tui.present.line import Line, Span, clean, line_width, spread
 from steelyard_tui.present.tables import TABLES, TableSpec
 from steelyard_tui.screens.live import LiveScreen, bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
@@ -118,8 +118,8 @@ class TableScreen(LiveScreen):
         line: list[Span] = [(" ", "ink")]
         if self.page is not None:
             total, whole = count(self.page.total), count(self.page.all_rows)
-            line.append((total if not asking.filter else f"{total} of {whole}", "strong"))
-        line.append((f" {noun}", "quiet"))
+            line.append((f"{total} " if not asking.filter else f"{total} of {whole} ", "strong"))
+        line.append((noun, "quiet"))
         if asking.filter:
             line += [("   filter ", "quiet"), (clean(asking.filter), "strong")]
         if asking.order:
@@ -127,7 +127,10 @@ class TableScreen(LiveScreen):
             line += [("   by ", "quiet"), (asking.order, "strong"), (f" {way}", "quiet")]
         if asking.frozen:
             line.append((f"   {glyphs.warn}order frozen", "warn"))
-        return spread(line, (*frame.legend(glyphs), (" ", "ink")), self.size.width, glyphs.ellipsis)
+        marks: Line = (*frame.legend(glyphs), (" ", "ink"))
+        if line_width(line) + line_width(marks) > self.size.width:
+            marks = ()
+        return spread(line, marks, self.size.width, glyphs.ellipsis)
 
     def draw_body(self) -> None:
         """Rows, or why there are none."""
@@ -142,6 +145,8 @@ class TableScreen(LiveScreen):
     def _why_empty(self) -> list[Line]:
         session, noun = self.session, self._spec.name
         address = session.client.address
+        if session.link.link is Link.REFUSED:
+            return frame.refused(session.link.reason)
         if self.page is not None and self._asking.filter and self.page.all_rows:
             return frame.no_match(noun, self._asking.filter, self.page.all_rows)
         if self.page is not None and noun == "jobs":
@@ -277,7 +282,7 @@ class TableScreen(LiveScreen):
         except OSError as error:
             self.notify(f"copied to the clipboard; no file: {error.strerror}", markup=False, severity="warning")
             return
-        self.notify(f"copied to the clipboard and to {path}", markup=False)
+        self.notify(f"copied to the clipboard and to {short_path(path)}", markup=False)
 
     @work(thread=True, group="copy", exclusive=True)
     def action_copy_table(self) -> None:
@@ -290,7 +295,7 @@ class TableScreen(LiveScreen):
         except (SteelyardError, OSError) as error:
             self._say(f"not copied: {error}")
             return
-        self._say(f"{count(table.num_rows)} rows in {path}")
+        self._say(f"{count(table.num_rows)} rows in {short_path(path)}")
 
     def _say(self, text: str) -> None:
         self.app.call_from_thread(self.notify, clean(text), markup=False)

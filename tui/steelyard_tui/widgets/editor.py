@@ -34,7 +34,7 @@ _THEME = TextAreaTheme(
 def make_editor(text: str) -> TextArea:
     """An editor of SQL with this text."""
     editor = TextArea.code_editor(
-        text, language="sql", theme="css", tab_behavior="focus", show_line_numbers=False, id="editor"
+        text, language="sql", theme="css", tab_behavior="focus", show_line_numbers=False, soft_wrap=True, id="editor"
     )
     editor.register_theme(_THEME)
     editor.theme = "steelyard"

@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from steelyard_tui.present.line import Line, fit_line
-from steelyard_tui.present.tones import GROUNDS, TONES
+from steelyard_tui.present.tones import COARSE, GROUNDS, TONES
 
 # How far old figures fade into the ground.
 _FADE = 0.55
@@ -17,8 +17,9 @@ _FADE = 0.55
 class Painter:
     """Paints lines; one is shared by all widgets of an app."""
 
-    def __init__(self, *, coarse: bool = False) -> None:
+    def __init__(self, *, coarse: bool = False, ellipsis: str = "…") -> None:
         self._coarse = coarse
+        self._ellipsis = ellipsis
         self._styles: dict[tuple[str, str, bool], Style] = {}
 
     def style(self, tone: str, ground: str = "plain", *, dimmed: bool = False) -> Style:
@@ -35,13 +36,14 @@ class Painter:
         if self._coarse:
             # In 16 colours the greys of the grounds all become black; only the selection needs to differ.
             behind = look.ground or ("#000080" if ground == "selected" else "#000000")
+            color = COARSE.get(tone, color)
         if dimmed and tone != "band":
             color = _mixed(color, behind, _FADE)
         return Style(color=color, bgcolor=behind, bold=look.bold and not dimmed)
 
     def strip(self, line: Line, width: int, ground: str = "plain", *, dimmed: bool = False) -> Strip:
         """One line of exactly `width` cells."""
-        fitted = fit_line(line, width)
+        fitted = fit_line(line, width, "left", self._ellipsis)
         return Strip(
             [Segment(text, self.style(tone, ground, dimmed=dimmed)) for text, tone in fitted], width
         ).simplify()
