@@ -1,0 +1,143 @@
+"""Lets a training script say its own steps: `import steelyard_step`.
+
+    for batch in loader:
+        with steelyard_step.training_step(tokens=8192):
+            ...
+    # or, after each step:
+        steelyard_step.step(tokens=8192)
+
+or a framework's callback, made by `hugging_face()`, `lightning()` or `mindspore()`. What is said here replaces what the
+hook would infer. Dropped when no agent listens; never raises or blocks. Standard library only, valid for Python 3.8;
+importing no other file of ours, it can be copied beside a script.
+"""
+
+import contextlib
+import os
+import socket
+import time
+
+__all__ = ["hugging_face", "lightning", "mindspore", "step", "training_step"]
+
+
+class _Steps:
+    """Totals since the process began."""
+
+    def __init__(self):
+        # type: () -> None
+        # The hook would count the same steps once more.
+        os.environ["STEELYARD_HOOK"] = "0"
+        self.number = self.steps = 0
+        self.seconds = self.end_s = 0.0
+        self.tokens = None  # type: int | None
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+
+    def end(self, took_s, tokens, mark):  # type: ignore[no-untyped-def]
+        """Counts a step and tells it; a marked one, or one without a beginning, is told and not counted."""
+        self.end_s = time.monotonic()
+        if took_s is not None and not mark:
+            self.steps += 1
+            self.seconds += took_s
+            self.tokens = self.tokens if tokens is None else (self.tokens or 0) + tokens
+        self.number += 1
+        fields = [
+            ("pid", os.getpid()), ("number", self.number), ("time", "%.6f" % time.time()), ("origin", "declared"),
+            ("steps", self.steps), ("seconds", "%.6f" % self.seconds), ("tokens", self.tokens),
+            ("step_seconds", took_s), ("step_tokens", tokens), ("mark", mark),
+        ] + [(name.lower(), os.environ.get(name)) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")]  # fmt: skip
+        fields += [(name, os.environ.get("STEELYARD_" + name.upper())) for name in ("job", "run", "model", "task")]
+        lines = ["steelyard 1 step"] + ["%s=%s" % pair for pair in fields if pair[1] is not None]
+        named = os.environ.get("STEELYARD_SOCKET")
+        for address in [named] if named else ["/run/steelyard/agent.sock", "\0steelyard-agent"]:
+            with contextlib.suppress(OSError):
+                self.socket.sendto("\n".join(lines).encode(), address)
+                return
+
+
+_STEPS = []  # type: list[_Steps]
+
+
+def _steps():
+    # type: () -> _Steps
+    if not _STEPS:
+        _STEPS.append(_Steps())
+    return _STEPS[0]
+
+
+def _valid(tokens):  # type: ignore[no-untyped-def]
+    # A nonsense count must not become a figure, nor an error in somebody's training.
+    return tokens if isinstance(tokens, int) and tokens >= 0 else None
+
+
+def step(tokens=None, mark=None):  # type: ignore[no-untyped-def]
+    """Says that a step has just ended; it began where the last one ended.
+
+    Args:
+        tokens: what this rank processed in it; None where that is not known.
+        mark: "checkpoint" or "evaluation" for a step that did more than train: kept apart.
+    """
+    steps = _steps()
+    steps.end(time.monotonic() - steps.end_s if steps.end_s else None, _valid(tokens), mark)
+
+
+@contextlib.contextmanager
+def training_step(tokens=None, mark=None):  # type: ignore[no-untyped-def]
+    """A step that lasts as long as the with block; an exception in it passes through, and the step isn't counted."""
+    begin_s = time.monotonic()
+    yield
+    _steps().end(time.monotonic() - begin_s, _valid(tokens), mark)
+
+
+def hugging_face(tokens_per_step=None):  # type: ignore[no-untyped-def]
+    """A TrainerCallback; without a count it takes the Trainer's own (include_num_input_tokens_seen)."""
+    from transformers import TrainerCallback
+
+    class Steps(TrainerCallback):  # type: ignore[misc]
+        """Says each optimizer step of a Trainer."""
+
+        seen = None
+
+        def on_step_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
+            """See TrainerCallback."""
+            seen = getattr(state, "num_input_tokens_seen", 0) or None
+            tokens = tokens_per_step
+            if tokens is None and seen is not None and self.seen is not None:
+                tokens = int(seen - self.seen)
+            self.seen = seen
+            step(tokens)
+
+    return Steps()
+
+
+def lightning(tokens_per_step=None):  # type: ignore[no-untyped-def]
+    """A Lightning Callback that says each optimizer step."""
+    try:
+        from lightning.pytorch.callbacks import Callback
+    except ImportError:
+        from pytorch_lightning.callbacks import Callback
+
+    class Steps(Callback):  # type: ignore[misc]
+        """Says each optimizer step of a Lightning trainer."""
+
+        last = 0
+
+        def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):  # type: ignore[no-untyped-def]
+            """See Callback; with accumulation most batches end no step."""
+            if trainer.global_step > self.last:
+                self.last = trainer.global_step
+                step(tokens_per_step)
+
+    return Steps()
+
+
+def mindspore(tokens_per_step=None):  # type: ignore[no-untyped-def]
+    """A MindSpore Callback that says each step; not yet verified on MindSpore."""
+    from mindspore.train.callback import Callback
+
+    class Steps(Callback):  # type: ignore[misc]
+        """Says each step of a MindSpore Model.train."""
+
+        def on_train_step_end(self, run_context):  # type: ignore[no-untyped-def]
+            """See Callback."""
+            step(tokens_per_step)
+
+    return Steps()

@@ -1,0 +1,61 @@
+"""The hook in unmodified trainings: what it says of steps and tokens equals what each script did."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+CASES = [
+    line.strip().rstrip(",")
+    for block in (Path(__file__).with_name("cases.py").read_text(encoding="utf-8").split("CASES:")[1],)
+    for line in block.split("(", 1)[1].split(")")[0].replace("\n", " ").split(", ")
+    if line.strip()
+]
+
+pytestmark = [
+    pytest.mark.skipif(not HAS_TORCH, reason="torch is not installed: make test TORCH=1"),
+    pytest.mark.timeout(400),
+]
+
+
+@cache
+def results() -> dict[str, dict[str, Any]]:
+    """All cases, run once: importing torch costs more than most of them."""
+    command = [sys.executable, "-m", "tests.integration.hook.run_cases"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {result["case"]: result for result in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_the_hook_says_is_true(name: str) -> None:
+    result = results()[name]
+    truth, said = result["truth"], result["step"]
+    assert truth, "the training itself failed"
+    assert not result["off"], "the hook turned itself off"
+    assert truth["steps"] - truth.get("steps_may_lack", 0) <= int(said["steps"]) <= truth["steps"]
+    if truth["tokens"] is None:
+        assert "tokens" not in said
+    else:
+        per_step = truth["tokens"] // truth["steps"]
+        lack = max(truth.get("tokens_may_lack", 0), truth.get("steps_may_lack", 0) * per_step)
+        assert truth["tokens"] - lack <= int(said["tokens"]) <= truth["tokens"]
+        assert int(said["tokens"]) % per_step == 0
+    for key in ("marked_steps", "marked_tokens", "nonpad_tokens", "loss_tokens"):
+        if key in truth:
+            assert int(said[key]) == truth[key], key
+
+
+def test_the_facts_of_a_model() -> None:
+    facts = results()["plain"]["facts"]
+    # 50 x 16 embedding, 16 x 16 layer, 16 x 50 head, their biases; the embedding is no matmul.
+    assert int(facts["parameters"]) == 50 * 16 + 16 * 16 + 16 + 16 * 50 + 50
+    assert int(facts["matmul_parameters"]) == 16 * 16 + 16 * 50
+    assert (facts["architecture"], facts["optimizer"], facts["precision"]) == ("Model", "AdamW", "float32")
