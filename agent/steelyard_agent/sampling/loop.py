@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from steelyard_agent.sampling.gather import Gatherer
-from steelyard_agent.sampling.records import event_records
+from steelyard_agent.sampling.holders import Follower, Sighting
+from steelyard_agent.sampling.records import event_records, interval_records, process_records
 from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.sampling.schedule import Schedule
 from steelyard_agent.self_metrics import METRICS, Observed, self_values
@@ -35,6 +36,7 @@ class SamplingLoop:
         flush_ms: Callable[[], int],
         on_flush: Callable[[], None] = lambda: None,
         own: OwnFigures | None = None,
+        follower: Follower | None = None,
     ) -> None:
         """Wires a loop.
 
@@ -45,6 +47,7 @@ class SamplingLoop:
             flush_ms: how long to gather, asked anew at each tick.
             on_flush: called when the spool has something new.
             own: the agent's own figures; None to leave them out.
+            follower: makes rows of who holds the devices; None to leave them out.
         """
         self._sampler = sampler
         self._gatherer = gatherer
@@ -52,6 +55,7 @@ class SamplingLoop:
         self._flush_ms = flush_ms
         self._on_flush = on_flush
         self._own = own
+        self._follower = follower
         self._own_schedule: Schedule | None = None
         self._flushed_s = 0.0
 
@@ -75,7 +79,9 @@ class SamplingLoop:
         return min(_LONGEST_PAUSE_S, max(0.0, next_s - self._clock.monotonic()))
 
     def _tick(self) -> None:
-        self._sampler.tick()
+        holders = self._sampler.tick()
+        if holders and self._follower is not None:
+            self._put_sighting(self._follower.see(self._clock.wall_ms(), holders, self._gatherer.key_of))
         self._take_own()
         events = self._sampler.events()
         if events:
@@ -86,6 +92,10 @@ class SamplingLoop:
             self._gatherer.flush()
             self._flushed_s = now_s
             self._on_flush()
+
+    def _put_sighting(self, seen: Sighting) -> None:
+        self._gatherer.put_records(batch_pb2.KIND_PROCESS, process_records(seen.processes))
+        self._gatherer.put_records(batch_pb2.KIND_JOB_INTERVAL, interval_records(seen.intervals))
 
     def _take_own(self) -> None:
         if self._own is None or self._own_schedule is None or not self._own_schedule.take(self._clock.monotonic()):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from steelyard_agent.model import Event
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
@@ -27,7 +27,30 @@ def event_records(events: Iterable[Event], find_key: Callable[[str], int | None]
         yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
 
 
-def by_day(rows: "Sequence[batch_pb2.Event]") -> "Iterator[list[batch_pb2.Event]]":
+def process_records(rows: Iterable[batch_pb2.Process]) -> Iterator[Framed]:
+    """Messages of the kind PROCESS."""
+    for part in by_day(list(rows)):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_PROCESS, processes=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
+def interval_records(rows: Iterable[batch_pb2.JobInterval]) -> Iterator[Framed]:
+    """Messages of the kind JOB_INTERVAL."""
+    for part in by_day(list(rows)):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_JOB_INTERVAL, job_intervals=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
+class _Stamped(Protocol):
+    """A row with a time."""
+
+    ts_ms: int
+
+
+_Row = TypeVar("_Row", bound=_Stamped)
+
+
+def by_day(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
     """Cuts rows at midnight, and where they are many."""
     for _, group in groupby(rows, key=lambda row: row.ts_ms // _DAY_MS):
         day = list(group)
