@@ -14,7 +14,8 @@ import time
 _TOKEN_NAMES = ("input_ids", "tokens", "token_ids", "input_tokens", "src_tokens", "idx", "decoder_input_ids", "ids")
 _NO_TOKENS = frozenset(
     ("position_ids", "positions", "pos", "labels", "label", "target", "targets", "attention_mask", "mask",
-     "segment_ids", "token_type_ids", "cache_position", "cu_seqlens", "cu_seqlens_q", "cu_seqlens_k", "lengths", "indices")
+     "segment_ids", "token_type_ids", "cache_position", "cu_seqlens", "cu_seqlens_q", "cu_seqlens_k", "lengths",
+     "indices")
 )  # fmt: skip
 _MAX_SCANS = 6
 _SILENT_STEPS = 20
