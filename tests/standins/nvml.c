@@ -2,7 +2,8 @@
  *
  * Without a scenario it is a node of 8 H100 in training. Keys of its own, beside those of scenario.py (`.N` for GPU N):
  *
- *     driver_gone code       every call, nvmlInit too, returns this; the library has to be initialised again after it
+ *     driver_gone code       every call, nvmlInit too, returns this; after it the library has to be shut down, as often
+ *                            as it was initialised, and initialised again
  *     needs_restart.N 1      GPU N is lost until the library is initialised again
  *     driver text            the driver's version (575.57.08)
  *     name.N, uuid.N text    identity
@@ -148,6 +149,7 @@ static struct gpu gpus[MAX_GPUS];
 static struct gpu instances[MAX_GPUS][MAX_INSTANCES];
 static int is_initialised;
 static int lifetime;
+static int gone_in = -1;
 static int broken_in[MAX_GPUS];
 static int live_samples;
 
@@ -206,10 +208,10 @@ static int enter(const char *function, Handle handle) {
     has_scenario = getenv("STEELYARD_STANDIN_SCENARIO") != NULL;
     int gone = (int)number("driver_gone", -1, 0);
     if (gone) {
-        is_initialised = 0;
+        gone_in = lifetime;
         return gone;
     }
-    if (!is_initialised)
+    if (!is_initialised || gone_in == lifetime)
         return UNINITIALIZED;
     if (handle && handle->index >= gpu_count())
         return INVALID_ARGUMENT;
@@ -284,7 +286,8 @@ int nvmlInit_v2(void) {
 #endif
 
 int nvmlShutdown(void) {
-    ENTER(NULL);
+    if (!is_initialised)
+        return UNINITIALIZED;
     is_initialised--;
     return OK;
 }

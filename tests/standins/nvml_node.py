@@ -22,7 +22,7 @@ class NvmlNode:
     def __post_init__(self) -> None:
         self.scenario.set({"clock": self.now_s})
 
-    def source(self, *, is_host: bool = True) -> NvmlSource:
+    def source(self, *, is_host: bool = True, hears_events: bool = False) -> NvmlSource:
         """A source over this node's library; in a container without the host's pids where `is_host` is False."""
         proc = Path("/proc") if is_host else self.root / "container"
         if not is_host:
@@ -34,6 +34,7 @@ class NvmlNode:
             library_paths=[str(self.library)],
             clock=lambda: self.now_s,
             sleep=self.advance,
+            hears_events=hears_events,
             proc=proc,
             sys=self.root / "sys",
         )

@@ -52,5 +52,5 @@ async def running_app(
     """The app over a collector, with its files under `folder`."""
     with connect(address) as client:
         app = SteelyardApp(client, Locations(folder / "config", folder / "state"), ascii_only=ascii_only)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=True) as pilot:
             yield pilot

@@ -42,7 +42,9 @@ class SqlScreen(LiveScreen):
         *bindings_of("sql"),
         *(Binding(keys, f"move('{way}')", show=False) for way, keys in _RESULT_KEYS.items()),
         Binding("ctrl+j,ctrl+enter,f5", "run", show=False, priority=True),
+        # Before the editor, which has another use for these keys.
         Binding("tab,shift+tab", "other_pane", show=False, priority=True),
+        Binding("ctrl+e", "export", show=False, priority=True),
         Binding("y", "copy_row", show=False),
     ]
 
