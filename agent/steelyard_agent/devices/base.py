@@ -7,9 +7,9 @@ and holds no lock across a vendor's call.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Entity, Value
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Entity, Event, Value
 from steelyard_proto.metrics import MetricClass
 
 
@@ -71,4 +71,13 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Gives everything back; no call follows."""
+        ...
+
+
+@runtime_checkable
+class EventSource(Protocol):
+    """A source whose devices tell something by themselves, for example XIDs; it gathers that in a thread of its own."""
+
+    def events(self) -> Sequence[Event]:
+        """What was told since the last call; called by any thread, waits for nothing and raises nothing."""
         ...

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, cast
 
-from steelyard_agent.devices.base import Capabilities, Source
+from steelyard_agent.devices.base import Capabilities, EventSource, Source
 from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
 from steelyard_agent.devices.tally import GuardStats, Tally
 from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step
@@ -139,6 +139,8 @@ class GuardedSource:
         with self._crew.lock:
             events = list(self._events)
             self._events.clear()
+        if isinstance(self._source, EventSource):
+            events += self._source.events()
         return events
 
     def stats(self) -> GuardStats:

@@ -345,6 +345,10 @@ def test_closing_gives_everything_back(rig: Rig) -> None:
         rig.source.sample(info.uid, "fast")
     rig.source.close()
     gc.collect()
+    # A thread that waits for events ends when its wait does, a second later at most.
+    deadline_s = time.monotonic() + 5
+    while threading.active_count() > before[1] and time.monotonic() < deadline_s:
+        time.sleep(0.01)
     assert (_open_files(), threading.active_count()) == before
 
 

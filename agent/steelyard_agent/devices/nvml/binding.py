@@ -72,12 +72,12 @@ class NvmlLibrary:
 
     Attributes:
         path: what it was loaded by.
-        starts: how often it was initialised; what it gave out belongs to one of these times.
+        lifetime: the number of its start; what it has given out belongs to one lifetime.
     """
 
     def __init__(self, library: ctypes.CDLL, path: str) -> None:
         self.path = path
-        self.starts = 0
+        self.lifetime = 0
         self._functions = {name: _resolve(library, name) for name in _SIGNATURES}
 
     def has(self, name: str) -> bool:
@@ -122,7 +122,6 @@ class NvmlLibrary:
             DeviceError: the driver is not loaded, or of another version than the library.
         """
         self.call("nvmlInit_v2")
-        self.starts += 1
 
     def stop(self) -> None:
         """nvmlShutdown; a library that the driver left behind has nothing to say to it."""

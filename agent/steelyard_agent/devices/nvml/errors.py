@@ -10,6 +10,7 @@ OK: Final = 0
 INVALID_ARGUMENT: Final = 2
 NOT_FOUND: Final = 6
 INSUFFICIENT_SIZE: Final = 7
+TIMEOUT: Final = 10
 
 # code -> error and what it means to a person. The names are those of nvml.h.
 CODES: Final[dict[int, tuple[type[DeviceError], str]]] = {

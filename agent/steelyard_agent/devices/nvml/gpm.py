@@ -128,7 +128,7 @@ class GpmSampler:
     def close(self) -> None:
         """Gives the buffers back."""
         samples, self._samples = self._samples, None
-        if self._allocated_in != self._calls.library.starts:
+        if self._allocated_in != self._calls.library.lifetime:
             return  # the library has been restarted since: whether they are still there is its affair
         for sample in samples or ():
             self._calls.library.bound("nvmlGpmSampleFree", sample)()
@@ -148,7 +148,7 @@ class GpmSampler:
         for sample in samples:
             self._calls.library.call("nvmlGpmSampleAlloc", ctypes.byref(sample), device=self._calls.label)
         self._samples = samples
-        self._allocated_in = self._calls.library.starts
+        self._allocated_in = self._calls.library.lifetime
         self._take = self._taker(samples[0]), self._taker(samples[1])
         self._newest = 1
         self._sample(0, self._clock())

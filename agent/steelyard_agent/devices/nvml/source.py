@@ -12,14 +12,16 @@ from steelyard_agent.devices.nvml.calls import DeviceCalls
 from steelyard_agent.devices.nvml.enumeration import handles, instances
 from steelyard_agent.devices.nvml.errors import REOPEN, VENDOR
 from steelyard_agent.devices.nvml.reading import absent_for
+from steelyard_agent.devices.nvml.told import Sink
 from steelyard_agent.devices.pid_namespace import sees_host_pids
-from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import DeviceError, DeviceLost
 from steelyard_proto.metrics import MetricClass
 
 if TYPE_CHECKING:
     from steelyard_agent.devices.nvml.device import Draft, KnownDevice, Look, Surroundings
+    from steelyard_agent.devices.nvml.events import EventThread
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ _log = logging.getLogger(__name__)
 _GPM_WAIT_S: Final = 0.12
 # Starting the library anew interrupts every device for a moment: not more often than this for one that is lost.
 _RESTART_S: Final = 600.0
+# The library is not shut down while a thread still waits in it for events.
+_LISTENER_ENDS_S: Final = 1.5
 
 
 class NvmlSource:
@@ -39,6 +43,8 @@ class NvmlSource:
         chips: ChipTable | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        hears_events: bool = True,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         proc: Path = Path("/proc"),
         sys: Path = Path("/sys"),
     ) -> None:
@@ -49,6 +55,8 @@ class NvmlSource:
             chips: the chip table; the shipped one by default.
             clock: monotonic seconds.
             sleep: waits so many seconds.
+            hears_events: wait for XIDs and ECC errors, in a thread.
+            wall_ms: Unix time for events, in ms.
             proc: root of procfs.
             sys: root of sysfs.
         """
@@ -60,10 +68,15 @@ class NvmlSource:
         self._sys = sys
         self._library: NvmlLibrary | None = None
         self._is_started = False
+        self._must_restart = False
         self._started_s = 0.0
         self._missing: set[str] = set()
         self._by_uid: dict[str, KnownDevice] = {}
         self._lost: set[str] = set()
+        self._listener: EventThread | None = None
+        self._heard: tuple[object, ...] = ()
+        self._hears_events = hears_events
+        self._sink = Sink(wall_ms)
         self._complaints: set[tuple[str, str, int | None]] = set()
 
     @property
@@ -99,6 +112,7 @@ class NvmlSource:
         gpus = {uid for uid, device in self._by_uid.items() if device.parent is None}
         self._missing = (self._missing | gpus) - found.keys()
         self._by_uid = found
+        self._listen(library)
         self._lost.clear()
         if failure is not None and not found:
             self._note_code(failure)
@@ -150,6 +164,10 @@ class NvmlSource:
         finally:
             device.is_inside = False
 
+    def events(self) -> Sequence[Event]:
+        """What GPUs have told since the last call: XIDs, ECC errors. May be called by any thread; waits for nothing."""
+        return self._sink.take()
+
     def close(self) -> None:
         """Gives back the sample buffers and the library, unless a call still hangs in it."""
         self._forget()
@@ -158,21 +176,27 @@ class NvmlSource:
     def _opened(self) -> NvmlLibrary:
         if self._library is None:
             self._library = open_library(self._paths)
-        if self._is_started and self._missing and self._clock() - self._started_s >= _RESTART_S:
+        is_missing_long = bool(self._missing) and self._clock() - self._started_s >= _RESTART_S
+        if self._is_started and (self._must_restart or is_missing_long):
             # A new handle was not enough: a device that was reset may come back only in a library that starts anew.
-            self._forget()
+            self._forget(_LISTENER_ENDS_S)
         if not self._is_started:
             self._started_s = self._clock()
             self._library.start()
+            self._library.lifetime += 1
             self._is_started = True
+            self._must_restart = False
         return self._library
 
-    def _forget(self) -> None:
+    def _forget(self, wait_s: float = 0.0) -> None:
         if self._is_anything_inside():
             return
         for device in self._by_uid.values():
             device.close()
         self._by_uid = {}
+        listener, self._listener, self._heard = self._listener, None, ()
+        if listener is not None:
+            listener.stop(wait_s)
         if self._library is not None and self._is_started:
             self._library.stop()
         self._is_started = False
@@ -232,6 +256,19 @@ class NvmlSource:
                 self._complain(error)
         return found
 
+    def _listen(self, library: NvmlLibrary) -> None:
+        from steelyard_agent.devices.nvml.events import listen
+
+        gpus = {uid: device.calls for uid, device in self._by_uid.items() if device.parent is None}
+        heard = (library.lifetime, *((uid, calls.handle.value) for uid, calls in gpus.items()))
+        if heard == self._heard or not self._hears_events:
+            return
+        before, self._listener = self._listener, listen(library, gpus, self._sink)
+        self._heard = heard
+        # The new one listens already: what happens meanwhile is told once, by it.
+        if before is not None:
+            before.stop()
+
     def _surroundings(self, library: NvmlLibrary) -> "Surroundings":
         from steelyard_agent.devices.nvml.device import Surroundings
 
@@ -263,7 +300,7 @@ class NvmlSource:
     def _note_code(self, error: DeviceError) -> None:
         if error.code in REOPEN:
             self._lost.update(self._by_uid)
-            self._is_started = self._is_started and self._is_anything_inside()
+            self._must_restart = True
 
     def _is_anything_inside(self) -> bool:
         return any(device.is_inside for device in self._by_uid.values())

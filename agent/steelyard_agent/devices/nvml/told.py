@@ -1,0 +1,50 @@
+"""What a GPU has told, as events of ours."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from steelyard_agent.devices.nvml.xids import Severity, xid_meaning
+from steelyard_agent.model import Event
+
+_MOST_WAITING: Final = 256
+
+_XID: Final = 0x8
+# nvmlEventType -> what happened; clocks and power states change too often to be events.
+_KINDS: Final[dict[int, tuple[Severity, str, str]]] = {
+    0x2: ("error", "ecc_uncorrected", "double bit ECC error"),
+    0x200: ("warning", "ecc_storm", "many single bit ECC errors"),
+    0x400: ("warning", "memory_retired", "a memory row or page was set aside"),
+    0x800: ("error", "memory_retirement_failed", "a memory row or page could not be set aside"),
+    0x1000: ("warning", "poison", "poisoned memory was read; the program that read it was ended"),
+    0x2000: ("error", "poison_fatal", "poisoned memory was read; the GPU has to be reset"),
+    0x4000: ("error", "gpu_unavailable", "the GPU is not available"),
+    0x8000: ("error", "recovery_action", "the GPU asks for recovery"),
+}
+WANTED: Final = _XID | sum(_KINDS)
+
+
+class Sink:
+    """Events until somebody fetches them; the oldest go when nobody does."""
+
+    def __init__(self, wall_ms: Callable[[], int]) -> None:
+        self._wall_ms = wall_ms
+        self._waiting: deque[Event] = deque(maxlen=_MOST_WAITING)
+
+    def put(self, kind: int, number: int, uid: str) -> None:
+        """Takes what a wait has returned."""
+        if kind == _XID:
+            severity, text = xid_meaning(number)
+            self._add(severity, f"xid_{number}", f"XID {number}: {text}", uid)
+        elif kind in _KINDS:
+            self._add(*_KINDS[kind], uid)
+
+    def take(self) -> list[Event]:
+        """What has come since the last call."""
+        found: list[Event] = []
+        while self._waiting:
+            found.append(self._waiting.popleft())
+        return found
+
+    def _add(self, severity: Severity, code: str, text: str, uid: str) -> None:
+        self._waiting.append(Event(self._wall_ms(), severity, code, text, "nvml", uid))
