@@ -8,8 +8,10 @@ from typing import Final
 
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.cpu_identity import cpu_name, temperature_files
+from steelyard_agent.devices.cpu_trainers import CpuTrainers
 from steelyard_agent.devices.procfs import CpuTimes, KeptFile, parse_cores, parse_cpu_line, parse_meminfo, shares
 from steelyard_agent.devices.rapl import Rapl
+from steelyard_agent.jobs.process_files import ProcessFiles
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
 from steelyard_proto.errors import DeviceLost
 from steelyard_proto.metrics import MetricClass
@@ -57,6 +59,7 @@ class CpuSource:
         self._cpuinfo = KeptFile(proc / "cpuinfo")
         self._meminfo = KeptFile(proc / "meminfo")
         self._rapl = Rapl(sys, clock)
+        self._trainers = CpuTrainers(ProcessFiles(proc))
         self._before: tuple[CpuTimes, tuple[CpuTimes, ...]] | None = None
         self._clocks: tuple[KeptFile, ...] = ()
         self._temperatures: tuple[KeptFile, ...] = ()
@@ -70,8 +73,8 @@ class CpuSource:
 
     @property
     def capabilities(self) -> Capabilities:
-        """RAPL counts by itself: no polling."""
-        return Capabilities()
+        """RAPL counts by itself: no polling. Processes that train are told."""
+        return Capabilities(has_processes=True)
 
     def discover(self) -> Sequence[DeviceInfo]:
         """The one device; the figures that this machine doesn't give are left out, once."""
@@ -111,8 +114,8 @@ class CpuSource:
         """Nothing: see `capabilities`."""
 
     def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
-        """Every process runs on the CPU; none holds it."""
-        return Absent("no process holds a CPU")
+        """Every process runs on the CPU; those are told that train, with their memory left to /proc."""
+        return [DeviceProcess(pid, None) for pid in self._trainers.find()]
 
     def close(self) -> None:
         """Closes the files."""

@@ -1,1 +1,1 @@
-"""Who trains on a device: one scheduler per file."""
+"""Who trains on a device: its processes, their ranks, and the job that they belong to."""

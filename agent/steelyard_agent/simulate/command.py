@@ -131,9 +131,9 @@ def _simulate(
     arguments: argparse.Namespace, plan: FleetPlan, config: Config, state_dir: Path, pause: SignalPause
 ) -> "Outcome":
     # Imported here: a wrong argument is told before gRPC's 20 MB are loaded.
-    from steelyard_agent.sending.light_grpc import import_grpc_without_ssl
+    from steelyard_agent.sending.light_grpc import import_grpc_lightly
 
-    import_grpc_without_ssl()
+    import_grpc_lightly()
     from steelyard_agent.sampling.sampler import Clock
     from steelyard_agent.sending.channel import Target
     from steelyard_agent.simulate.fleet import open_fleet, run_fleet

@@ -60,7 +60,7 @@ def open_fleet(plan: FleetPlan, around: Surroundings, clock: Clock) -> list[Simu
         source = SimulatorSource(
             [plan.group(node)], node=node.name, seed=around.seed, clock=clock.monotonic, zero_s=zero_s
         )
-        nodes.append(SimulatedNode(node, source, around))
+        nodes.append(SimulatedNode(node, plan.jobs.get(node.job), source, around))
     return nodes
 
 
@@ -105,7 +105,9 @@ def run_fleet(
 
 def _tick(nodes: Sequence[SimulatedNode], number: int, ts_ms: int, flush_ms: int) -> None:
     for place, node in enumerate(nodes):
-        node.tick(ts_ms, is_slow=number % _SLOW_TICKS == 0, is_own=number % _OWN_TICKS == place % _OWN_TICKS)
+        node.tick(
+            ts_ms, is_slow=number % _SLOW_TICKS == 0, is_own=number == 0 or number % _OWN_TICKS == place % _OWN_TICKS
+        )
         every = max(1, (node.sender.state.flush_ms or flush_ms) // FAST_MS)
         # Not all in the same second: a fleet's agents weren't started together.
         if number % every == place % every:

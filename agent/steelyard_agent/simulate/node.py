@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from steelyard_agent.devices.guard import Holders
 from steelyard_agent.devices.simulator.source import SimulatorSource
 from steelyard_agent.directory import Directory, Identity
+from steelyard_agent.jobs.watch import JobWatch
 from steelyard_agent.model import Absent, DeviceInfo, Event, Value
 from steelyard_agent.node import agent_id
 from steelyard_agent.sampling.gather import Gatherer, Row
-from steelyard_agent.sampling.records import event_records
+from steelyard_agent.sampling.records import event_records, interval_records, process_records
 from steelyard_agent.sending.channel import Target
 from steelyard_agent.sending.sender import Sender
 from steelyard_agent.simulate.host import CPUS, FAST, MEMORY_BYTES, SLOW, SimulatedHost
-from steelyard_agent.simulate.plan import NodePlan
+from steelyard_agent.simulate.plan import JobPlan, NodePlan
+from steelyard_agent.simulate.trainers import SimulatedTrainers
 from steelyard_agent.simulate.truth import Truth, TruthfulSink
 from steelyard_agent.spool.ring import Ring
 from steelyard_agent.version import VERSION
@@ -56,8 +59,14 @@ class Surroundings:
 class SimulatedNode:
     """Ticked by one thread; its sender has a thread of its own, as in the agent."""
 
-    def __init__(self, plan: NodePlan, source: SimulatorSource, around: Surroundings) -> None:
+    def __init__(self, plan: NodePlan, job: JobPlan | None, source: SimulatorSource, around: Surroundings) -> None:
         """Opens the node's spool; nothing is sent before `start`.
+
+        Args:
+            plan: the node.
+            job: the job on it.
+            source: its devices.
+            around: what all nodes share.
 
         Raises:
             SpoolError: the state directory can't be used.
@@ -75,6 +84,8 @@ class SimulatedNode:
         self.gatherer = Gatherer(self.directory, catalogue(), sink)
         draw = random.Random(f"{around.seed}/{plan.name}/backoff").random
         self.sender = Sender(self.ring, self.directory, around.target, around.now_s, draw)
+        trainers = SimulatedTrainers(plan, job, zero_ms=int(around.now_s() * 1000), seed=around.seed)
+        self._watch = JobWatch(trainers)
         self._host = SimulatedHost(f"{around.seed}/{plan.name}")
         self._skew_ms = zlib.crc32(plan.name.encode()) % _MOST_SKEW_MS
         self._infos: list[DeviceInfo] = source.all_devices()
@@ -91,7 +102,7 @@ class SimulatedNode:
         Args:
             ts_ms: Unix time.
             is_slow: the slow class too.
-            is_own: the agent's own figures too.
+            is_own: processes and the agent's own figures too.
         """
         at_ms = ts_ms + self._skew_ms
         present = self._present(at_ms)
@@ -100,6 +111,11 @@ class SimulatedNode:
             self._sample("slow", SLOW_MS, at_ms, present)
         self._sample_host(at_ms, len(present), is_slow=is_slow)
         if is_own:
+            self._sample("processes", _OWN_MS, at_ms, present)
+            holders: list[Holders] = [(info, self.source.processes(info.uid)) for info in present]
+            seen = self._watch.see(at_ms, holders, self.gatherer.key_of)
+            self.gatherer.put_records(batch_pb2.KIND_PROCESS, process_records(seen.processes))
+            self.gatherer.put_records(batch_pb2.KIND_JOB_INTERVAL, interval_records(seen.intervals))
             self.gatherer.add_node("agent", "slow", _OWN_MS, at_ms, _OWN, self._own_values())
 
     def flush(self) -> None:

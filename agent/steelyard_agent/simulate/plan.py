@@ -8,6 +8,7 @@ from steelyard_agent.devices.simulator.device import slowdown_factor
 from steelyard_agent.devices.simulator.faults import Fault, FaultKind
 from steelyard_agent.devices.simulator.source import SimulatedGroup
 from steelyard_agent.devices.simulator.workload import Slowdown, Workload
+from steelyard_agent.jobs.identity import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class JobPlan:
     id: str
     name: str
     nodes: tuple[str, ...]
-    scheduler: str = "slurm"
+    scheduler: Scheduler = "slurm"
     user: str = ""
     workload: Workload = field(default_factory=Workload)
 

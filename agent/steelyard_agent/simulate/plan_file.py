@@ -10,13 +10,14 @@ from typing import Any, Final, cast, get_args
 from steelyard_agent.devices.simulator.faults import FAULT_KINDS, Fault, FaultKind
 from steelyard_agent.devices.simulator.source import find_chip
 from steelyard_agent.devices.simulator.workload import Workload
+from steelyard_agent.jobs.identity import Scheduler
 from steelyard_agent.simulate.plan import FleetPlan, JobPlan, NodePlan, place
 from steelyard_proto.chips import load_chips
 from steelyard_proto.errors import ConfigError
 
 DEMO: Final = "demo"
 _WORKLOAD: Final = tuple(f.name for f in fields(Workload) if f.name != "slowdowns")
-_SCHEDULERS: Final = ("slurm", "kubernetes", "ray", "torchrun", "process", "declared")
+_SCHEDULERS: Final = get_args(Scheduler)
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("prefix", "chip", "name", "id", "scheduler", "user", "node", "kind"), str),
     **dict.fromkeys(("count", "devices", "device", "steps_per_checkpoint"), int),
@@ -121,7 +122,7 @@ def _job(table: _Table, nodes: Mapping[str, NodePlan]) -> JobPlan:
         id=entry.get("id") or entry["name"],
         name=entry["name"],
         nodes=tuple(entry["nodes"]),
-        scheduler=entry.get("scheduler", "slurm"),
+        scheduler=cast(Scheduler, entry.get("scheduler", "slurm")),
         user=entry.get("user", ""),
         workload=Workload(**values),
     )

@@ -134,6 +134,7 @@ class SimulatedDevice:
             "pcie_replays": 0,
             "health": 0.0,
             "network_health": 0.0,
+            "processes": float(self._fill > 0),
         }
 
     @property

@@ -78,11 +78,11 @@ class Profile:
 def profile_of(chip: Chip, catalogue: Catalogue) -> Profile:
     """The profile of a chip; its metrics are those that the catalogue has a source for."""
     vendor = VENDORS[chip.vendor]
-    metrics: dict[MetricClass, list[str]] = {"fast": [], "slow": []}
+    metrics: dict[MetricClass, list[str]] = {"fast": [], "slow": [], "processes": []}
     for metric in catalogue.of("device"):
         source = metric.source.get(chip.vendor, "")
         is_given = bool(source) and not (source.startswith("GPM") and chip.name.startswith(_WITHOUT_GPM))
-        if is_given and not metric.retired and metric.metric_class in metrics:
+        if is_given and not metric.retired:
             metrics[metric.metric_class].append(metric.name)
     return Profile(
         chip=chip,

@@ -187,6 +187,11 @@ def pid_of(index: int) -> int:
     return _FIRST_PID + index
 
 
+def index_of_pid(pid: int) -> int:
+    """The index of the device that a pid of `pid_of` stands for."""
+    return pid - _FIRST_PID
+
+
 def find_chip(table: ChipTable, name: str) -> Chip:
     """The chip of a name in the table.
 

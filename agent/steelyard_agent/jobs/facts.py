@@ -1,0 +1,123 @@
+"""What is known of a process that holds a device, and where that comes from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from steelyard_agent.jobs.identity import JobIdentity, Ranks, job_of, ranks_of
+from steelyard_agent.jobs.process_files import ProcessFiles, Stat
+
+# Processes end without a word; those that weren't asked about for so many looks are forgotten.
+_KEPT_LOOKS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """One process.
+
+    Attributes:
+        start_ms: Unix time.
+        command: the program's name.
+        container: the id of its container, in short; empty for none.
+        cpu_share: cores that it used since it was last asked about; None the first time.
+    """
+
+    pid: int
+    start_ms: int
+    command: str
+    user: str
+    container: str
+    job: JobIdentity
+    ranks: Ranks
+    cpu_share: float | None = None
+    rss_bytes: int | None = None
+    threads: int | None = None
+
+
+class ProcessReader(Protocol):
+    """Tells what is known of a process."""
+
+    def read(self, pid: int) -> ProcessFacts | None:
+        """The facts, or None where there is no such process (any more)."""
+        ...
+
+    def end_look(self) -> None:
+        """Says that every process of interest was asked about."""
+        ...
+
+
+@dataclass(slots=True)
+class _Known:
+    """What doesn't change while a process lives, and its CPU time at the last look."""
+
+    start_ticks: int
+    start_ms: int
+    command: str
+    user: str
+    container: str
+    job: JobIdentity
+    ranks: Ranks
+    cpu_ticks: int
+    at_s: float
+    looks_missed: int = 0
+
+
+class ProcReader:
+    """Reads /proc; what can't change is read once in a process's life. Used by one thread."""
+
+    def __init__(self, files: ProcessFiles, *, node: str, clock: Callable[[], float]) -> None:
+        """Args: the files, this node's name, and seconds that never jump."""
+        self._files = files
+        self._node = node
+        self._clock = clock
+        self._known: dict[int, _Known] = {}
+
+    def read(self, pid: int) -> ProcessFacts | None:
+        """The facts of a process; a pid that was given to a new process is told by its start."""
+        stat = self._files.stat(pid)
+        if stat is None:
+            self._known.pop(pid, None)
+            return None
+        now_s = self._clock()
+        known = self._known.get(pid)
+        cpu_share = None
+        if known is None or known.start_ticks != stat.start_ticks:
+            known = self._known[pid] = self._look(pid, stat, now_s)
+        elif now_s > known.at_s:
+            cpu_share = (stat.cpu_ticks - known.cpu_ticks) / self._files.ticks_per_s / (now_s - known.at_s)
+            known.cpu_ticks, known.at_s = stat.cpu_ticks, now_s
+        known.looks_missed = 0
+        return ProcessFacts(
+            pid=pid,
+            start_ms=known.start_ms,
+            command=known.command,
+            user=known.user,
+            container=known.container,
+            job=known.job,
+            ranks=known.ranks,
+            cpu_share=cpu_share,
+            rss_bytes=stat.rss_pages * self._files.page_bytes,
+            threads=stat.threads,
+        )
+
+    def end_look(self) -> None:
+        """Forgets what hasn't been asked about for a while."""
+        for pid, known in list(self._known.items()):
+            known.looks_missed += 1
+            if known.looks_missed > _KEPT_LOOKS:
+                del self._known[pid]
+
+    def _look(self, pid: int, stat: Stat, now_s: float) -> _Known:
+        files = self._files
+        environ, cgroup = files.environ(pid), files.cgroup(pid)
+        return _Known(
+            start_ticks=stat.start_ticks,
+            start_ms=files.start_ms(stat),
+            command=files.program(pid, stat),
+            user=files.user(pid),
+            container=cgroup.container[:12],
+            job=job_of(environ, files.placement(stat, pid, cgroup), self._node),
+            ranks=ranks_of(environ),
+            cpu_ticks=stat.cpu_ticks,
+            at_s=now_s,
+        )

@@ -1,0 +1,152 @@
+"""Reads a process's files under /proc."""
+
+import os
+import pwd
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from steelyard_agent.jobs.cgroup import CgroupFacts, parse_cgroup
+from steelyard_agent.jobs.identity import VARIABLES, Placement
+
+# An environment may be as large as the kernel's limit of arguments; what is wanted stands early or not at all.
+_MOST_ENVIRON_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What is used of /proc/PID/stat.
+
+    Attributes:
+        comm: the program's name, which the process may change.
+        start_ticks: after the machine's start.
+        cpu_ticks: user and system time of all threads.
+    """
+
+    comm: str
+    parent: int
+    session: int
+    cpu_ticks: int
+    threads: int
+    start_ticks: int
+    rss_pages: int
+
+
+class ProcessFiles:
+    """The files of all processes below one root; what can't be read is None or empty."""
+
+    def __init__(
+        self,
+        proc: Path = Path("/proc"),
+        *,
+        ticks_per_s: int = os.sysconf("SC_CLK_TCK"),
+        page_bytes: int = os.sysconf("SC_PAGE_SIZE"),
+        user_name: Callable[[int], str] = lambda uid: pwd.getpwuid(uid).pw_name,
+    ) -> None:
+        """Reads when the machine was started, once: the kernel's own figure moves with the clock.
+
+        Args:
+            proc: root of procfs.
+            ticks_per_s: of the kernel's times.
+            page_bytes: size of a page of memory.
+            user_name: a user's name by number; raises KeyError where there is none.
+        """
+        self.proc = proc
+        self.ticks_per_s = ticks_per_s
+        self.page_bytes = page_bytes
+        self._user_name = user_name
+        self._boot_ms = _boot_ms(proc)
+
+    def pids(self) -> list[int]:
+        """All processes."""
+        try:
+            return [int(name) for name in os.listdir(self.proc) if name.isdigit()]
+        except OSError:
+            return []
+
+    def stat(self, pid: int) -> Stat | None:
+        """/proc/PID/stat."""
+        text = self._text(pid, "stat", 4096)
+        # The name stands in parentheses and may hold any character, also these.
+        head, _, tail = text.rpartition(")")
+        fields = tail.split()
+        if len(fields) < 22 or "(" not in head:
+            return None
+        return Stat(
+            comm=head.partition("(")[2],
+            parent=int(fields[1]),
+            session=int(fields[3]),
+            cpu_ticks=int(fields[11]) + int(fields[12]),
+            threads=int(fields[17]),
+            start_ticks=int(fields[19]),
+            rss_pages=int(fields[21]),
+        )
+
+    def start_ms(self, stat: Stat) -> int:
+        """Unix time that a process started, the same at each reading."""
+        return self._boot_ms + stat.start_ticks * 1000 // self.ticks_per_s
+
+    def environ(self, pid: int) -> Mapping[str, str]:
+        """The variables of interest that the process was started with; empty for another user's process."""
+        found = {}
+        for entry in self._text(pid, "environ", _MOST_ENVIRON_BYTES).split("\0"):
+            key, _, value = entry.partition("=")
+            if key in VARIABLES and value:
+                found[key] = value[:256]
+        return found
+
+    def program(self, pid: int, stat: Stat) -> str:
+        """The program's name, without its path and its arguments."""
+        first = self._text(pid, "cmdline", 4096).split("\0")[0]
+        # Daemons write their state over their arguments; only a word can be a program.
+        name = os.path.basename(first)
+        return name if name and " " not in name else stat.comm
+
+    def cgroup(self, pid: int) -> CgroupFacts:
+        """Container, pod and Slurm job."""
+        return parse_cgroup(self._text(pid, "cgroup", 1 << 16))
+
+    def placement(self, stat: Stat, pid: int, cgroup: CgroupFacts) -> Placement:
+        """What tells a job where the environment doesn't."""
+        leader = self.stat(stat.session)
+        if leader is None:
+            # The leader may have ended, or not be in this pid namespace: the process speaks for itself.
+            return Placement(pid, self.start_ms(stat), cgroup.pod_uid, cgroup.slurm_job)
+        return Placement(stat.session, self.start_ms(leader), cgroup.pod_uid, cgroup.slurm_job)
+
+    def user(self, pid: int) -> str:
+        """The user's name, or number where it has none here."""
+        try:
+            uid = os.stat(self.proc / str(pid)).st_uid
+        except OSError:
+            return ""
+        try:
+            return self._user_name(uid)
+        except KeyError:
+            return str(uid)
+
+    def maps_contain(self, pid: int, word: str) -> bool:
+        """Whether a library with the word in its path is loaded."""
+        try:
+            with (self.proc / str(pid) / "maps").open("r", encoding="utf-8", errors="replace") as file:
+                return any(word in line for line in file)
+        except OSError:
+            return False
+
+    def _text(self, pid: int, name: str, limit_bytes: int) -> str:
+        try:
+            with (self.proc / str(pid) / name).open("rb") as file:
+                return file.read(limit_bytes).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+def _boot_ms(proc: Path) -> int:
+    try:
+        for line in (proc / "stat").read_text().splitlines():
+            if line.startswith("btime "):
+                return int(line.split()[1]) * 1000
+    except (OSError, ValueError):
+        return 0
+    return 0
