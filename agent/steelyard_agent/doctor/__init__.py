@@ -1,1 +1,1 @@
-"""`steelyard-agent doctor`: one check per file."""
+"""`steelyard-agent doctor`: one check a file, each a function from what is looked at to its findings."""

@@ -1,0 +1,110 @@
+"""Check `metrics`: each figure that a device gives, and those that it could give and doesn't.
+
+Beside a value stands what it took to read it together with the others of its class.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from steelyard_agent.devices.guard import reason
+from steelyard_agent.devices.worker import Outcome
+from steelyard_agent.doctor.finding import Detail, Finding
+from steelyard_agent.doctor.node import Node
+from steelyard_agent.doctor.probe import Probe
+from steelyard_agent.model import Absent, DeviceInfo, Value
+from steelyard_proto.metrics import Metric, catalogue
+from steelyard_proto.units import format_value
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    value: Value
+    seconds: float
+
+
+def check_metrics(node: Node) -> Sequence[Finding]:
+    """One finding for each metric of each kind of device, over all devices of the kind."""
+    findings: list[Finding] = []
+    for probe in node.probes:
+        kinds: dict[tuple[str, str, tuple[str, ...]], list[DeviceInfo]] = {}
+        for info in probe.devices:
+            kinds.setdefault((info.vendor, info.chip or info.name or info.kind, tuple(info.metrics)), []).append(info)
+        for (vendor, label, _classes), devices in kinds.items():
+            findings += _of_kind(probe, label, devices)
+            findings += _never_given(probe.source, label, vendor, devices)
+            findings += _processes(probe, label, devices)
+    return findings
+
+
+def _of_kind(probe: Probe, label: str, devices: Sequence[DeviceInfo]) -> Iterator[Finding]:
+    answers: dict[int, dict[str, _Answer]] = {}
+    for info in devices:
+        for metric_class, ids in info.metrics.items():
+            outcome = probe.answers.get((info.uid, metric_class))
+            for number, value in zip(ids, _values(outcome, len(ids)), strict=False):
+                answer = _Answer(value, outcome.seconds if outcome else 0.0)
+                answers.setdefault(number, {})[info.uid] = answer
+    for number in sorted(answers):
+        yield _finding(f"{probe.source} {label}", catalogue().by_id[number], answers[number])
+
+
+def _values(outcome: Outcome | None, count: int) -> Sequence[Value]:
+    if outcome is None:
+        return (Absent("not reached"),) * count
+    if outcome.error is not None:
+        return (Absent(reason(outcome.error)),) * count
+    assert isinstance(outcome.value, Sequence)
+    return outcome.value
+
+
+def _finding(subject: str, metric: Metric, answers: dict[str, _Answer]) -> Finding:
+    there = [answer.value for answer in answers.values() if not isinstance(answer.value, Absent)]
+    reasons = sorted({answer.value.reason for answer in answers.values() if isinstance(answer.value, Absent)})
+    slowest_ms = max(answer.seconds for answer in answers.values()) * 1e3
+    details: dict[str, Detail] = {
+        "metric": metric.name,
+        "unit": metric.unit,
+        "lowest": min(there, default=None),
+        "highest": max(there, default=None),
+        "devices": len(answers),
+        "absent": len(answers) - len(there),
+        "class_ms": round(slowest_ms, 3),
+    }
+    subject = f"{subject} {metric.name}"
+    if not there:
+        return Finding("metrics", "note", f"absent: {'; '.join(reasons)}", subject, details=details)
+    low, high = (format_value(float(value), metric.unit) for value in (min(there), max(there)))
+    text = (low if low == high else f"{low} to {high}") + f", in {slowest_ms:.1f} ms"
+    if not reasons:
+        return Finding("metrics", "ok", text, subject, details=details)
+    gone = f"{len(answers) - len(there)} of {len(answers)} without: {'; '.join(reasons)}"
+    return Finding("metrics", "note", f"{text}; {gone}", subject, details=details)
+
+
+def _never_given(source: str, label: str, vendor: str, devices: Sequence[DeviceInfo]) -> Iterator[Finding]:
+    given = {number for info in devices for ids in info.metrics.values() for number in ids}
+    names = [
+        metric.name
+        for metric in catalogue().of("device")
+        if vendor in metric.source and not metric.retired and metric.id not in given
+    ]
+    if names and devices[0].kind != "cpu":
+        text = f"this chip, driver or version of ours doesn't give {', '.join(names)}"
+        yield Finding("metrics", "note", text, f"{source} {label}", details={"not_given": " ".join(names)})
+
+
+def _processes(probe: Probe, label: str, devices: Sequence[DeviceInfo]) -> Iterator[Finding]:
+    outcomes = [probe.holders[info.uid] for info in devices if info.uid in probe.holders]
+    if not outcomes:
+        return
+    subject = f"{probe.source} {label} processes"
+    absent = {outcome.value.reason for outcome in outcomes if isinstance(outcome.value, Absent)}
+    absent |= {reason(outcome.error) for outcome in outcomes if outcome.error is not None}
+    if absent:
+        yield Finding("metrics", "warning", f"not known: {'; '.join(sorted(absent))}", f"{subject} (who)", _WHO)
+        return
+    count = sum(len(outcome.value) for outcome in outcomes if isinstance(outcome.value, Sequence))
+    yield Finding("metrics", "ok", f"{count} on {len(outcomes)} devices", f"{subject} (who)", details={"count": count})
+
+
+_WHO = "run the agent on the host, or with its process ids (--pid=host, hostPID: true)"

@@ -1,0 +1,103 @@
+"""Asks every source once, as the daemon would: devices, each class of figures, processes; with how long it took.
+
+A vendor's call may hang, so each source is asked by a daemon thread that is left behind at the deadline: what was
+answered until then stands, and the probe says at which step it stuck.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, cast, runtime_checkable
+
+from steelyard_agent.devices.base import Source
+from steelyard_agent.devices.guard import attempt
+from steelyard_agent.devices.worker import Outcome, Step
+from steelyard_agent.model import DeviceInfo
+from steelyard_proto.errors import DeviceError
+
+# Shares of time and rates need two readings, as far apart as the daemon's.
+PAUSE_S: Final = 1.0
+DEADLINE_S: Final = 15.0
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A source that says more of itself than the agent needs."""
+
+    @property
+    def complaints(self) -> Sequence[DeviceError]:
+        """Why devices that are there could not be described."""
+        ...
+
+    @property
+    def library_path(self) -> str:
+        """The library that was opened; empty before."""
+        ...
+
+
+@dataclass(slots=True)
+class Probe:
+    """What one source answered.
+
+    Attributes:
+        look: the search for devices; None while it hasn't ended.
+        answers: by uid and class of figures, of the second of two readings.
+        holders: by uid, the processes.
+        step: what is being asked; empty at the end.
+        complaints: why devices that are there could not be described.
+    """
+
+    source: str
+    look: Outcome | None = None
+    devices: Sequence[DeviceInfo] = ()
+    answers: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    holders: dict[str, Outcome] = field(default_factory=dict)
+    step: str = "discover"
+    library_path: str = ""
+    complaints: Sequence[DeviceError] = ()
+
+
+def probe_all(
+    sources: Sequence[Source],
+    *,
+    monotonic: Callable[[], float],
+    sleep: Callable[[float], None],
+    deadline_s: float = DEADLINE_S,
+) -> list[Probe]:
+    """Asks all sources at once and waits for them, at most so long."""
+    pairs = [(Probe(source.name), source) for source in sources]
+    threads = [
+        threading.Thread(target=_ask, args=(probe, source, monotonic, sleep), name=f"doctor-{source.name}", daemon=True)
+        for probe, source in pairs
+    ]
+    for thread in threads:
+        thread.start()
+    until_s = monotonic() + deadline_s
+    for thread in threads:
+        thread.join(max(0.0, until_s - monotonic()))
+    return [probe for probe, _source in pairs]
+
+
+def _ask(probe: Probe, source: Source, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    def call(what: str, uid: str, function: Callable[[], object]) -> Outcome:
+        probe.step = f"{what} of {uid}" if uid else what
+        return attempt(Step(uid, what, function, DEADLINE_S), monotonic)
+
+    look = call("discover", "", source.discover)
+    if isinstance(source, Telling):
+        probe.library_path, probe.complaints = source.library_path, source.complaints
+    if look.error is None:
+        probe.devices = cast(Sequence[DeviceInfo], look.value)
+    probe.look = look
+    for pass_number in range(2):
+        if pass_number and probe.devices:
+            sleep(PAUSE_S)
+        for info in probe.devices:
+            for metric_class in info.metrics:
+                outcome = call(metric_class, info.uid, lambda i=info, c=metric_class: source.sample(i.uid, c))  # type: ignore[misc]
+                probe.answers[info.uid, metric_class] = outcome
+    if source.capabilities.has_processes:
+        for info in probe.devices:
+            probe.holders[info.uid] = call("processes", info.uid, lambda i=info: source.processes(i.uid))  # type: ignore[misc]
+    call("close", "", source.close)
+    probe.step = ""
