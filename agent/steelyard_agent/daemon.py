@@ -72,9 +72,9 @@ class _Agent:
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
     # Imported here: what only records or simulates doesn't need gRPC's 20 MB.
-    from steelyard_agent.sending.light_grpc import import_grpc_without_ssl
+    from steelyard_agent.sending.light_grpc import import_grpc_lightly
 
-    import_grpc_without_ssl()
+    import_grpc_lightly()
     from steelyard_agent.sending.sender import Sender
 
     ring, directory = open_spool(config)

@@ -6,7 +6,6 @@ default.toml is also the list of what there is: a key that isn't in it is refuse
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +52,7 @@ Settings = Mapping[str, Setting]
 
 def default_text() -> str:
     """default.toml as it is shipped."""
-    return files("steelyard_agent").joinpath("default.toml").read_text(encoding="utf-8")
+    return Path(__file__).with_name("default.toml").read_text(encoding="utf-8")
 
 
 def gather_settings(flags: Mapping[str, str], environ: Mapping[str, str], config: Path | None) -> Settings:

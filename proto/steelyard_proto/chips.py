@@ -4,7 +4,6 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal, cast
 
@@ -69,7 +68,7 @@ def load_chips(override: Path | None = None) -> ChipTable:
 
 @cache
 def _shipped() -> dict[str, Chip]:
-    text = files("steelyard_proto").joinpath("chips.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("chips.toml").read_text(encoding="utf-8")
     return parse_chips(text, path="chips.toml")
 
 

@@ -198,7 +198,7 @@ def test_print_config_and_version_and_help() -> None:
 
 def test_the_daemon_stays_light() -> None:
     code = (
-        "import sys; from steelyard_agent.sending.light_grpc import import_grpc_without_ssl as f; f(); "
+        "import sys; from steelyard_agent.sending.light_grpc import import_grpc_lightly as f; f(); "
         "import steelyard_agent.daemon, steelyard_agent.sending.sender, steelyard_agent.devices.registry; "
         "print(*sys.modules)"
     )

@@ -156,11 +156,17 @@ class Sender:
         log.log(level, "collector %s: %s", self._target.address, text)
 
 
+_NO_HANDSHAKE: Final = (
+    "it answers, but TLS fails: ca_file must be the CA that signed its certificate (`steelyard-collector init` "
+    "names it), and the collector must speak TLS"
+)
+
+
 def _explain(error: grpc.aio.AioRpcError) -> str:
-    code = error.code()
+    code, details = error.code(), error.details() or ""
     remedy = _REMEDIES.get(code)
     if code is grpc.StatusCode.UNAVAILABLE and remedy:
         # gRPC's own words differ from try to try (ports, timers), and tell no more.
-        log.debug("gRPC says: %s", error.details())
-        return remedy
-    return f"{code.name}: {error.details()}" + (f" ({remedy})" if remedy else "")
+        log.debug("gRPC says: %s", details)
+        return _NO_HANDSHAKE if "handshake" in details.lower() else remedy
+    return f"{code.name}: {details}" + (f" ({remedy})" if remedy else "")
