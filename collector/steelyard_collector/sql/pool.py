@@ -50,6 +50,11 @@ class ReaderPool:
         return self._running
 
     @property
+    def waiting(self) -> int:
+        """Queries that wait for a place."""
+        return self._waiting
+
+    @property
     def whole(self) -> ReadLimits:
         """The limits of a query that fails when its result is too long."""
         return self.limits.read
