@@ -74,6 +74,12 @@ def _replay(request: SourceRequest) -> Source:
     return open_replay(request.argument)
 
 
+def _replay_host(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.replay import open_replay
+
+    return open_replay(request.argument, "host")
+
+
 def _simulate(request: SourceRequest) -> Source:
     from steelyard_agent.devices.simulator.source import open_simulator
 
@@ -87,6 +93,7 @@ LOADERS: Final[Mapping[str, Loader]] = {
     "cpu": _cpu,
     "host": _host,
     "replay": _replay,
+    "replay_host": _replay_host,
     "simulate": _simulate,
 }
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from steelyard_agent.jobs.identity import JobIdentity, Ranks, job_of, ranks_of
 from steelyard_agent.jobs.process_files import ProcessFiles, Stat
@@ -34,6 +34,7 @@ class ProcessFacts:
     threads: int | None = None
 
 
+@runtime_checkable
 class ProcessReader(Protocol):
     """Tells what is known of a process."""
 

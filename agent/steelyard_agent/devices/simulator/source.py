@@ -11,6 +11,8 @@ from steelyard_agent.devices.simulator.device import SimulatedDevice
 from steelyard_agent.devices.simulator.faults import Fault, FaultKind, active
 from steelyard_agent.devices.simulator.profile import VENDORS, Profile, profile_of, without_power
 from steelyard_agent.devices.simulator.workload import Workload
+from steelyard_agent.jobs.facts import ProcessFacts
+from steelyard_agent.jobs.identity import JobIdentity, Ranks
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
 from steelyard_proto.chips import Chip, ChipTable, load_chips
 from steelyard_proto.errors import ConfigError, DeviceLost
@@ -59,6 +61,7 @@ class SimulatorSource:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         zero_s: float | None = None,
+        start_ms: int = 0,
         chips: ChipTable | None = None,
         metrics: Catalogue | None = None,
     ) -> None:
@@ -71,6 +74,7 @@ class SimulatorSource:
             clock: seconds that never jump.
             sleep: what a call to a hung device does.
             zero_s: when the simulation's clock begins, so that nodes can share it; now by default.
+            start_ms: Unix time at which the processes were started.
             chips: the chip table; the shipped one by default.
             metrics: the catalogue; the shipped one by default.
 
@@ -78,6 +82,7 @@ class SimulatorSource:
             ConfigError: the table has no such chip, or it is none of a vendor that can be simulated.
         """
         self._node = node
+        self._start_ms = start_ms
         self._seed = seed
         self._clock = clock
         self._sleep = sleep
@@ -126,6 +131,24 @@ class SimulatorSource:
         if workload is None or not workload.from_s <= at_s < workload.to_s:
             return []
         return [DeviceProcess(pid_of(member.info.index), member.device.hbm_used_bytes)]
+
+    def read(self, pid: int) -> ProcessFacts | None:
+        """What would be known of the process on a device: all of the node is one job."""
+        index = index_of_pid(pid)
+        if not 0 <= index < len(self._members):
+            return None
+        return ProcessFacts(
+            pid=pid,
+            start_ms=self._start_ms,
+            command="python3",
+            user="",
+            container="",
+            job=JobIdentity(f"simulated:{self._node}", "declared", "simulated"),
+            ranks=Ranks(index, index, len(self._members)),
+        )
+
+    def end_look(self) -> None:
+        """Nothing is remembered."""
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -220,4 +243,4 @@ def open_simulator(argument: str, *, node: str) -> SimulatorSource:
         groups.append(SimulatedGroup(match[2], count))
     if not groups:
         raise ConfigError("is empty; give what to simulate, for example 8xH20", key="sources.simulate")
-    return SimulatorSource(groups, node=node)
+    return SimulatorSource(groups, node=node, start_ms=time.time_ns() // 1_000_000)
