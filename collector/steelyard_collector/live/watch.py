@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from steelyard_collector.live.page import Cut, Page, cut, page_of, period_s
 from steelyard_collector.live.source import LIVE_LIMITS, ViewSource
-from steelyard_collector.sql.pool import open_reader
+from steelyard_collector.sql.pool import open_reader, too_many
 from steelyard_collector.store.base import ReadLimits, Store
 from steelyard_proto.errors import StoreError
 from steelyard_proto.v1 import query_pb2
@@ -22,6 +22,7 @@ _Result = TypeVar("_Result")
 
 # Readings that may fail one after another before the watchers are told so; until then their figures only age.
 PATIENCE: Final = 3
+MAX_WATCHERS: Final = 256
 
 # Unix time in ms.
 Clock = Callable[[], int]
@@ -94,6 +95,8 @@ class LiveViews:
             BadRequest: the view, a column or the filter is wrong.
             StoreError: the view can't be read.
         """
+        if self.watchers >= MAX_WATCHERS:
+            raise too_many(f"{self.watchers} streams watch already")
         schema = await self._in_thread(lambda: self._source.schema(request.view))
         page, period = page_of(request, schema), period_s(request)
         loop, watcher = asyncio.get_running_loop(), object()

@@ -6,6 +6,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from steelyard_collector.sql.http_request import MAX_BODY_BYTES, HttpQuery, compressed, read_query, read_token
 from steelyard_collector.sql.pool import TOO_MANY, ReaderPool
-from steelyard_collector.sql.remedies import EXHAUSTED
+from steelyard_collector.sql.remedies import EXHAUSTED, out_of_patience
 from steelyard_collector.sql.run import QueryRun, RawResult
 from steelyard_collector.sql.service import Authorize, anybody
 from steelyard_proto.errors import StoreError
@@ -215,6 +216,8 @@ class _Handler(BaseHTTPRequestHandler):
                 future.set_exception(error)
 
         threading.Thread(target=work, name="http-query", daemon=True).start()
+        patience_s = self.server.pool.patience_s
+        deadline = time.monotonic() + patience_s
         while True:
             try:
                 return future.result(GONE_CHECK_S)
@@ -224,6 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
                 if _has_gone(self.connection):
                     run.cancel()
                     return None
+                if time.monotonic() > deadline:
+                    run.cancel()
+                    raise out_of_patience(patience_s) from None
 
     def _body(self) -> bytes | None:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":

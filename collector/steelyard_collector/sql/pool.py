@@ -26,7 +26,7 @@ class QueryLimits:
         wait_s: how long one waits.
     """
 
-    read: ReadLimits = field(default_factory=lambda: ReadLimits(threads=1))
+    read: ReadLimits = field(default_factory=lambda: ReadLimits(memory_bytes=1_000_000_000, threads=1))
     running: int = 4
     waiting: int = 16
     wait_s: float = 10.0
@@ -53,6 +53,11 @@ class ReaderPool:
     def waiting(self) -> int:
         """Queries that wait for a place."""
         return self._waiting
+
+    @property
+    def patience_s(self) -> float:
+        """After this a query is given up on our side: some of ClickHouse's functions don't look at the clock."""
+        return self.limits.wait_s + self.limits.read.seconds + 5.0
 
     @property
     def whole(self) -> ReadLimits:

@@ -31,6 +31,11 @@ def with_remedy(error: StoreError, limits: QueryLimits) -> StoreError:
     return StoreError(f"{error}\n{remedy}", code=error.code, name=error.name)
 
 
+def out_of_patience(seconds: float) -> StoreError:
+    """The error of a query that did not end though it was told to."""
+    return StoreError(f"the query did not end within {seconds:g} s and was given up", code=159, name="TIMEOUT_EXCEEDED")
+
+
 def _remedy(code: int, limits: QueryLimits) -> str:
     if code in TIMEOUT:
         return (

@@ -1,8 +1,10 @@
 """The Query service: SQL from people, and live views."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import grpc
@@ -10,8 +12,8 @@ import pyarrow as pa
 
 from steelyard_collector.live.filter import BadRequest
 from steelyard_collector.live.watch import LiveViews
-from steelyard_collector.sql.pool import ReaderPool, too_many
-from steelyard_collector.sql.remedies import CANCELLED, EXHAUSTED
+from steelyard_collector.sql.pool import TOO_MANY, ReaderPool, too_many
+from steelyard_collector.sql.remedies import CANCELLED, EXHAUSTED, out_of_patience
 from steelyard_collector.sql.run import QueryRun
 from steelyard_proto.errors import StoreError
 from steelyard_proto.v1 import query_pb2, query_pb2_grpc
@@ -28,6 +30,14 @@ PIECE_BYTES: Final = 256 * 1024
 def anybody(token: str) -> str | None:
     """Lets everybody read."""
     return None
+
+
+@dataclass(slots=True)
+class Answered:
+    """A result on its way: an Arrow IPC stream in pieces, and whether there were more rows."""
+
+    pieces: deque[bytes]
+    truncated: bool
 
 
 class QueryService(query_pb2_grpc.QueryServicer):
@@ -55,15 +65,19 @@ class QueryService(query_pb2_grpc.QueryServicer):
     ) -> AsyncIterator[query_pb2.SqlReply]:
         """See query.proto."""
         await self._admit(context)
+        if self._asked >= self._most:
+            await refuse(context, too_many(f"{self._asked} queries run, wait or send already"))
+        self._asked += 1
         try:
-            table = await self._table(request)
+            sent = await self._answered(request)
+            while sent.pieces:
+                # Popped, so that a slow client holds only what it has yet to take.
+                yield query_pb2.SqlReply(arrow_ipc=sent.pieces.popleft())
+            yield query_pb2.SqlReply(truncated=sent.truncated)
         except StoreError as error:
             await refuse(context, error)
-        limit = self._pool.limits.read.result_rows
-        limit = min(limit, request.max_rows or limit)
-        for piece in pieces(table.slice(0, limit)):
-            yield query_pb2.SqlReply(arrow_ipc=piece)
-        yield query_pb2.SqlReply(truncated=table.num_rows > limit)
+        finally:
+            self._asked -= 1
 
     async def Watch(  # noqa: N802
         self,
@@ -75,26 +89,31 @@ class QueryService(query_pb2_grpc.QueryServicer):
         try:
             async for reply in self._views.watch(request):
                 yield reply
-        except BadRequest as error:
-            await refuse(context, error)
         except StoreError as error:
+            if isinstance(error, BadRequest) or error.code == TOO_MANY:
+                await refuse(context, error)
             # Not the watcher's fault, so not INVALID_ARGUMENT: it may try again.
             await context.abort(grpc.StatusCode.INTERNAL, f"the view {request.view} can't be read: {error}")
 
-    async def _table(self, request: query_pb2.SqlRequest) -> pa.Table:
-        if self._asked >= self._most:
-            raise too_many(f"{self._asked} queries run or wait already")
+    async def _answered(self, request: query_pb2.SqlRequest) -> "Answered":
         run = QueryRun(self._pool)
-        self._asked += 1
+
+        def work() -> Answered:
+            table = run.table(request.query, dict(request.parameters))
+            limit = self._pool.limits.read.result_rows
+            limit = min(limit, request.max_rows or limit)
+            return Answered(pieces(table.slice(0, limit)), table.num_rows > limit)
+
         try:
-            future = self._threads.submit(run.table, request.query, dict(request.parameters))
-            return await asyncio.wrap_future(future)
+            async with asyncio.timeout(self._pool.patience_s):
+                return await asyncio.wrap_future(self._threads.submit(work))
         except asyncio.CancelledError:
             # In a thread of its own: every other one may be taken by queries.
             await asyncio.to_thread(run.cancel)
             raise
-        finally:
-            self._asked -= 1
+        except TimeoutError as error:
+            await asyncio.to_thread(run.cancel)
+            raise out_of_patience(self._pool.patience_s) from error
 
     def close(self) -> None:
         """Ends the threads once their queries have ended."""
@@ -129,10 +148,10 @@ async def refuse(context: Context, error: StoreError) -> NoReturn:
     raise error
 
 
-def pieces(table: pa.Table) -> "list[bytes]":
+def pieces(table: pa.Table) -> deque[bytes]:
     """One Arrow IPC stream in pieces that a stream's flow control can stop between."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=16_384)
     data = memoryview(sink.getvalue())
-    return [bytes(data[start : start + PIECE_BYTES]) for start in range(0, len(data), PIECE_BYTES)]
+    return deque(bytes(data[start : start + PIECE_BYTES]) for start in range(0, len(data), PIECE_BYTES))

@@ -232,6 +232,12 @@ def test_a_refusal_names_what_and_the_remedy(cage):
     ] == []
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.text(max_size=30))
+def test_any_text_is_a_value(cage, value):
+    assert cage.ask("SELECT hex({v:String})", v=value).strip() == value.encode().hex().upper()
+
+
 PLAIN = [
     "SELECT count() FROM devices",
     "SELECT * FROM steelyard.devices ORDER BY busy DESC NULLS LAST LIMIT 3",

@@ -131,7 +131,7 @@ def test_too_many_queries_are_refused_with_what_to_do(opened, client):
 def test_more_than_may_wait_are_refused_at_once(opened, client):
     calls = [client.start_sql(ENDLESS) for _ in range(LIMITS.running + LIMITS.waiting)]
     until(lambda: opened.pool.running == LIMITS.running)
-    with pytest.raises(StoreError, match=r"run or wait already|more wait"):
+    with pytest.raises(StoreError, match=r"wait or send already|more wait"):
         client.sql("SELECT 1")
     for call in calls:
         call.cancel()
