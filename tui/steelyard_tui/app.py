@@ -1,6 +1,8 @@
 """The live screens: one connection, one feed, and the screens that it fills."""
 
+import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -20,11 +22,10 @@ from steelyard_tui.screens.help import HelpScreen
 from steelyard_tui.screens.live import LiveScreen
 from steelyard_tui.screens.palette import action_choices
 from steelyard_tui.screens.pick import PickScreen
-from steelyard_tui.screens.sql import SqlScreen
 from steelyard_tui.screens.table import TABLES, TableScreen
 from steelyard_tui.session import Session
 from steelyard_tui.settings import Settings
-from steelyard_tui.state import Link, LinkState
+from steelyard_tui.state import Link
 from steelyard_tui.widgets.paint import Painter
 
 _ORDER = ("fleet", "jobs", "nodes", "devices", "sql")
@@ -78,10 +79,13 @@ class SteelyardApp(App[int]):
         for screen in (FleetScreen(session), *(TableScreen(session, table) for table in TABLES)):
             self.install_screen(screen, screen.name or "")
         self.install_screen(DeviceScreen(session), "device")
-        self.install_screen(SqlScreen(session), "sql")
         session.feed.start()
         self.push_screen("fleet")
         self.set_interval(1.0, self._tick)
+        if not self.is_headless:
+            # The terminal is put in order before the program ends.
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
 
     def on_unmount(self) -> None:
         """Ends the feed."""
@@ -143,8 +147,16 @@ class SteelyardApp(App[int]):
         screen = self.live_screen
         if screen is None or screen.name == name:
             return
+        self._install_sql_if(name)
         self._trail = [*self._trail, screen.name or "fleet"] if keep_trail else []
         self.switch_screen(name)
+
+    def _install_sql_if(self, name: str) -> None:
+        """The console's grammar and editor are loaded when it is first opened, not at every start."""
+        if name == "sql" and not self.is_screen_installed(name):
+            from steelyard_tui.screens.sql import SqlScreen
+
+            self.install_screen(SqlScreen(self.session), name)
 
     def action_show(self, name: str) -> None:
         """Another tab."""
@@ -200,8 +212,11 @@ def run(settings: Settings, *, ascii: bool) -> int:
     encoding = (getattr(sys.__stderr__, "encoding", None) or "utf-8").lower().replace("-", "")
     with open_client(settings) as client:
         app = SteelyardApp(client, find_locations(os.environ), ascii_only=ascii or encoding != "utf8")
-        app.run()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        try:
+            app.run()
+        finally:
+            # The loop leaves the default ones behind; our caller may have its own.
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         return app.return_code or 0
-
-
-__all__ = ["LinkState", "SteelyardApp", "run"]

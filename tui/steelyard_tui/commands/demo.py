@@ -4,16 +4,13 @@ import argparse
 import importlib.util
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 
-from steelyard_proto.errors import SteelyardError
 from steelyard_tui.commands.command import Command
-from steelyard_tui.commands.local import show, start_agent, start_collector
-from steelyard_tui.commands.processes import ProcessTree, program
+from steelyard_tui.commands.local import is_headless, print_once, show_screens, start_agent, start_collector
+from steelyard_tui.commands.processes import ProcessTree, end_on_signals, program
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,30 +21,27 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    end_on_signals()
     directory = Path(tempfile.mkdtemp(prefix="steelyard-demo-"))
     try:
         with ProcessTree(directory) as tree:
             print("starting a collector, an agent on this machine and a simulated fleet ...", file=sys.stderr)
             address = start_collector(tree, directory / "store")
             start_agent(tree, address, directory / "agent")
-            _start_fleet(tree, address)
+            _start_fleet(tree, address, directory / "fleet")
             if not arguments.no_training and importlib.util.find_spec("torch") is not None:
                 _start_training(tree)
-            return show(
-                tree,
-                address,
-                headless=arguments.headless,
-                seconds=arguments.seconds,
-                ascii_only=arguments.ascii,
-            )
+            if is_headless(arguments.headless):
+                return print_once(tree, address, arguments.seconds, ("measured", "simulated"))
+            return show_screens(address, ascii_only=arguments.ascii)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _start_fleet(tree: ProcessTree, address: str) -> None:
-    command = [program("steelyard-agent"), "simulate", "--fleet", "demo", "--collector", address]
+def _start_fleet(tree: ProcessTree, address: str, state: Path) -> None:
+    # Sent each second, since somebody looks on; a real fleet gathers longer.
+    command = [program("steelyard-agent"), "simulate", "--fleet", "demo", "--flush", "1"]
+    command += ["--collector", address, "--state-dir", str(state)]
     tree.start("fleet", command, os.environ)
 
 
@@ -55,10 +49,6 @@ def _start_training(tree: ProcessTree) -> None:
     """A real training on the CPU, so that not everything on screen is simulated."""
     script = Path(__file__).parent.parent / "demo" / "train_gpt.py"
     tree.start("training", [sys.executable, str(script)], {**os.environ, "STEELYARD_JOB": "demo-gpt-on-cpu"})
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise SteelyardError(f"ended by {signal.Signals(number).name}")
 
 
 COMMAND = Command(

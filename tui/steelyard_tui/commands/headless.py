@@ -1,6 +1,7 @@
 """What `demo` and `local` print where there is no terminal: the fleet, and an answer in SQL."""
 
 import time
+from collections.abc import Sequence
 from typing import BinaryIO, Final
 
 from steelyard_proto.errors import SteelyardError, StoreError
@@ -12,17 +13,21 @@ from steelyard_tui.queries import read_query
 _START_S: Final = 60.0
 
 
-def wait_for_devices(client: Client, tree: ProcessTree, seconds: float, wanted: int = 1) -> None:
-    """Waits until that many devices report, then lets some more seconds of samples come in."""
+def wait_for_devices(client: Client, tree: ProcessTree, seconds: float, origins: Sequence[str]) -> None:
+    """Waits until devices of each of these origins report, then lets some more seconds of samples come in.
+
+    Raises:
+        SteelyardError: a program ended, the fleet can't be read, or nothing reports in time.
+    """
 
     def reporting() -> bool:
         try:
             rows = client.sql(read_query("demo_reporting")).table.to_pylist()
         except StoreError as error:
             raise SteelyardError(f"the fleet can't be read: {error}") from error
-        return bool(rows and (rows[0]["reporting"] or 0) >= wanted)
+        return set(origins) <= {row["origin"] for row in rows if row["reporting"]}
 
-    wait_until(reporting, tree, f"{wanted} devices to report", _START_S)
+    wait_until(reporting, tree, f"{' and '.join(origins)} devices to report", _START_S)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         tree.check()

@@ -3,15 +3,19 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from steelyard_tui.client import connect
 from steelyard_tui.commands.command import Command
 from steelyard_tui.commands.headless import print_fleet, wait_for_devices
-from steelyard_tui.commands.processes import ProcessTree, program, wait_for_line
+from steelyard_tui.commands.processes import ProcessTree, end_on_signals, program, wait_for_line
 from steelyard_tui.locations import find_locations
+from steelyard_tui.settings import Settings
 
-LISTENING = r"listening on (\S+:\d+)"
+_SECONDS: Final = 5.0  # of samples, before it prints without a terminal
+LISTENING: Final = r"listening on (\S+:\d+)"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +27,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     directory = arguments.data_dir or find_locations(os.environ).state_dir / "local"
     directory.mkdir(parents=True, exist_ok=True)
+    end_on_signals()
     with ProcessTree(directory) as tree:
         address = start_collector(tree, directory / "store")
         start_agent(tree, address, directory / "agent")
-        return show(tree, address, headless=arguments.headless, seconds=5.0, ascii_only=arguments.ascii)
+        if is_headless(arguments.headless):
+            return print_once(tree, address, _SECONDS, ("measured",))
+        return show_screens(address, ascii_only=arguments.ascii)
 
 
 def start_collector(tree: ProcessTree, store: Path) -> str:
@@ -43,16 +50,23 @@ def start_agent(tree: ProcessTree, address: str, state: Path) -> None:
     tree.start("agent", command, os.environ)
 
 
-def show(tree: ProcessTree, address: str, *, headless: bool, seconds: float, ascii_only: bool) -> int:
-    """The screens where there is a terminal, else the fleet as a table and an answer in SQL."""
-    if headless or not sys.stdout.isatty():
-        with connect(address) as client:
-            wait_for_devices(client, tree, seconds)
-            print_fleet(client, sys.stdout.buffer)
-        tree.check()
-        return 0
+def is_headless(asked: bool) -> bool:
+    """Whether nobody looks on: asked for, or no terminal to draw on."""
+    return asked or not (sys.stdout.isatty() and sys.stderr.isatty())
+
+
+def print_once(tree: ProcessTree, address: str, seconds: float, origins: Sequence[str]) -> int:
+    """Prints the fleet as a table and an answer in SQL, when devices of these origins have reported for a while."""
+    with connect(address) as client:
+        wait_for_devices(client, tree, seconds, origins)
+        print_fleet(client, sys.stdout.buffer)
+    tree.check()
+    return 0
+
+
+def show_screens(address: str, *, ascii_only: bool) -> int:
+    """The live screens, until the user leaves."""
     from steelyard_tui.app import run
-    from steelyard_tui.settings import Settings
 
     return run(Settings(collector=address), ascii=ascii_only)
 

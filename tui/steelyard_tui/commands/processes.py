@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final, Self
 
 from steelyard_proto.errors import SteelyardError
@@ -17,6 +17,22 @@ from steelyard_proto.errors import SteelyardError
 _PR_SET_PDEATHSIG: Final = 1
 # Agents promise to be gone 2 s after SIGTERM; the collector commits what is queued first.
 _STOP_S: Final = 10.0
+
+
+class Ended(SteelyardError):
+    """A signal asked this program to end."""
+
+    exit_code = 128 + signal.SIGTERM
+
+
+def end_on_signals() -> None:
+    """SIGTERM and SIGHUP raise `Ended` from now on, so that everything that was started is ended too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise Ended(f"ended by {signal.Signals(number).name}")
 
 
 @dataclass(slots=True)
@@ -53,6 +69,8 @@ class ProcessTree:
                 stdout=out,
                 stderr=out,
                 env=dict(environ),
+                # Ctrl-C is ours alone: it reaches the others as the SIGTERM that we send, in our order.
+                start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
         child = Child(name, process, log)

@@ -45,11 +45,17 @@ def fit(text: str, width: int, align: Align = "left", ellipsis: str = "…") -> 
 
 def line_width(line: Iterable[Span]) -> int:
     """Terminal cells that a line takes."""
-    return sum(width_of(text) for text, _ in line)
+    cells = 0
+    for text, _ in line:
+        cells += len(text) if text.isascii() else cell_len(text)
+    return cells
 
 
 def fit_line(line: Sequence[Span], width: int, align: Align = "left", ellipsis: str = "…") -> Line:
     """The line in exactly `width` cells."""
+    if len(line) == 1:
+        text, tone = line[0]
+        return ((fit(text, width, align, ellipsis), tone),)
     cells = line_width(line)
     if cells <= width:
         space = (" " * (width - cells), "ink")

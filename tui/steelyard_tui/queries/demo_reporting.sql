@@ -1,1 +1,3 @@
-SELECT toUInt32(sum(reporting)) AS reporting FROM fleet_live
+SELECT origin, toUInt32(sum(reporting)) AS reporting
+FROM fleet_live
+GROUP BY origin

@@ -7,7 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from steelyard_tui.present.line import Line, fit_line
+from steelyard_tui.present.line import Line, Span, fit_line
 from steelyard_tui.present.tones import COARSE, GROUNDS, TONES
 
 # How far old figures fade into the ground.
@@ -43,14 +43,31 @@ class Painter:
 
     def strip(self, line: Line, width: int, ground: str = "plain", *, dimmed: bool = False) -> Strip:
         """One line of exactly `width` cells."""
-        fitted = fit_line(line, width, "left", self._ellipsis)
-        return Strip(
-            [Segment(text, self.style(tone, ground, dimmed=dimmed)) for text, tone in fitted], width
-        ).simplify()
+        fitted = merged(fit_line(line, width, "left", self._ellipsis))
+        return Strip([Segment(text, self.style(tone, ground, dimmed=dimmed)) for text, tone in fitted], width)
 
     def strips(self, lines: Iterable[Line], width: int, ground: str = "plain") -> list[Strip]:
         """Many lines on one ground."""
         return [self.strip(line, width, ground) for line in lines]
+
+
+def merged(line: Line) -> list[Span]:
+    """The same line with fewer pieces: neighbours of one tone are one, and blanks belong to what is before them.
+
+    Each piece costs a style and its escape sequences; a row of a table has some thirty.
+    """
+    pieces: list[Span] = []
+    text, tone = "", ""
+    for more, its_tone in line:
+        if its_tone == tone or (text and not TONES[tone].ground and more.isspace() and not TONES[its_tone].ground):
+            text += more
+        elif more:
+            if text:
+                pieces.append((text, tone))
+            text, tone = more, its_tone
+    if text:
+        pieces.append((text, tone))
+    return pieces
 
 
 def _mixed(color: str, other: str, share: float) -> str:
