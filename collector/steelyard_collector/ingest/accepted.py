@@ -1,0 +1,102 @@
+"""What the door hands on to the writer: messages that were checked, each for exactly one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
+
+TABLES: Final[Mapping[int, str]] = {
+    batch_pb2.KIND_DEVICE_SAMPLES: "raw_device",
+    batch_pb2.KIND_HOST_SAMPLES: "raw_host",
+    batch_pb2.KIND_AGENT_SAMPLES: "raw_agent",
+    batch_pb2.KIND_PROCESS: "process",
+    batch_pb2.KIND_EVENT: "event",
+    batch_pb2.KIND_JOB_INTERVAL: "job_interval",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A layout whose devices have the store's numbers.
+
+    Attributes:
+        kind: of the samples.
+        gauges: metric ids, in the order of the matrix.
+        counters: metric ids, in the order of the matrix.
+        entities: device ids of the rows, or the agent's number alone.
+    """
+
+    kind: int
+    gauges: tuple[int, ...]
+    counters: tuple[int, ...]
+    entities: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which message it is: the key of exactly-once."""
+
+    agent: int
+    epoch: int
+    kind: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A batch: `ts_ms` int64[ticks], `gauges` float32 and `counters` int64, both [metric][entity][tick]."""
+
+    origin: Origin
+    shape: Shape
+    ticks: int
+    day: int
+    ts_ms: bytes
+    gauges: bytes
+    counters: bytes
+
+    @property
+    def rows(self) -> int:
+        """Rows that it becomes."""
+        return self.ticks * len(self.shape.entities)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds."""
+        return len(self.gauges) + len(self.counters) + len(self.ts_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Records of one kind; `device_ids` maps the agent's device keys."""
+
+    origin: Origin
+    day: int
+    records: batch_pb2.Records
+    device_ids: Mapping[int, int]
+
+    @property
+    def rows(self) -> int:
+        """Rows that it becomes."""
+        records = self.records
+        return len(records.processes) + len(records.events) + len(records.job_intervals)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds, about."""
+        return 200 * self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A range that will never come."""
+
+    origin: Origin
+    lost: ingest_pb2.Lost
+
+    day: int = 0
+    rows: int = 1
+    size: int = 100
+
+
+Accepted = Samples | Rows | Gap

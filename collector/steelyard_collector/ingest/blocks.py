@@ -1,0 +1,160 @@
+"""Accepted messages as Arrow blocks of their tables: overlaid as arrays, never touched value by value.
+
+Measured: join and overlay 0.6-4 ns a sample, the scatter 2-7, the validity bitmap 0.3-0.5.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from steelyard_collector.ingest.accepted import Samples, Shape
+from steelyard_proto.metrics import Entity, Metric, catalogue
+from steelyard_proto.v1 import batch_pb2
+
+INT64_MIN: Final = np.iinfo(np.int64).min
+_ENTITY: Final[Mapping[int, Entity]] = {
+    batch_pb2.KIND_DEVICE_SAMPLES: "device",
+    batch_pb2.KIND_HOST_SAMPLES: "host",
+    batch_pb2.KIND_AGENT_SAMPLES: "agent",
+}
+Matrix = npt.NDArray[Any]
+
+
+def sample_block(batches: Sequence[Samples]) -> pa.Table:
+    """One block of one samples table.
+
+    Args:
+        batches: of one kind and one UTC day, at least one.
+    """
+    groups: dict[tuple[Shape | tuple[int, ...], ...], list[Samples]] = defaultdict(list)
+    for batch in batches:
+        shape = batch.shape
+        groups[(shape.gauges, shape.counters, (len(shape.entities), batch.ticks))].append(batch)
+    parts = [_Group(group) for group in groups.values()]
+    kind = batches[0].origin.kind
+    entity = "device_id" if kind == batch_pb2.KIND_DEVICE_SAMPLES else "agent"
+    columns: dict[str, pa.Array] = {
+        entity: pa.array(np.concatenate([part.entity_ids() for part in parts])),
+        "ts": pa.array(np.concatenate([part.stamps() for part in parts]), pa.timestamp("ms", tz="UTC")),
+        "epoch": pa.array(np.concatenate([part.per_message("epoch", np.uint32) for part in parts])),
+        "seq": pa.array(np.concatenate([part.per_message("seq", np.uint32) for part in parts])),
+    }
+    known = {metric.id: metric for metric in catalogue().of(_ENTITY[kind])}
+    columns.update(_metric_columns(parts, known))
+    columns.update(_unknown_columns(parts, known))
+    return pa.table(columns)
+
+
+class _Group:
+    """Batches of one shape as matrices [metric][row], their rows by entity and in it by time where that is possible."""
+
+    def __init__(self, batches: Sequence[Samples]) -> None:
+        self.batches = sorted(batches, key=lambda batch: (batch.origin.agent, batch.origin.seq))
+        shape = self.batches[0].shape
+        self.gauges, self.counters = shape.gauges, shape.counters
+        self.entities, self.ticks = len(shape.entities), self.batches[0].ticks
+        agents = {batch.origin.agent for batch in self.batches}
+        runs, rest = divmod(len(self.batches), len(agents))
+        # With equally many batches of each agent the block comes out sorted, which spares ClickHouse the sort.
+        self._split = (len(agents), runs) if not rest and self._is_even(runs) else (len(self.batches), 1)
+        self.rows = len(self.batches) * self.entities * self.ticks
+
+    def _is_even(self, runs: int) -> bool:
+        firsts = self.batches[::runs]
+        return all(
+            batch.origin.agent == first.origin.agent and batch.shape.entities == first.shape.entities
+            for start, first in enumerate(firsts)
+            for batch in self.batches[start * runs : (start + 1) * runs]
+        )
+
+    def _ordered(self, per_cell: Matrix) -> Matrix:
+        """From [message][entity][tick] to rows."""
+        agents, runs = self._split
+        cells = per_cell.reshape(agents, runs, self.entities, self.ticks)
+        return np.ascontiguousarray(cells.transpose(0, 2, 1, 3)).reshape(self.rows)
+
+    def entity_ids(self) -> Matrix:
+        ids = np.array([batch.shape.entities for batch in self.batches], np.uint32)
+        return self._ordered(np.repeat(ids, self.ticks, axis=1))
+
+    def stamps(self) -> Matrix:
+        stamps = np.frombuffer(b"".join(batch.ts_ms for batch in self.batches), "<i8")
+        cells = stamps.reshape(len(self.batches), 1, self.ticks)
+        return self._ordered(np.broadcast_to(cells, (len(self.batches), self.entities, self.ticks)))
+
+    def per_message(self, name: str, dtype: type) -> Matrix:
+        values = np.array([getattr(batch.origin, name) for batch in self.batches], dtype)
+        cells = values.reshape(len(self.batches), 1, 1)
+        return self._ordered(np.broadcast_to(cells, (len(self.batches), self.entities, self.ticks)))
+
+    def matrix(self, name: str) -> Matrix:
+        """`gauges` or `counters` as [metric][row]."""
+        dtype, metrics = ("<f4", len(self.gauges)) if name == "gauges" else ("<i8", len(self.counters))
+        if not metrics:
+            return np.empty((0, self.rows), dtype)
+        raw = b"".join(getattr(batch, name) for batch in self.batches)
+        agents, runs = self._split
+        cells = np.frombuffer(raw, dtype).reshape(agents, runs, metrics, self.entities, self.ticks)
+        return np.ascontiguousarray(cells.transpose(2, 0, 3, 1, 4)).reshape(metrics, self.rows)
+
+
+def _metric_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> dict[str, pa.Array]:
+    columns: dict[str, list[Matrix | int]] = {}
+    for index, part in enumerate(parts):
+        for name, ids in (("gauges", part.gauges), ("counters", part.counters)):
+            matrix = part.matrix(name)
+            for row, metric_id in enumerate(ids):
+                if _is_column(known.get(metric_id), name):
+                    pieces = columns.setdefault(known[metric_id].name, [other.rows for other in parts])
+                    pieces[index] = matrix[row]
+    by_name = {metric.name: metric for metric in known.values()}
+    return {name: _column(by_name[name], pieces) for name, pieces in columns.items()}
+
+
+def _is_column(metric: Metric | None, part: str) -> bool:
+    return metric is not None and (metric.kind == "gauge") == (part == "gauges")
+
+
+def _column(metric: Metric, pieces: "Sequence[Matrix | int]") -> pa.Array:
+    """One column out of the groups' pieces; a number stands for that many absent values."""
+    absent = np.float32("nan") if metric.kind == "gauge" else INT64_MIN
+    dtype = np.float32 if metric.kind == "gauge" else np.int64
+    arrays = [np.full(piece, absent, dtype) if isinstance(piece, int) else piece for piece in pieces]
+    values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    present = values == values if metric.kind == "gauge" else values != INT64_MIN
+    type_ = {"gauge": pa.float32(), "counter": pa.int64(), "bits": pa.uint64()}[metric.kind]
+    return _masked(values, present, type_)
+
+
+def _masked(values: Matrix, present: Matrix, type_: pa.DataType) -> pa.Array:
+    """An Arrow array over the values as they lie; pa.array with a mask costs ten times as much."""
+    rows = len(values)
+    count = int(np.count_nonzero(present))
+    validity = None if count == rows else pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(type_, rows, [validity, pa.py_buffer(values)], rows - count)
+
+
+def _unknown_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> dict[str, pa.Array]:
+    """Metrics that this version's catalogue doesn't have, as maps by metric id."""
+    columns: dict[str, pa.Array] = {}
+    for name, column, type_ in (("gauges", "extra", pa.float32()), ("counters", "extra_counters", pa.int64())):
+        unknown = [
+            [i for i, m in enumerate(getattr(part, name)) if not _is_column(known.get(m), name)] for part in parts
+        ]
+        if any(unknown):
+            maps = [_map(part, name, rows, type_) for part, rows in zip(parts, unknown, strict=True)]
+            columns[column] = pa.concat_arrays(maps)
+    return columns
+
+
+def _map(part: _Group, name: str, wanted: Sequence[int], type_: pa.DataType) -> pa.Array:
+    ids = np.array([getattr(part, name)[row] for row in wanted], np.uint16)
+    values = part.matrix(name)[list(wanted)].T
+    present = values == values if name == "gauges" else values != INT64_MIN
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
+    keys = np.broadcast_to(ids, values.shape)[present]
+    return pa.MapArray.from_arrays(pa.array(offsets), pa.array(keys), pa.array(values[present], type_))

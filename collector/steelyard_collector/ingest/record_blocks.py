@@ -1,0 +1,120 @@
+"""Accepted records, gaps and registry rows as Arrow blocks of their tables."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from steelyard_collector.ingest.accepted import Gap, Rows
+from steelyard_proto.v1 import batch_pb2
+
+TIME: Final = pa.timestamp("ms", tz="UTC")
+Row = dict[str, Any]
+
+_KEYS: Final = [("agent", pa.uint32()), ("device_id", pa.uint32()), ("ts", TIME), ("epoch", pa.uint32())]
+SCHEMAS: Final[Mapping[int, pa.Schema]] = {
+    batch_pb2.KIND_PROCESS: pa.schema(
+        [*_KEYS, ("seq", pa.uint32()), ("pid", pa.uint32()), ("start_ts", TIME), ("hbm_used_bytes", pa.uint64()),
+         ("rank", pa.int32()), ("local_rank", pa.int32()), ("world_size", pa.int32()), ("job", pa.string()),
+         ("user", pa.string()), ("container", pa.string()), ("command", pa.string()), ("cpu_share", pa.float32()),
+         ("rss_bytes", pa.uint64()), ("threads", pa.uint32())]
+    ),
+    batch_pb2.KIND_EVENT: pa.schema(
+        [*_KEYS, ("seq", pa.uint32()), ("severity", pa.string()), ("code", pa.string()), ("text", pa.string()),
+         ("source", pa.string())]
+    ),
+    batch_pb2.KIND_JOB_INTERVAL: pa.schema(
+        [*_KEYS, ("seq", pa.uint32()), ("job", pa.string()), ("from_ts", TIME), ("to_ts", TIME),
+         ("closed", pa.uint8()), ("scheduler", pa.string()), ("user", pa.string()), ("name", pa.string()),
+         ("world_size", pa.int32()), ("ranks", pa.list_(pa.int32()))]
+    ),
+}  # fmt: skip
+GAP_SCHEMA: Final = pa.schema(
+    [("agent", pa.uint32()), ("epoch", pa.uint32()), ("kind", pa.uint8()), ("seq_from", pa.uint64()),
+     ("seq_to", pa.uint64()), ("from_ts", TIME), ("to_ts", TIME), ("reason", pa.string())]
+)  # fmt: skip
+
+
+def record_block(messages: Sequence[Rows]) -> pa.Table:
+    """One block of one records table; all messages are of one kind and one UTC day."""
+    kind = messages[0].origin.kind
+    rows = [row for message in messages for row in _ROWS[kind](message)]
+    return pa.Table.from_pylist(rows, SCHEMAS[kind])
+
+
+def gap_block(gaps: Sequence[Gap]) -> pa.Table:
+    """Rows of the gap table."""
+    rows = [
+        {
+            "agent": gap.origin.agent,
+            "epoch": gap.origin.epoch,
+            "kind": gap.origin.kind,
+            "seq_from": gap.lost.seq_from,
+            "seq_to": gap.lost.seq_to,
+            "from_ts": gap.lost.from_ms or None,
+            "to_ts": gap.lost.to_ms or None,
+            "reason": gap.lost.reason,
+        }
+        for gap in gaps
+    ]
+    return pa.Table.from_pylist(rows, GAP_SCHEMA)
+
+
+def _processes(message: Rows) -> Iterator[Row]:
+    for process in message.records.processes:
+        yield {
+            **_keys(message, process.device, process.ts_ms),
+            "pid": process.pid,
+            "start_ts": process.start_ms or None,
+            **_present(process, "hbm_used_bytes", "rank", "local_rank", "world_size", "cpu_share"),
+            **_present(process, "rss_bytes", "threads"),
+            "job": process.job,
+            "user": process.user,
+            "container": process.container,
+            "command": process.command,
+        }
+
+
+def _events(message: Rows) -> Iterator[Row]:
+    for event in message.records.events:
+        device = event.device if event.HasField("device") else None
+        yield {
+            **_keys(message, device, event.ts_ms),
+            "severity": event.severity,
+            "code": event.code,
+            "text": event.text,
+            "source": event.source,
+        }
+
+
+def _job_intervals(message: Rows) -> Iterator[Row]:
+    for interval in message.records.job_intervals:
+        yield {
+            **_keys(message, interval.device, interval.ts_ms),
+            "job": interval.job,
+            "from_ts": interval.from_ms,
+            "to_ts": interval.to_ms,
+            "closed": interval.closed,
+            "scheduler": interval.scheduler,
+            "user": interval.user,
+            "name": interval.name,
+            **_present(interval, "world_size"),
+            "ranks": list(interval.ranks),
+        }
+
+
+_ROWS: Final[Mapping[int, Callable[[Rows], Iterator[Row]]]] = {
+    batch_pb2.KIND_PROCESS: _processes,
+    batch_pb2.KIND_EVENT: _events,
+    batch_pb2.KIND_JOB_INTERVAL: _job_intervals,
+}
+
+
+def _keys(message: Rows, device: int | None, ts_ms: int) -> Row:
+    origin = message.origin
+    device_id = None if device is None else message.device_ids[device]
+    return {"agent": origin.agent, "device_id": device_id, "ts": ts_ms, "epoch": origin.epoch, "seq": origin.seq}
+
+
+def _present(row: Any, *names: str) -> Row:
+    return {name: getattr(row, name) if row.HasField(name) else None for name in names}

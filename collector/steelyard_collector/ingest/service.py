@@ -1,0 +1,315 @@
+"""The Ingest service: one coroutine a stream, which reads, checks, hands on and counts, and nothing else."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+import grpc
+import pyarrow as pa
+from google.protobuf.message import DecodeError
+
+from steelyard_collector.ingest.accepted import Gap, Origin, Rows, Samples
+from steelyard_collector.ingest.registry import AGENT_SCHEMA, DEVICE_SCHEMA, Agent, Registry
+from steelyard_collector.ingest.validate import check_batch, check_hello, check_lost, check_records
+from steelyard_collector.ingest.writer import Commits, Writer
+from steelyard_proto.errors import ContractError
+from steelyard_proto.v1 import ingest_pb2
+
+log = logging.getLogger(__name__)
+
+METHOD: Final = "/steelyard.v1.Ingest/Stream"
+MAX_MESSAGE_BYTES: Final = 4 << 20
+_HELLO_TIMEOUT_S: Final = 30.0
+_ROOM_POLL_S: Final = 0.02
+# Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.
+_FLUSH_MS: Final = ((400, 1_000), (2_000, 2_000), (20_000, 5_000))
+_SLOWEST_FLUSH_MS: Final = 10_000
+
+# Takes the bearer token of a call, "" for none; gives the reason why it may not write, None where it may.
+Authorize = Callable[[str], str | None]
+Context = Any
+
+
+class IngestService:
+    """All streams of one collector, in one event loop."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        writer: Writer,
+        *,
+        authorize: Authorize,
+        clock: Callable[[], int],
+        version: str,
+    ) -> None:
+        """Args: who is known; who writes; who may; Unix time in ms; our version, for Welcome."""
+        self._registry = registry
+        self._writer = writer
+        self._authorize = authorize
+        self._clock = clock
+        self._version = version
+        self._sessions: dict[int, _Session] = {}
+        self._dirty: set[int] = set()
+        self._is_draining = False
+        self.refused = 0
+
+    @property
+    def streams(self) -> int:
+        """Open streams."""
+        return len(self._sessions)
+
+    @property
+    def agents(self) -> "dict[int, Agent]":
+        """Agents whose stream is open, by number."""
+        return {number: session.agent for number, session in self._sessions.items()}
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """To add to a grpc.aio server; messages come as bytes."""
+        method = grpc.stream_stream_rpc_method_handler(
+            self._stream,
+            request_deserializer=None,
+            response_serializer=ingest_pb2.CollectorMessage.SerializeToString,
+        )
+        return grpc.method_handlers_generic_handler("steelyard.v1.Ingest", {"Stream": method})
+
+    def committed(self, commits: Commits) -> None:
+        """The writer's news, in the event loop."""
+        for (number, epoch, kind), seq in commits.items():
+            if self._registry.note_commit(number, epoch, kind, seq) is not None and number in self._sessions:
+                self._dirty.add(number)
+
+    async def acknowledge(self) -> None:
+        """Acks what has been committed since; called about once a second."""
+        dirty, self._dirty = self._dirty, set()
+        flush_ms = self.flush_ms()
+        for number in dirty:
+            session = self._sessions.get(number)
+            if session is None:
+                continue
+            if session.is_writing or not session.is_due(self._clock(), flush_ms):
+                self._dirty.add(number)
+            else:
+                session.ack(self._clock(), flush_ms)
+
+    def flush_ms(self) -> int:
+        """How long agents should gather, by how many there are."""
+        return next((flush for agents, flush in _FLUSH_MS if len(self._sessions) <= agents), _SLOWEST_FLUSH_MS)
+
+    def drain(self) -> None:
+        """Takes nothing more in; what was accepted will still be committed and acknowledged."""
+        self._is_draining = True
+
+    async def _stream(self, _requests: object, context: Context) -> None:
+        if reason := self._authorize(_bearer(context.invocation_metadata() or ())):
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+        session = None
+        try:
+            session = await self._greet(context)
+            await self._read(session, context)
+        except ContractError as error:
+            self.refused += 1
+            await _refuse(context, error)
+        finally:
+            if session is not None and self._sessions.get(session.agent.number) is session:
+                del self._sessions[session.agent.number]
+
+    async def _greet(self, context: Context) -> "_Session":
+        try:
+            raw = await asyncio.wait_for(context.read(), _HELLO_TIMEOUT_S)
+        except TimeoutError:
+            raise ContractError("hello", f"did not come within {_HELLO_TIMEOUT_S:.0f} s") from None
+        message = _parse(raw)
+        if message.WhichOneof("message") != "hello":
+            raise ContractError("message", "the first message of a stream is Hello")
+        check_hello(message.hello)
+        now_ms = self._clock()
+        agent, agent_rows, device_rows = self._registry.greet(message.hello, now_ms)
+        for index, lost in enumerate(message.hello.lost):
+            self._lose(agent, lost, f"hello.lost[{index}]")
+        await self._register(agent_rows, device_rows)
+        session = _Session(agent, context)
+        agent.stream = session
+        self._sessions[agent.number] = session
+        agent.flush_ms = self.flush_ms()
+        await context.write(
+            ingest_pb2.CollectorMessage(
+                welcome=ingest_pb2.Welcome(
+                    agent=agent.number,
+                    committed=_committed(agent),
+                    wants=ingest_pb2.Wants(flush_ms=agent.flush_ms),
+                    max_message_bytes=MAX_MESSAGE_BYTES,
+                    time_ms=self._clock(),
+                    collector_version=self._version,
+                )
+            )
+        )
+        return session
+
+    async def _read(self, session: "_Session", context: Context) -> None:
+        agent = session.agent
+        while True:
+            raw = await context.read()
+            if raw is grpc.aio.EOF:
+                return
+            if agent.stream is not session:
+                await context.abort(grpc.StatusCode.ABORTED, "another stream speaks for this agent now")
+            if self._is_draining:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "the collector is ending; send again when it is back")
+            message = _parse(raw)
+            which = message.WhichOneof("message")
+            if which == "batch":
+                self._take_batch(agent, message.batch)
+            elif which == "records":
+                self._take_records(agent, message.records)
+            elif which == "describe":
+                described = message.describe
+                rows = self._registry.describe(
+                    agent, list(described.devices), list(described.layouts), self._clock(), field="describe"
+                )
+                await self._register([], rows)
+            elif which == "lost":
+                self._lose(agent, message.lost, "lost")
+            else:
+                raise ContractError("message", f"{which or 'an empty message'} does not belong here")
+            while self._writer.is_full:
+                # Not reading is what pushes back: HTTP/2 holds the sender, whose spool holds the data.
+                await asyncio.sleep(_ROOM_POLL_S)
+
+    def _take_batch(self, agent: Agent, batch: Any) -> None:
+        entry = agent.layouts.get(batch.layout)
+        if entry is None:
+            raise ContractError("batch.layout", f"{batch.layout} was not declared in this epoch")
+        shape = entry[1]
+        origin = self._origin(agent, batch.agent, shape.kind, batch.seq, "batch")
+        if origin is None:
+            return
+        try:
+            ticks, day = check_batch(batch, len(shape.entities), len(shape.gauges), len(shape.counters))
+        except ContractError as error:
+            raise _Refused(error.field, str(error).partition(": ")[2], origin) from error
+        agent.accepted[shape.kind] = origin.seq
+        agent.last_ms = max(agent.last_ms, int.from_bytes(batch.ts_ms[-8:], "little", signed=True))
+        self._writer.put(Samples(origin, shape, ticks, day, batch.ts_ms, batch.gauges, batch.counters))
+
+    def _take_records(self, agent: Agent, records: Any) -> None:
+        origin = self._origin(agent, records.agent, records.kind, records.seq, "records")
+        if origin is None:
+            return
+        try:
+            day = check_records(records, agent.device_ids)
+        except ContractError as error:
+            raise _Refused(error.field, str(error).partition(": ")[2], origin) from error
+        agent.accepted[records.kind] = origin.seq
+        self._writer.put(Rows(origin, day, records, agent.device_ids))
+
+    def _origin(self, agent: Agent, number: int, kind: int, seq: int, field: str) -> Origin | None:
+        """The message's key; None for a repeat."""
+        if number != agent.number:
+            raise ContractError(f"{field}.agent", f"is {number}; Welcome gave {agent.number}")
+        last = agent.accepted.get(kind, 0)
+        if seq <= last:
+            return None
+        if seq != last + 1:
+            raise ContractError(f"{field}.seq", f"is {seq} after {last}; declare what lies between as Lost")
+        return Origin(agent.number, agent.epoch, kind, seq)
+
+    def _lose(self, agent: Agent, lost: ingest_pb2.Lost, field: str) -> None:
+        check_lost(lost)
+        last = agent.accepted.get(lost.kind, 0)
+        if lost.seq_to <= last:
+            return
+        if lost.seq_from > last + 1:
+            raise ContractError(f"{field}.seq_from", f"is {lost.seq_from} after {last}; what lies between is missing")
+        agent.accepted[lost.kind] = lost.seq_to
+        self._writer.put(Gap(Origin(agent.number, agent.epoch, lost.kind, lost.seq_to), lost))
+
+    async def _register(self, agent_rows: list[Any], device_rows: list[Any]) -> None:
+        """Writes the registry first: no row may name a device that a crash would make unknown."""
+        loop = asyncio.get_running_loop()
+        waiting = []
+        for table, rows, schema in (("agent", agent_rows, AGENT_SCHEMA), ("device", device_rows, DEVICE_SCHEMA)):
+            if rows:
+                done = loop.create_future()
+                block = pa.Table.from_pylist(rows, schema)
+                self._writer.put_table(table, block, lambda done=done: loop.call_soon_threadsafe(_finish, done))
+                waiting.append(done)
+        if waiting:
+            await asyncio.gather(*waiting)
+
+
+class _Session:
+    """One open stream."""
+
+    def __init__(self, agent: Agent, context: Context) -> None:
+        self.agent = agent
+        self._context = context
+        self._write: asyncio.Task[None] | None = None
+        self._last_ack_ms = 0
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the last acknowledgement is still on its way out."""
+        return self._write is not None and not self._write.done()
+
+    def is_due(self, now_ms: int, flush_ms: int) -> bool:
+        """Whether the next acknowledgement may go: each costs as much as a message."""
+        return abs(now_ms - self._last_ack_ms) >= min(10_000, 1_000 if flush_ms <= 1_000 else 2 * flush_ms) - 50
+
+    def ack(self, now_ms: int, flush_ms: int) -> None:
+        """Sends what is committed, without waiting for it to be sent."""
+        self._last_ack_ms = now_ms
+        self.agent.flush_ms = flush_ms
+        ack = ingest_pb2.Ack(
+            committed=_committed(self.agent), wants=ingest_pb2.Wants(flush_ms=flush_ms), time_ms=now_ms
+        )
+        self._write = asyncio.ensure_future(self._send(ingest_pb2.CollectorMessage(ack=ack)))
+
+    async def _send(self, message: ingest_pb2.CollectorMessage) -> None:
+        try:
+            await self._context.write(message)
+        except (grpc.aio.UsageError, grpc.RpcError, asyncio.InvalidStateError) as error:
+            # The stream has ended meanwhile; its next one is told in Welcome.
+            log.debug("an acknowledgement of agent %d was not sent: %s", self.agent.number, error)
+
+
+class _Refused(ContractError):
+    """A message that can never be taken: the agent is to declare it lost."""
+
+    def __init__(self, field: str, text: str, origin: Origin) -> None:
+        super().__init__(field, text)
+        self.origin = origin
+
+
+async def _refuse(context: Context, error: ContractError) -> NoReturn:
+    if isinstance(error, _Refused):
+        context.set_trailing_metadata(
+            (("steelyard-kind", str(error.origin.kind)), ("steelyard-seq", str(error.origin.seq)))
+        )
+    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    raise error
+
+
+def _parse(raw: object) -> ingest_pb2.AgentMessage:
+    if not isinstance(raw, bytes):
+        raise ContractError("message", "the stream ended before Hello")
+    try:
+        return ingest_pb2.AgentMessage.FromString(raw)
+    except DecodeError as error:
+        raise ContractError("message", f"{len(raw)} bytes are no AgentMessage: {error}") from error
+
+
+def _committed(agent: Agent) -> list[ingest_pb2.Committed]:
+    return [ingest_pb2.Committed(kind=kind, seq=seq) for kind, seq in agent.committed.items()]  # type: ignore[arg-type]
+
+
+def _finish(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+def _bearer(metadata: Any) -> str:
+    for key, value in metadata:
+        if key.lower() == "authorization" and isinstance(value, str) and value.lower().startswith("bearer "):
+            return value[7:].strip()
+    return ""

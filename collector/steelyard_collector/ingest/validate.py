@@ -1,0 +1,169 @@
+"""Whether a message keeps the contract. Pure; the error names the field."""
+
+from collections.abc import Container, Mapping
+from typing import Final
+
+import numpy as np
+
+from steelyard_collector.ingest.accepted import TABLES
+from steelyard_proto.errors import ContractError
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
+
+DAY_MS: Final = 86_400_000
+MAX_DEVICES: Final = 4096
+MAX_METRICS: Final = 1024
+MAX_LAYOUTS: Final = 4096
+MAX_TEXT: Final = 1024
+MAX_RECORDS: Final = 100_000
+SAMPLE_KINDS: Final = frozenset(
+    (batch_pb2.KIND_DEVICE_SAMPLES, batch_pb2.KIND_HOST_SAMPLES, batch_pb2.KIND_AGENT_SAMPLES)
+)
+RECORD_FIELDS: Final = {
+    batch_pb2.KIND_PROCESS: "processes",
+    batch_pb2.KIND_EVENT: "events",
+    batch_pb2.KIND_JOB_INTERVAL: "job_intervals",
+}
+# 2001 and 2100: a clock that was never set, and one that never will be.
+_MIN_MS: Final = 978_307_200_000
+_MAX_MS: Final = 4_102_444_800_000
+
+
+def check_hello(hello: ingest_pb2.Hello) -> None:
+    """Raises ContractError for a Hello that names nobody, or too much."""
+    _text("hello.agent_id", hello.agent_id, required=True)
+    _text("hello.node.name", hello.node.name, required=True)
+    for field, text in (
+        ("agent_version", hello.agent_version),
+        ("node.os", hello.node.os),
+        ("node.kernel", hello.node.kernel),
+        ("node.arch", hello.node.arch),
+    ):
+        _text(f"hello.{field}", text)
+    if not hello.epoch:
+        raise ContractError("hello.epoch", "is 0; it must be the Unix time at which the spool was made")
+    if len(hello.node.labels) > 64:
+        raise ContractError("hello.node.labels", f"{len(hello.node.labels)} labels; 64 are allowed")
+    for key, value in hello.node.labels.items():
+        _text("hello.node.labels", key)
+        _text(f"hello.node.labels[{key}]", value)
+
+
+def check_devices(devices: "list[batch_pb2.Device]", field: str) -> None:
+    """Raises ContractError for devices without a key or uid, or too many."""
+    if len(devices) > MAX_DEVICES:
+        raise ContractError(field, f"{len(devices)} devices; {MAX_DEVICES} are allowed")
+    for index, device in enumerate(devices):
+        place = f"{field}[{index}]"
+        if not device.key:
+            raise ContractError(f"{place}.key", "is 0; keys begin at 1")
+        _text(f"{place}.uid", device.uid, required=True)
+        _text(f"{place}.vendor", device.vendor, required=True)
+        for name in ("kind", "name", "chip", "part", "package_uid", "pci_address", "driver_version"):
+            _text(f"{place}.{name}", getattr(device, name))
+        if len(device.notes) > 64:
+            raise ContractError(f"{place}.notes", f"{len(device.notes)} notes; 64 are allowed")
+
+
+def check_layout(layout: batch_pb2.Layout, keys: Container[int], field: str) -> None:
+    """Raises ContractError for a layout that no batch could have."""
+    if not layout.id:
+        raise ContractError(f"{field}.id", "is 0; ids begin at 1")
+    if layout.kind not in SAMPLE_KINDS:
+        raise ContractError(f"{field}.kind", f"is {layout.kind}; a layout is of device, host or agent samples")
+    metrics = [*layout.gauges, *layout.counters]
+    if not metrics or len(metrics) > MAX_METRICS:
+        raise ContractError(f"{field}.gauges", f"{len(metrics)} metrics in all; 1 to {MAX_METRICS} are allowed")
+    if len(set(metrics)) < len(metrics) or max(metrics) >= 1 << 16 or min(metrics) < 1:
+        raise ContractError(f"{field}.gauges", "a metric id stands twice, or is not from 1 to 65535")
+    is_of_devices = layout.kind == batch_pb2.KIND_DEVICE_SAMPLES
+    if is_of_devices != bool(layout.devices):
+        raise ContractError(f"{field}.devices", "device samples name their devices, and only they do")
+    if len(set(layout.devices)) < len(layout.devices):
+        raise ContractError(f"{field}.devices", "a device stands twice")
+    for key in layout.devices:
+        if key not in keys:
+            raise ContractError(f"{field}.devices", f"{key} is no device that was declared before")
+
+
+def check_batch(batch: batch_pb2.Batch, entities: int, gauges: int, counters: int) -> tuple[int, int]:
+    """Checks a batch against its layout's counts.
+
+    Returns:
+        Ticks, and the UTC day (days since 1970) that they lie in.
+
+    Raises:
+        ContractError: a matrix has the wrong length, or times don't rise, or lie in two days.
+    """
+    ticks, rest = divmod(len(batch.ts_ms), 8)
+    if rest or not ticks:
+        raise ContractError("batch.ts_ms", f"{len(batch.ts_ms)} bytes; 8 for each tick, at least one tick")
+    cells = entities * ticks
+    if len(batch.gauges) != 4 * gauges * cells:
+        raise ContractError("batch.gauges", f"{len(batch.gauges)} bytes; the layout asks for {4 * gauges * cells}")
+    if len(batch.counters) != 8 * counters * cells:
+        raise ContractError(
+            "batch.counters", f"{len(batch.counters)} bytes; the layout asks for {8 * counters * cells}"
+        )
+    first, last = _times(batch.ts_ms, ticks)
+    return ticks, _one_day("batch.ts_ms", first, last)
+
+
+def _times(ts_ms: bytes, ticks: int) -> tuple[int, int]:
+    stamps = np.frombuffer(ts_ms, "<i8")
+    if ticks > 1 and not bool((stamps[1:] > stamps[:-1]).all()):
+        raise ContractError("batch.ts_ms", "times must rise from tick to tick")
+    return int(stamps[0]), int(stamps[-1])
+
+
+def _one_day(field: str, first_ms: int, last_ms: int) -> int:
+    if not (_MIN_MS <= first_ms <= _MAX_MS and _MIN_MS <= last_ms <= _MAX_MS):
+        raise ContractError(field, f"{first_ms} to {last_ms} is no plausible Unix time in ms")
+    day = first_ms // DAY_MS
+    if last_ms // DAY_MS != day:
+        raise ContractError(field, "the times lie in two UTC days; cut the message at midnight")
+    return day
+
+
+def check_records(records: batch_pb2.Records, device_ids: Mapping[int, int]) -> int:
+    """Checks rows of one kind; returns the UTC day that they lie in.
+
+    Raises:
+        ContractError: rows of another kind, an unknown device, or times in two days.
+    """
+    field = RECORD_FIELDS.get(records.kind)
+    if field is None:
+        raise ContractError("records.kind", f"is {records.kind}; it must be process, event or job interval")
+    for other in RECORD_FIELDS.values():
+        if other != field and len(getattr(records, other)):
+            raise ContractError(f"records.{other}", f"stands in a message of {field}")
+    rows = getattr(records, field)
+    if not 0 < len(rows) <= MAX_RECORDS:
+        raise ContractError(f"records.{field}", f"{len(rows)} rows; 1 to {MAX_RECORDS} are allowed")
+    for index, row in enumerate(rows):
+        has_device = records.kind != batch_pb2.KIND_EVENT or row.HasField("device")
+        if has_device and row.device not in device_ids:
+            raise ContractError(
+                f"records.{field}[{index}].device", f"{row.device} is no device that was declared before"
+            )
+    stamps = [row.ts_ms for row in rows]
+    return _one_day(f"records.{field}.ts_ms", min(stamps), max(stamps))
+
+
+def check_lost(lost: ingest_pb2.Lost) -> None:
+    """Raises ContractError for a range that is none."""
+    if lost.kind not in TABLES:
+        raise ContractError("lost.kind", f"is {lost.kind}; no table is fed by it")
+    if not 0 < lost.seq_from <= lost.seq_to < 1 << 63:
+        raise ContractError("lost.seq_from", f"{lost.seq_from} to {lost.seq_to} is no range")
+    for name in ("from_ms", "to_ms"):
+        value = getattr(lost, name)
+        if value and not _MIN_MS <= value <= _MAX_MS:
+            raise ContractError(f"lost.{name}", f"{value} is no plausible Unix time in ms")
+    _text("lost.reason", lost.reason)
+
+
+def _text(field: str, text: str, *, required: bool = False) -> None:
+    if required and not text:
+        raise ContractError(field, "is empty")
+    if len(text) > MAX_TEXT:
+        raise ContractError(field, f"{len(text)} characters; {MAX_TEXT} are allowed")

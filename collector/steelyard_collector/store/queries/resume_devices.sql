@@ -1,0 +1,1 @@
+SELECT * EXCEPT ver FROM steelyard_store.device FINAL

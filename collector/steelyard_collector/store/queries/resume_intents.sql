@@ -1,0 +1,1 @@
+SELECT * FROM steelyard_store.intent FINAL
