@@ -10,6 +10,7 @@ from steelyard_agent.config import Config
 from steelyard_agent.devices.base import Source
 from steelyard_agent.devices.guard import GuardedSource
 from steelyard_agent.directory import Directory, Identity
+from steelyard_agent.jobs.watch import open_watch
 from steelyard_agent.node import agent_id, read_node
 from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.guards import guard, periods_of
@@ -94,6 +95,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         flush_ms=lambda: sender.state.flush_ms or config.sampling.flush_ms,
         on_flush=sender.wake,
         own=OwnFigures(observe, config.sampling.agent_period_ms),
+        follower=open_watch(config.node),
     )
     return _Agent(ring, directory, guards, sender, loop)
 

@@ -51,6 +51,9 @@ class FakeGuard:
     def discover(self, timeout_s: float) -> object:
         return None
 
+    def devices(self) -> Sequence[DeviceInfo]:
+        return [self.info]
+
     def start_tick(self, metric_classes: Iterable[MetricClass]) -> None:
         self.classes = tuple(metric_classes)
         self.asked.append((round(self.time.now_s, 3), self.classes))
