@@ -53,6 +53,8 @@ class ReplaySource:
         self._catalogue = metrics or catalogue()
         self._track: Track | None = None
         self._zero_s = 0.0
+        # From the recording's time to ours, once: a process's start must stay where it is.
+        self._shift_ms = 0
         self._infos: dict[str, DeviceInfo] = {}
         self._keys: dict[str, int] = {}
 
@@ -75,6 +77,7 @@ class ReplaySource:
         if self._track is None:
             self._track = Track(self._path)
             self._zero_s = self._clock()
+            self._shift_ms = self._wall_ms() - self._track.index.first_ms
             for whose, ids in self._track.index.metrics.items():
                 if whose[0] == self._entity:
                     self._add(self._track, whose[1], ids)
@@ -113,11 +116,9 @@ class ReplaySource:
     def _facts(self, track: Track, row: batch_pb2.Process) -> ProcessFacts:
         job = track.jobs.get(row.job)
         scheduler = cast(Scheduler, job.scheduler if job is not None else "process")
-        # Not by the present moment: an interval's start must stay where it is.
-        shift_ms = self._wall_ms() - int(self._clock() * 1000) + int(self._zero_s * 1000) - track.index.first_ms
         return ProcessFacts(
             pid=row.pid,
-            start_ms=row.start_ms + shift_ms,
+            start_ms=row.start_ms + self._shift_ms,
             command=row.command,
             user=row.user,
             container=row.container,
