@@ -1,11 +1,15 @@
 """What every source promises, whatever it reads: the rules of devices/base.py, one test for all of them.
 
-Vendors' sources run on their stand-in libraries; the CPU and the host are this machine's own.
+Vendors' sources run on their stand-in libraries, the replay on a recording of one; the CPU and the host are this
+machine's own.
 """
 
 import gc
 import math
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +24,8 @@ from steelyard_agent.devices.cpu import CpuSource
 from steelyard_agent.devices.dcmi.source import DcmiSource
 from steelyard_agent.devices.host import HostSource
 from steelyard_agent.devices.nvml.source import NvmlSource
+from steelyard_agent.devices.replay import ReplaySource
+from steelyard_agent.devices.simulator.source import SimulatedGroup, SimulatorSource
 from steelyard_agent.model import Absent, DeviceInfo, Origin, Value
 from steelyard_proto.chips import load_chips
 from steelyard_proto.errors import DeviceError, DeviceLost
@@ -76,12 +82,14 @@ class Case:
         changes: keys that change between the ticks.
         standin: which library is built.
         without: symbols that the library lacks.
+        origin: what the source shall say of its figures.
     """
 
     make: Callable[[Path, Clock], Source]
     scenario: Mapping[str, object]
     standin: str = ""
     without: tuple[str, ...] = ()
+    origin: Origin = "measured"
 
 
 def _nvml(folder: Path, clock: Clock) -> Source:
@@ -101,6 +109,15 @@ def _host(_folder: Path, _clock: Clock) -> Source:
     return HostSource(node="n1")
 
 
+def _simulate(_folder: Path, clock: Clock) -> Source:
+    groups = [SimulatedGroup("H20", 2), SimulatedGroup("910C", 2), SimulatedGroup("MI300X", 2)]
+    return SimulatorSource(groups, node="n1", clock=clock, sleep=clock.advance)
+
+
+def _replay(folder: Path, clock: Clock) -> Source:
+    return ReplaySource(folder / "recording", speed=0.1, clock=clock)
+
+
 _OLD_DRIVER: Final = (
     "nvmlDeviceGetMemoryInfo_v2",
     "nvmlDeviceGetTemperatureV",
@@ -117,10 +134,26 @@ CASES: Final[Mapping[str, Case]] = {
     "nvml-gb10": Case(_nvml, {"unified": 1, "nvlink": 0, "name": "NVIDIA GB10"}, "nvml"),
     "nvml-mig": Case(_nvml, {"mig.0": 3, "mig_hole.0": 1}, "nvml"),
     "nvml-old": Case(_nvml, {"driver": "470.82.01", "throttle_field": 0}, "nvml", _OLD_DRIVER),
+    "simulate": Case(_simulate, {}, origin="simulated"),
+    "replay": Case(_replay, {}, origin="replayed"),
     "dcmi-910b": Case(_dcmi, {"chip": "910B2", "pids.0": "4711:1024"}, "dcmi"),
     "dcmi-910c": Case(_dcmi, {"chip": "910C"}, "dcmi"),
     "dcmi-910a": Case(_dcmi, {"chip": "910A"}, "dcmi"),
 }
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of 8 H100, recorded by the program."""
+    folder = tmp_path_factory.mktemp("recording")
+    build("nvml", folder)
+    settings = ["sources.cpu=false", "sources.dcmi=false", "sampling.fast_period_ms=200"]
+    command = [sys.executable, "-m", "steelyard_agent.cli", "record", str(folder / "recording"), "--seconds", "2"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    environ = {"LD_LIBRARY_PATH": str(folder), "HOME": str(folder)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "recording"
 
 
 @pytest.fixture(params=CASES)
@@ -137,8 +170,10 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
             scenario.set({"clock": clock.now_s})
 
         advance(0)
+    if case.origin == "replayed":
+        shutil.copy(request.getfixturevalue("recording"), tmp_path / "recording")
     source = case.make(tmp_path, clock)
-    yield Rig(source, advance)
+    yield Rig(source, advance, case.origin)
     source.close()
 
 
