@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from steelyard_collector.sql.refusal import Refused
 from steelyard_collector.store.base import PUBLIC_DATABASE, Reader, ReadLimits, Store
 from steelyard_proto.errors import StoreError
 
@@ -81,6 +82,9 @@ class ReaderPool:
             reader = self._take(limits)
             try:
                 yield reader
+            except Refused:
+                self._give(limits, reader)
+                raise
             except BaseException:
                 # A handle of the embedded engine may give the rest of a failed result to the next query.
                 reader.close()

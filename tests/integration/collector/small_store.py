@@ -10,12 +10,12 @@ from pathlib import Path
 import grpc
 
 from steelyard_collector.live.watch import LiveViews
+from steelyard_collector.sql.handlers import add_query_service
 from steelyard_collector.sql.http import HttpDoor, serve_http
 from steelyard_collector.sql.pool import QueryLimits, ReaderPool
 from steelyard_collector.sql.service import Authorize, QueryService, anybody
 from steelyard_collector.store.base import ReadLimits
 from steelyard_collector.store.chdb import ChdbStore
-from steelyard_proto.v1 import query_pb2_grpc
 
 SECRET = "only-in-the-store"
 ROWS = 1000
@@ -78,7 +78,7 @@ class Doors:
         self.views = LiveViews(self._store, lambda: int(time.time() * 1000))
         service = QueryService(self.pool, self.views, self._authorize)
         server = grpc.aio.server()
-        query_pb2_grpc.add_QueryServicer_to_server(service, server)
+        add_query_service(service, server)
         self.grpc_port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         self._ready.set()

@@ -1,0 +1,33 @@
+"""Puts the Query service into a server, so that a message that can't be read is answered and not logged as a fault."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from steelyard_collector.sql.service import QueryService
+from steelyard_proto.v1 import query_pb2
+
+_SERVICE: Final = "steelyard.v1.Query"
+
+
+def add_query_service(service: QueryService, server: grpc.aio.Server) -> None:
+    """Use this in place of the generated `add_QueryServicer_to_server`."""
+    handlers = {
+        "Sql": _handler(service.Sql, query_pb2.SqlRequest.FromString),
+        "Watch": _handler(service.Watch, query_pb2.WatchRequest.FromString),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+
+
+def _handler(method: Callable[..., AsyncIterator[Any]], parse: Callable[[bytes], Any]) -> Any:
+    async def serve(data: bytes, context: Any) -> AsyncIterator[Any]:
+        try:
+            request = parse(data)
+        except DecodeError as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the request is no message of query.proto: {error}")
+        async for reply in method(request, context):
+            yield reply
+
+    return grpc.unary_stream_rpc_method_handler(serve, response_serializer=lambda reply: reply.SerializeToString())
