@@ -1,1 +1,1 @@
-SELECT * EXCEPT ver FROM steelyard_store.agent FINAL
+SELECT * FROM steelyard_store.agent FINAL ORDER BY agent

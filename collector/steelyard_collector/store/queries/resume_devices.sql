@@ -1,1 +1,1 @@
-SELECT * EXCEPT ver FROM steelyard_store.device FINAL
+SELECT * FROM steelyard_store.device FINAL ORDER BY device_id

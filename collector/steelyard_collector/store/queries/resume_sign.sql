@@ -1,3 +1,8 @@
 SELECT count() AS n
-FROM steelyard_store.${table}
-WHERE ${entity} AND epoch = {epoch:UInt32} AND seq = {seq:UInt32} AND ${day}
+FROM
+(
+    SELECT 1
+    FROM steelyard_store.${table}
+    WHERE ${entity} AND ${day} AND epoch = {epoch:UInt32} AND seq = {seq:UInt32}
+    LIMIT 1
+)

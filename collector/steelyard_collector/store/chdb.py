@@ -1,0 +1,82 @@
+"""The embedded store: ClickHouse inside this process, in one directory."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import clickhouse_connect
+import pyarrow as pa
+
+from steelyard_collector.store.client import ClickhouseStore, Client, Settings, ipc_stream, quoted, settings_clause
+from steelyard_collector.store.failures import as_store_error
+from steelyard_proto.errors import StoreError
+
+LOCK_NAME = "steelyard.lock"
+
+
+class ChdbStore(ClickhouseStore):
+    """A directory. One process at a time: the engine and our own lock file refuse a second."""
+
+    def __init__(self, directory: Path) -> None:
+        """Opens or makes the store.
+
+        Raises:
+            StoreError: another process holds the directory, or it can't be written.
+        """
+        self._directory = directory
+        self._blocks = directory / "tmp"
+        self._lock = _locked(directory)
+        # What a killed collector left behind; nothing of it was committed.
+        shutil.rmtree(self._blocks, ignore_errors=True)
+        self._blocks.mkdir()
+        self._data = directory / "data"
+        super().__init__(f"chdb://{directory}", self._connect)
+        try:
+            self._clients.mine()
+        except StoreError:
+            os.close(self._lock)
+            raise
+
+    def _connect(self, settings: Settings) -> Client:
+        return clickhouse_connect.get_client(interface="chdb", path=str(self._data), settings=settings)
+
+    def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
+        # A file of our own inside the store: its size counts against the same disk.
+        with tempfile.NamedTemporaryFile(dir=self._blocks, suffix=".arrow") as file, as_store_error():
+            file.write(ipc_stream(block))
+            file.flush()
+            source = f"FROM INFILE {quoted(file.name)} SETTINGS {settings_clause(settings)} FORMAT Arrow"
+            self._clients.mine().command(f"INSERT INTO {target} {source}")
+
+    def free_bytes(self) -> int | None:
+        """Free space of the file system that the store lies in."""
+        return shutil.disk_usage(self._directory).free
+
+    def close(self) -> None:
+        """Closes the engine, then lets the directory go."""
+        super().close()
+        os.close(self._lock)
+
+
+def _locked(directory: Path) -> int:
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+        descriptor = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise StoreError(
+            f"{directory}: {error.strerror}; choose another directory with --store chdb:///DIR", name="STORE_UNUSABLE"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "another process"
+        os.close(descriptor)
+        raise StoreError(
+            f"{directory} is in use by process {holder}; stop it, or choose another directory with --store chdb:///DIR",
+            name="STORE_IN_USE",
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor

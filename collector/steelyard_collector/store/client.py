@@ -1,0 +1,222 @@
+"""The one body of both stores: a client per thread, and what is the same embedded and on a server."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, ReadLimits, SqlValue
+from steelyard_collector.store.failures import as_store_error
+from steelyard_proto.errors import StoreError
+
+# A client of clickhouse-connect; it ships types that strict checking can't follow.
+Client = Any
+Settings = dict[str, str | int]
+
+# A block must become one part: the part is what commits as a whole.
+INSERT_SETTINGS: Settings = {
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    "max_insert_threads": 1,
+    "max_insert_block_size": 20_000_000,
+    "min_insert_block_size_rows": 20_000_000,
+    "min_insert_block_size_bytes": 8_000_000_000,
+    "use_async_executor_for_materialized_views": 0,
+}
+
+
+def quoted(text: str) -> str:
+    """A string literal of SQL."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def settings_clause(settings: Mapping[str, str | int]) -> str:
+    """The settings as they stand after SETTINGS."""
+    return ", ".join(
+        f"{name} = {value if isinstance(value, int) else quoted(value)}" for name, value in settings.items()
+    )
+
+
+def ipc_stream(block: pa.Table) -> memoryview:
+    """The block as one Arrow file."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, block.schema) as writer:
+        writer.write_table(block)
+    return memoryview(sink.getvalue())
+
+
+class Clients:
+    """One client per thread: a handle of the embedded engine serves one query at a time."""
+
+    def __init__(self, connect: Callable[[Settings], Client]) -> None:
+        self.connect = connect
+        self._local = threading.local()
+        self._all: list[Client] = []
+        self._lock = threading.Lock()
+
+    def mine(self) -> Client:
+        """This thread's client, opened on first use."""
+        client = getattr(self._local, "client", None)
+        if client is None:
+            with as_store_error():
+                client = self.connect({"async_insert": 0})
+            self._local.client = client
+            with self._lock:
+                self._all.append(client)
+        return client
+
+    def drop(self) -> None:
+        """Closes this thread's client; the next call opens another.
+
+        The embedded engine gives what is left of a result that failed while it was written to the next query.
+        """
+        client = getattr(self._local, "client", None)
+        if client is not None:
+            self._local.client = None
+            with self._lock:
+                self._all.remove(client)
+            client.close()
+
+    def close(self) -> None:
+        """Closes every client that was handed out."""
+        with self._lock:
+            clients, self._all = self._all, []
+        self._local = threading.local()
+        for client in clients:
+            client.close()
+
+
+def arrow_query(client: Client, sql: str, parameters: Mapping[str, SqlValue] | None) -> pa.Table:
+    """Runs a query; strings come as strings and times with their zone.
+
+    Raises:
+        StoreError: ClickHouse refused.
+    """
+    with as_store_error():
+        raw = client.raw_query(sql, parameters=dict(parameters or {}), fmt="ArrowStream")
+    if not raw:
+        return pa.table({})
+    with pa.ipc.open_stream(raw) as stream:
+        return stream.read_all()
+
+
+class ClickhouseReader:
+    """A read-only client with limits; see base.Reader.
+
+    After an error it is opened anew: a handle of the embedded engine gives the rest of a failed result to the next query.
+    """
+
+    def __init__(self, connect: Callable[[], Client], tag: str, kill: Callable[[str], None]) -> None:
+        self._connect = connect
+        self._client: Client | None = connect()
+        self._tag = tag
+        self._kill = kill
+
+    def query_arrow(self, sql: str, parameters: Mapping[str, SqlValue] | None = None) -> pa.Table:
+        """See base.Reader."""
+        with self._lent() as client:
+            return arrow_query(client, sql, parameters)
+
+    def query_raw(self, sql: str, parameters: Mapping[str, SqlValue] | None = None, *, format_name: str) -> bytes:
+        """See base.Reader."""
+        with self._lent() as client, as_store_error():
+            return bytes(client.raw_query(sql, parameters=dict(parameters or {}), fmt=format_name))
+
+    @contextmanager
+    def _lent(self) -> Iterator[Client]:
+        client = self._client
+        if client is None:
+            client = self._client = self._connect()
+        try:
+            yield client
+        except StoreError:
+            self.close()
+            raise
+
+    def cancel(self) -> None:
+        """See base.Reader."""
+        self._kill(self._tag)
+
+    def close(self) -> None:
+        """See base.Reader."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def reader_settings(limits: ReadLimits, tag: str) -> Settings:
+    """The limits, and readonly last: after it nothing can be set any more."""
+    return {
+        "log_comment": tag,
+        "max_execution_time": max(1, round(limits.seconds)),
+        "timeout_overflow_mode": "throw",
+        "max_memory_usage": limits.memory_bytes,
+        "max_result_rows": limits.result_rows,
+        "result_overflow_mode": limits.overflow,
+        "max_threads": limits.threads,
+        "output_format_arrow_string_as_string": 1,
+        "output_format_arrow_compression_method": "none",
+        "do_not_merge_across_partitions_select_final": 1,
+        "readonly": 1,
+    }
+
+
+class ClickhouseStore:
+    """What is the same for both stores; see base.Store for the contract."""
+
+    def __init__(self, dsn: str, connect: Callable[[Settings], Client]) -> None:
+        self._dsn = dsn
+        self._clients = Clients(connect)
+
+    @property
+    def dsn(self) -> str:
+        """See base.Store."""
+        return self._dsn
+
+    def insert(self, table: str, block: pa.Table, *, token: str) -> None:
+        """See base.Store."""
+        if not block.num_rows:
+            raise StoreError(f"the block for {table} is empty; nothing to insert", name="EMPTY_BLOCK")
+        settings = INSERT_SETTINGS | {"insert_deduplication_token": token}
+        columns = ", ".join(f"`{name}`" for name in block.column_names)
+        self._insert_arrow(f"{STORE_DATABASE}.{table} ({columns})", block, settings)
+
+    def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
+        raise NotImplementedError
+
+    def query(self, sql: str, parameters: Mapping[str, SqlValue] | None = None) -> pa.Table:
+        """See base.Store."""
+        try:
+            return arrow_query(self._clients.mine(), sql, parameters)
+        except StoreError:
+            self._clients.drop()
+            raise
+
+    def command(self, sql: str) -> None:
+        """See base.Store."""
+        client = self._clients.mine()
+        with as_store_error():
+            client.command(sql)
+
+    def reader(self, limits: ReadLimits) -> ClickhouseReader:
+        """See base.Store."""
+        tag = f"reader-{uuid.uuid4()}"
+        return ClickhouseReader(lambda: self._read_only(limits, tag), tag, self._kill)
+
+    def _read_only(self, limits: ReadLimits, tag: str) -> Client:
+        with as_store_error():
+            client = self._clients.connect(reader_settings(limits, tag))
+        # Names without a database are public views; the gate relies on it.
+        client.database = PUBLIC_DATABASE
+        return client
+
+    def _kill(self, tag: str) -> None:
+        self.command(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(tag)} ASYNC")
+
+    def close(self) -> None:
+        """See base.Store."""
+        self._clients.close()

@@ -1,0 +1,50 @@
+"""A DSN to a store that is ready: connected and migrated, with its views."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from steelyard_collector.store.base import Store
+from steelyard_collector.store.chdb import ChdbStore
+from steelyard_collector.store.migrate import EMBEDDED, Topology, migrate
+from steelyard_collector.store.server import ServerStore
+from steelyard_collector.store.views import create_views
+from steelyard_proto.errors import ConfigError, StoreError
+
+
+def connect(dsn: str) -> tuple[Store, Topology]:
+    """Connects and changes nothing.
+
+    Raises:
+        ConfigError: the DSN is of neither form.
+        StoreError: the store is in use or can't be reached.
+    """
+    scheme = urlsplit(dsn).scheme
+    if scheme == "chdb":
+        path = unquote(urlsplit(dsn).path)
+        if not path.startswith("/") or path == "/":
+            raise ConfigError(f"{dsn!r} names no directory; write chdb:///var/lib/steelyard", key="store")
+        return ChdbStore(Path(path)), EMBEDDED
+    if scheme in ("clickhouse", "clickhouses"):
+        server = ServerStore(dsn)
+        return server, Topology(server.cluster)
+    raise ConfigError(f"{dsn!r} is no store; write chdb:///DIR or clickhouse://user:password@host:port/", key="store")
+
+
+def open_store(dsn: str) -> Store:
+    """Connects, applies what is missing of the migrations, and makes the views anew.
+
+    Args:
+        dsn: `chdb:///DIR`, or `clickhouse://user:password@host:port/?secure=1&cluster=NAME`.
+
+    Raises:
+        ConfigError: the DSN is of neither form.
+        StoreError: the store is in use, can't be reached, or holds a migration that has changed since.
+    """
+    store, topology = connect(dsn)
+    try:
+        migrate(store, topology)
+        create_views(store, topology)
+    except StoreError:
+        store.close()
+        raise
+    return store
