@@ -62,7 +62,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("move('right')", ("right", "l"), "right", "Columns further right", _TABLES, "Moving", shown="→ l"),
     Action("open", ("enter",), "open", "Open what the cursor is on, one level deeper", _MOVING, "Moving", 4, "⏎"),
     Action(
-        "back", ("escape",), "back", "Drop the filter, or go back to where you came from", _LIVE, "Moving", 9, "esc"
+        "back",
+        ("escape",),
+        "back",
+        "Drop the filter, or go back to where you came from",
+        _TABLES | {"device"},
+        "Moving",
+        9,
+        "esc",
     ),
     Action(
         "filter",

@@ -1,22 +1,28 @@
 """The base of every screen: tabs above, keys below, and between them what a view gives each second."""
 
+from dataclasses import replace
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from steelyard_proto.errors import SteelyardError
 from steelyard_tui.actions import actions_of, footer_of
 from steelyard_tui.client import WatchQuery
+from steelyard_tui.copies import short_path, write_csv
 from steelyard_tui.messages import Goto
+from steelyard_tui.present.figures import count
 from steelyard_tui.present.frame import Status, banner, footer_line, tab_at, tabs_line
-from steelyard_tui.present.line import Line
+from steelyard_tui.present.line import Line, clean
 from steelyard_tui.session import Session
 from steelyard_tui.state import Page
 from steelyard_tui.widgets.canvas import Canvas
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
+_COPIED_ROWS = 1_000_000
 
 
 def bindings_of(scope: str) -> list[BindingType]:
@@ -120,3 +126,18 @@ class LiveScreen(Screen[None]):
             name = tab_at(message.cell)
             if name is not None:
                 self.post_message(Goto(name))
+
+    @work(thread=True, group="copy", exclusive=True)
+    def action_copy_table(self) -> None:
+        """All rows that pass the filter, as a file."""
+        session, query = self.session, self.watched()
+        if query is None:
+            return
+        try:
+            table = session.client.read_view(replace(query, offset=0, limit=_COPIED_ROWS, columns=())).table
+            path = write_csv(session.locations.copies_dir, query.view, table, session.wall())
+        except (SteelyardError, OSError) as error:
+            text = f"not copied: {error}"
+        else:
+            text = f"{count(table.num_rows)} rows in {short_path(path)}"
+        self.app.call_from_thread(self.notify, clean(text), markup=False)

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from typing import Final
 
-from textual import on, work
+from textual import on
 from textual.widget import Widget
 from textual.widgets import Input
 
-from steelyard_proto.errors import SteelyardError
 from steelyard_tui.client import WatchQuery
-from steelyard_tui.copies import row_text, short_path, write_copy, write_csv
+from steelyard_tui.copies import row_text, short_path, write_copy
 from steelyard_tui.messages import Back, Goto
 from steelyard_tui.present import frame
 from steelyard_tui.present.columns import Column, Row, needed_columns
@@ -283,19 +282,3 @@ class TableScreen(LiveScreen):
             self.notify(f"copied to the clipboard; no file: {error.strerror}", markup=False, severity="warning")
             return
         self.notify(f"copied to the clipboard and to {short_path(path)}", markup=False)
-
-    @work(thread=True, group="copy", exclusive=True)
-    def action_copy_table(self) -> None:
-        """All rows that pass the filter, as a file."""
-        session = self.session
-        query = replace(self.watched(), offset=0, limit=1_000_000, columns=())
-        try:
-            table = session.client.read_view(query).table
-            path = write_csv(session.locations.copies_dir, self._spec.name, table, session.wall())
-        except (SteelyardError, OSError) as error:
-            self._say(f"not copied: {error}")
-            return
-        self._say(f"{count(table.num_rows)} rows in {short_path(path)}")
-
-    def _say(self, text: str) -> None:
-        self.app.call_from_thread(self.notify, clean(text), markup=False)
