@@ -6,7 +6,9 @@ from typing import Final
 
 _POD: Final = re.compile(r"pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12})")
 _CONTAINER: Final = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE)
-_SLURM: Final = re.compile(r"/(?:slurm|slurmstepd\.scope)(?:_[\w.-]+)?/(?:[\w.-]+/)*?job_(\d+)(?:/|$)", re.MULTILINE)
+_SLURM: Final = re.compile(
+    r"/(?:slurm(?:_[\w.-]+)?|(?:[\w.-]+_)?slurmstepd\.scope)/(?:[\w.-]+/)*?job_(\d+)(?:/|$)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
