@@ -1,0 +1,209 @@
+"""The doctor's checks of the node itself, over made-up roots of the file system."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from steelyard_agent.config import Config, make_config
+from steelyard_agent.doctor.container import check_container, container_kind
+from steelyard_agent.doctor.finding import Finding, exit_code
+from steelyard_agent.doctor.host import check_host, clock_finding
+from steelyard_agent.doctor.installation import check_installation
+from steelyard_agent.doctor.node import Node
+from steelyard_agent.doctor.permissions import check_permissions
+from steelyard_agent.doctor.report import as_json, as_text
+from steelyard_agent.doctor.spool import check_spool
+from steelyard_agent.settings import gather_settings
+from tests.standins.agent_parts import Parts
+
+NOW_S = 1_800_000_000.0
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    environ = {"HOME": str(tmp_path)}
+    return make_config(gather_settings({"state_dir": str(tmp_path / "state"), "node": "n1"}, environ, None), environ)
+
+
+def write(root: Path, path: str, text: str = "") -> Path:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def said(findings: Sequence[Finding], *levels: str) -> list[str]:
+    return [f"{finding.subject}: {finding.text}" for finding in findings if finding.level in levels]
+
+
+def test_installation_names_versions(config: Config) -> None:
+    [finding] = check_installation(Node(config, module_paths=[]))
+    assert finding.level == "ok"
+    assert "steelyard-agent" in finding.text
+    assert finding.details["grpcio"]
+
+
+def test_the_unofficial_pynvml_is_a_problem_with_the_command_to_run(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "pynvml-11.5.3.dist-info").mkdir()
+    findings = check_installation(Node(config, module_paths=[str(tmp_path)]))
+    [problem] = [finding for finding in findings if finding.level == "problem"]
+    assert "pynvml 11.5.3" in problem.text
+    assert "pip uninstall -y pynvml" in problem.text
+
+
+def test_host_is_described_and_its_clock_judged(config: Config, tmp_path: Path) -> None:
+    write(tmp_path, "etc/os-release", 'PRETTY_NAME="Kylin V10"\n')
+    facts, clock = check_host(Node(config, root=tmp_path))
+    assert facts.text.startswith("n1: Kylin V10, kernel ")
+    assert clock.subject == "clock"
+    assert [clock_finding(state).level for state in (-1, 0, 5)] == ["note", "ok", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "kind"),
+    [
+        ("x", {}, ""),
+        (".dockerenv", {}, "docker"),
+        ("run/.containerenv", {}, "podman"),
+        (".dockerenv", {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "kubernetes"),
+        ("x", {"container": "lxc"}, "lxc"),
+    ],
+)
+def test_container_is_recognised(config: Config, tmp_path: Path, file: str, environ: dict[str, str], kind: str) -> None:
+    write(tmp_path, file)
+    assert container_kind(Node(config, environ=environ, root=tmp_path)) == kind
+
+
+def test_container_limits_that_are_too_tight(config: Config, tmp_path: Path) -> None:
+    write(tmp_path, "proc/self/cgroup", "0::/pod/agent\n")
+    write(tmp_path, "sys/fs/cgroup/pod/agent/memory.max", "33554432\n")
+    write(tmp_path, "sys/fs/cgroup/pod/agent/cpu.max", "1000 100000\n")
+    write(tmp_path, "proc/self/ns/pid")
+    warnings = said(check_container(Node(config, root=tmp_path)), "warning")
+    assert [text.partition(":")[0] for text in warnings] == ["processes", "memory limit", "CPU limit"]
+    assert "34 MB" in warnings[1]
+
+
+def test_container_without_limits_is_well(config: Config, tmp_path: Path) -> None:
+    write(tmp_path, "proc/self/cgroup", "0::/\n")
+    write(tmp_path, "sys/fs/cgroup/memory.max", "max\n")
+    write(tmp_path, "sys/fs/cgroup/cpu.max", "max 100000\n")
+    assert said(check_container(Node(config, root=tmp_path)), "warning", "problem") == []
+
+
+def test_accelerators_without_device_files(config: Config, tmp_path: Path) -> None:
+    for number, (vendor, kind) in enumerate([("0x19e5", "0x120000"), ("0x19e5", "0x020000"), ("0x10de", "0x030200")]):
+        write(tmp_path, f"sys/bus/pci/devices/0000:0{number}:00.0/vendor", f"{vendor}\n")
+        write(tmp_path, f"sys/bus/pci/devices/0000:0{number}:00.0/class", f"{kind}\n")
+    assert said(check_permissions(Node(config, root=tmp_path)), "problem") == [
+        "NVIDIA GPUs: 1 on the bus, without device files",
+        "Ascend NPUs: 1 on the bus, without device files",
+    ]
+
+
+def test_device_files_that_cannot_be_opened(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("davinci_manager", "davinci0", "davinci10", "nvidiactl", "nvidia0"):
+        write(tmp_path, f"dev/{name}")
+    # Root may open everything; the agent's user may not.
+    monkeypatch.setattr(os, "access", lambda path, _mode: "davinci" not in Path(path).name)
+    findings = check_permissions(Node(config, root=tmp_path))
+    [problem] = [finding for finding in findings if finding.level == "problem"]
+    assert problem.text == "can't open /dev/davinci0, /dev/davinci10, /dev/davinci_manager"
+    assert "HwHiAiUser" in problem.remedy
+    assert said(findings, "ok") == ["NVIDIA GPUs: 2 device files can be opened"]
+
+
+def spool_node(config: Config, tmp_path: Path, now_s: Callable[[], float] = lambda: NOW_S) -> Node:
+    return Node(config, root=tmp_path / "root", now_s=now_s)
+
+
+def test_spool_that_is_yet_to_be_made(config: Config, tmp_path: Path) -> None:
+    findings = check_spool(spool_node(config, tmp_path))
+    assert said(findings, "problem", "warning") == []
+    assert "will be made" in findings[0].text
+    assert not config.state_dir.exists(), "the doctor changes nothing"
+
+
+def test_spool_with_what_waits_and_who_holds_it(config: Config, tmp_path: Path) -> None:
+    parts = Parts(config.state_dir)
+    parts.spool(20)
+    parts.ring.sync()
+    lock = (config.state_dir / "spool/lock").stat()
+    place = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+    write(
+        tmp_path,
+        "root/proc/locks",
+        f"1: POSIX  ADVISORY  WRITE 7 00:01:2 0 EOF\n2: FLOCK  ADVISORY  WRITE 4711 {place} 0 EOF\n",
+    )
+    newest_s = max(path.stat().st_mtime for path in (config.state_dir / "spool").iterdir())
+    findings = check_spool(spool_node(config, tmp_path, lambda: newest_s + 1))
+    assert said(findings, "problem", "warning") == []
+    assert any("pid 4711" in text for text in said(findings, "ok"))
+    size = sum(path.stat().st_size for path in (config.state_dir / "spool").glob("segment-*"))
+    assert findings[-1].details["bytes"] == size > 0
+    late = check_spool(spool_node(config, tmp_path, lambda: newest_s + 3600))
+    assert "3600 s ago" in said(late, "warning")[0]
+    parts.ring.close()
+
+
+def test_spool_in_use_by_this_very_process_shows_in_the_kernels_locks(config: Config) -> None:
+    parts = Parts(config.state_dir)
+    findings = check_spool(Node(config))
+    # A kernel that keeps its locks to itself (some sandboxes) shows none.
+    if Path("/proc/locks").read_text():
+        assert any(f"pid {os.getpid()}" in text for text in said(findings, "ok"))
+    parts.ring.close()
+
+
+def test_spool_with_damage(config: Config, tmp_path: Path) -> None:
+    parts = Parts(config.state_dir)
+    parts.spool(20)
+    parts.ring.close()
+    [segment] = (config.state_dir / "spool").glob("segment-*.spool")
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    segment.write_bytes(data)
+    [text] = [text for text in said(check_spool(spool_node(config, tmp_path)), "warning") if "damaged" in text]
+    assert "the checksum is wrong" in text
+
+
+def test_spool_in_a_directory_that_cannot_be_written(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    [problem] = check_spool(spool_node(config, tmp_path))
+    assert problem.level == "problem"
+    assert "--state-dir" in problem.remedy
+
+
+def test_exit_codes() -> None:
+    problem, collector = Finding("sources", "problem", "x"), Finding("collector", "problem", "x")
+    assert exit_code([Finding("host", "warning", "x"), Finding("host", "note", "x")]) == 0
+    assert exit_code([collector]) == 3
+    assert exit_code([problem, collector]) == 1
+
+
+def test_report_for_people_and_for_scripts() -> None:
+    findings = [
+        Finding("host", "ok", "a machine", details={"cpus": 4}),
+        Finding("sources", "ok", "8 × NPU", "dcmi"),
+        Finding("sources", "problem", "refuses", "nvml", "load the driver"),
+    ]
+    assert as_text(findings).splitlines() == [
+        "host",
+        "  ok   a machine",
+        "",
+        "sources",
+        "  ok   dcmi  8 × NPU",
+        "  FAIL nvml  refuses",
+        "       -> load the driver",
+        "",
+        "1 problem, no warnings",
+    ]
+    document = json.loads(as_json(findings))
+    assert document["exit_code"] == 1
+    assert document["counts"] == {"ok": 2, "note": 0, "warning": 0, "problem": 1}
+    assert document["findings"][0]["details"] == {"cpus": 4}
