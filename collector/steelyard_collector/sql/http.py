@@ -171,8 +171,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keeps requests out of stderr."""
-        log.debug(format, *args)
+        """Keeps requests out of stderr, and what follows the path out of the log: a token may stand there."""
+        log.debug("HTTP from %s: %s", self.client_address[0], getattr(self, "path", "").partition("?")[0])
 
     def _answer(self, body: bytes) -> None:
         path = self.path.partition("?")[0]
