@@ -94,18 +94,29 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
         sampling=Sampling(**{name: settings[f"sampling.{name}"].number for name in Sampling.__slots__}),
         spool_max_bytes=settings["spool.max_mb"].number * 1_000_000,
         sources=_sources(settings),
-        origin="replayed" if settings["sources.replay"].text else "measured",
+        origin=_origin(settings),
         labels=_table(settings, "labels"),
     )
 
 
 def _sources(settings: Settings) -> dict[str, str]:
-    recording = settings["sources.replay"].text
+    recording, simulated = settings["sources.replay"].text, settings["sources.simulate"].text
+    # A node has one origin: a machine's own figures among others could not be told apart.
+    if recording and simulated:
+        raise settings["sources.simulate"].error("a recording is to be played already; give one of both")
     if recording:
-        # A node has one origin: a machine's own figures among replayed ones could not be told apart.
-        return {"replay": str(Path(recording).expanduser())}
+        path = str(Path(recording).expanduser())
+        return {"replay": path, "replay_host": path}
+    if simulated:
+        return {"simulate": simulated}
     ours = {key.split(".")[1]: "" for key, entry in settings.items() if key.startswith("sources.") and entry.value}
     return ours | _table(settings, "plugins")
+
+
+def _origin(settings: Settings) -> Origin:
+    if settings["sources.replay"].text:
+        return "replayed"
+    return "simulated" if settings["sources.simulate"].text else "measured"
 
 
 def _table(settings: Settings, table: str) -> dict[str, str]:

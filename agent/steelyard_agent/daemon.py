@@ -95,7 +95,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         flush_ms=lambda: sender.state.flush_ms or config.sampling.flush_ms,
         on_flush=sender.wake,
         own=OwnFigures(observe, config.sampling.agent_period_ms),
-        follower=open_watch(config.node),
+        follower=open_watch(config.node, sources),
     )
     return _Agent(ring, directory, guards, sender, loop)
 

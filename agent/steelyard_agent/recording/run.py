@@ -67,7 +67,7 @@ def record(
     gatherer = Gatherer(directory, catalogue(), writer)
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
     loop = SamplingLoop(
-        sampler, gatherer, clock, flush_ms=lambda: config.sampling.flush_ms, follower=open_watch(config.node)
+        sampler, gatherer, clock, flush_ms=lambda: config.sampling.flush_ms, follower=open_watch(config.node, sources)
     )
     try:
         loop.run()

@@ -167,8 +167,15 @@ def test_state_dir_of_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_recording_takes_the_place_of_every_source() -> None:
     config = load({"sources.replay": "run.steelyard"})
-    assert config.sources == {"replay": "run.steelyard"}
+    assert config.sources == {"replay": "run.steelyard", "replay_host": "run.steelyard"}
     assert config.origin == "replayed"
+
+
+def test_simulated_devices_take_the_place_of_every_source() -> None:
+    config = load({"sources.simulate": "8xH20"})
+    assert (config.sources, config.origin) == ({"simulate": "8xH20"}, "simulated")
+    with pytest.raises(ConfigError, match="give one of both"):
+        load({"sources.simulate": "8xH20", "sources.replay": "run.steelyard"})
 
 
 def test_plugins_are_told_their_argument(tmp_path: Path) -> None:
