@@ -1,6 +1,8 @@
 """Query.Sql through gRPC, asked by the terminal program's own client."""
 
+import contextlib
 import threading
+from pathlib import Path
 
 import grpc
 import pytest
@@ -146,6 +148,30 @@ def test_inserts_go_on_while_people_ask(opened, store, client):
     assert store.query("SELECT count() AS n FROM steelyard_store.event")["n"].to_pylist() == [5]
     call.cancel()
     until(lambda: opened.pool.running == 0)
+
+
+def niceness() -> list[int]:
+    """Of every thread of this process that is not above the rest."""
+    values = []
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            values.append(int((thread / "stat").read_text().rpartition(")")[2].split()[16]))
+    return [value for value in values if value >= 0]
+
+
+def may_be_nice() -> bool:
+    status = Path("/proc/self/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
+    return bool(int(effective.split()[1], 16) >> 23 & 1)
+
+
+@pytest.mark.skipif(not may_be_nice(), reason="the process may not change its threads' niceness back")
+def test_a_query_runs_below_everything_else_and_leaves_no_thread_there(opened, client):
+    call = client.start_sql(ENDLESS)
+    until(lambda: 10 in niceness())
+    call.cancel()
+    until(lambda: opened.pool.running == 0)
+    until(lambda: 10 not in niceness())
 
 
 def test_without_the_right_token_nothing_is_answered(store):
