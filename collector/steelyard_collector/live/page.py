@@ -26,6 +26,11 @@ class Page:
     offset: int
     limit: int
 
+    @property
+    def arrangement(self) -> tuple[tuple[Term, ...], str, bool]:
+        """Pages for which this is equal show other parts of the same rows."""
+        return self.terms, self.order, self.descending
+
     def needs(self, schema: pa.Schema) -> frozenset[str]:
         """The columns of the view that this page is made of; all where none are named."""
         texts = [field.name for field in schema if is_text(field.type)]
@@ -76,25 +81,45 @@ def period_s(request: query_pb2.WatchRequest) -> float:
     return min(max(request.period_ms or 1000, MIN_PERIOD_MS), MAX_PERIOD_MS) / 1000
 
 
-def cut(table: pa.Table, page: Page) -> Cut:
-    """Filters, orders and cuts; rows without a value in the order's column come last."""
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """The rows that pass a filter, and the order that they are shown in; None for the order that they have."""
+
+    passing: pa.Table
+    order: Any
+    all_rows: int
+
+    def page(self, page: Page) -> Cut:
+        """Cuts a page out."""
+        if self.order is None:
+            rows = self.passing.slice(page.offset, page.limit)
+        else:
+            # Only the page's rows are gathered: the whole table has a hundred thousand.
+            rows = self.passing.take(self.order.slice(page.offset, page.limit))
+        if page.columns:
+            rows = rows.select(list(page.columns))
+        return Cut(self.passing.num_rows, self.all_rows, _ipc(rows))
+
+
+def arrange(table: pa.Table, page: Page) -> Arranged:
+    """Filters and orders; rows without a value in the order's column come last."""
     passing = apply_filter(table, page.terms)
-    rows = _ordered_page(passing, page) if page.order else passing.slice(page.offset, page.limit)
-    if page.columns:
-        rows = rows.select(list(page.columns))
-    return Cut(passing.num_rows, table.num_rows, _ipc(rows))
+    return Arranged(passing, _order(passing, page) if page.order else None, table.num_rows)
 
 
-def _ordered_page(table: pa.Table, page: Page) -> pa.Table:
+def cut(table: pa.Table, page: Page) -> Cut:
+    """Filters, orders and cuts."""
+    return arrange(table, page).page(page)
+
+
+def _order(table: pa.Table, page: Page) -> Any:
     key: Any = table[page.order]
     if is_text(key.type):
         key = as_text(key)
     if pa.types.is_floating(key.type):
         key = pc.if_else(pc.is_nan(key), None, key)
     direction: Literal["ascending", "descending"] = "descending" if page.descending else "ascending"
-    order = pc.sort_indices(pa.table({"key": key}), [("key", direction)])
-    # Only the page's rows are gathered: the whole table has a hundred thousand.
-    return table.take(order.slice(page.offset, page.limit))
+    return pc.sort_indices(pa.table({"key": key}), [("key", direction)])
 
 
 def _ipc(table: pa.Table) -> bytes:

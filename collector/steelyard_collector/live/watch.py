@@ -5,11 +5,11 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
-from steelyard_collector.live.page import Cut, Page, cut, page_of, period_s
+from steelyard_collector.live.page import Arranged, Cut, Page, arrange, page_of, period_s
 from steelyard_collector.live.source import LIVE_LIMITS, ViewSource
 from steelyard_collector.sql.pool import open_reader, too_many
 from steelyard_collector.store.base import ReadLimits, Store
@@ -35,11 +35,14 @@ class Frame:
     time_ms: int
     table: pa.Table
     cuts: dict[Page, Cut] = field(default_factory=dict)
+    arranged: dict[Any, Arranged] = field(default_factory=dict)
 
     def page(self, page: Page) -> Cut:
-        """The page; watchers who ask for the same share one."""
+        """The page; watchers who ask for the same share one, and scrolling neither filters nor sorts anew."""
         if page not in self.cuts:
-            self.cuts[page] = cut(self.table, page)
+            if page.arrangement not in self.arranged:
+                self.arranged[page.arrangement] = arrange(self.table, page)
+            self.cuts[page] = self.arranged[page.arrangement].page(page)
         return self.cuts[page]
 
 
