@@ -21,6 +21,15 @@ def bar(value: float | None, scale: float, cells: int, tone: str, glyphs: Glyphs
     return tuple(rest)
 
 
+def thin_bar(value: float | None, scale: float, cells: int, tone: str, glyphs: Glyphs) -> Line:
+    """The same, a line high, for rows that follow one another closely: full blocks would run into one wall."""
+    if value is None or scale <= 0:
+        return bar(None, scale, cells, tone, glyphs)
+    halves = round(max(0.0, min(1.0, value / scale)) * cells * 2)
+    text = glyphs.thin * (halves // 2) + glyphs.thin_half * (halves % 2)
+    return ((text.ljust(cells), tone),)
+
+
 def axis(scale: float, cells: int, unit_factor: float, suffix: str) -> Line:
     """0, quarters and the end of a scale, under or over bars of `cells`."""
     text = ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from steelyard_tui.present.bars import thin_bar
 from steelyard_tui.present.columns import Column, Drawing, Row
 from steelyard_tui.present.figures import (
     chip_name,
@@ -92,9 +93,6 @@ def bar_column(title: str, name: str, width: int, priority: int, grow: int) -> C
         value = number(row.get(name))
         if value is None:
             return ((drawing.glyphs.absent, "faint"),)
-        halves = round(max(0.0, min(1.0, value)) * (width + grow) * 2)
-        # Thin, since full blocks of neighbouring rows would run together into one wall.
-        text = drawing.glyphs.thin * (halves // 2) + drawing.glyphs.thin_half * (halves % 2)
-        return ((text, vendor_tone(row.get("vendor"))),)
+        return thin_bar(value, 1.0, width + grow, vendor_tone(row.get("vendor")), drawing.glyphs)
 
     return Column(title, (name,), width + grow, cell, priority, "left")

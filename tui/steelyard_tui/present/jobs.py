@@ -22,11 +22,11 @@ def _state(row: Row, drawing: Drawing) -> Line:
 
 
 COLUMNS: Final = (
-    Column("job", ("job",), 14, text_cell("job"), 0, "left", grow=14),
-    Column("name", ("name",), 14, text_cell("name"), 5, "left", grow=8),
+    Column("job", ("job",), 14, text_cell("job"), 0, "left", grow=6),
+    Column("name", ("name",), 14, text_cell("name"), 5, "left", grow=6),
     Column("user", ("user",), 8, text_cell("user"), 6, "left"),
     Column("by", ("scheduler",), 10, text_cell("scheduler"), 8, "left"),
-    Column("chips", ("chips", "vendors", "origin"), 16, chips_cell, 0, "left", grow=14),
+    Column("chips", ("chips", "vendors", "origin"), 16, chips_cell, 0, "left", grow=24),
     figure_column("nodes", "nodes", "count", 6, 4),
     figure_column("devices", "devices", "count", 8),
     figure_column("world", "world_size", "count", 6, 7),

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from steelyard_tui.history import History, Window
-from steelyard_tui.present.bars import axis, bar, nice_ceiling
+from steelyard_tui.present.bars import axis, nice_ceiling, thin_bar
 from steelyard_tui.present.columns import Row
 from steelyard_tui.present.figures import chip_name, figure, number, origin_mark, since, text_of, vendor_glyph
 from steelyard_tui.present.fleet import Key, Look, key_of
@@ -95,7 +95,7 @@ def _power(rows: Sequence[Row], glyphs: Glyphs, width: int) -> list[Line]:
     lines: list[Line] = [(("power per device", "title"), ("   as its vendor counts it", "quiet"))]
     for row in rows:
         value = number(row.get("power_w"))
-        shape = bar(value, scale, cells, vendor_tone(row.get("vendor")), glyphs)
+        shape = thin_bar(value, scale, cells, vendor_tone(row.get("vendor")), glyphs)
         shown = figure(value, "W", glyphs, with_unit=True, tone="strong")
         lines.append((*fit_line(_name(row, glyphs), 18), *shape, ("  ", "ink"), shown))
     return [*lines, ((" " * 18, "ink"), *axis(scale, cells, 1, " W")), BLANK]
