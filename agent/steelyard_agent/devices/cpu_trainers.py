@@ -9,7 +9,7 @@ from steelyard_agent.jobs.process_files import ProcessFiles
 _PROGRAMS: Final = ("python", "pt_main_thread", "ray::")
 _LIBRARY: Final = "libtorch_cpu"
 # torch is imported some time after the start; a process that hasn't by then is looked at once in a while.
-_EARLY_LOOKS: Final = 30
+_EARLY_LOOKS: Final = 12
 _LATER_EVERY: Final = 30
 
 

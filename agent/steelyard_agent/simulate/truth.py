@@ -11,7 +11,7 @@ import math
 from array import array
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from steelyard_agent.sampling.batch import INT64_MIN
 from steelyard_agent.spool.ring import Ring
@@ -29,13 +29,14 @@ class Truth:
             SpoolError: it can't be opened.
         """
         try:
-            self._file: TextIO = path.open("a", encoding="utf-8", buffering=1)
+            # Unbuffered: a line is one write, which a kill can't tear.
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise SpoolError(f"{path}: can't be written: {error.strerror}; give another with --truth") from error
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Appends a line."""
-        self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
     def close(self) -> None:
         """Closes the file."""
