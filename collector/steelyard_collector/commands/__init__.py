@@ -1,0 +1,1 @@
+"""The sub-commands of `steelyard-collector`, one file each."""
