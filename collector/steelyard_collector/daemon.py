@@ -13,6 +13,7 @@ from typing import Final
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import _async as health_async
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -21,7 +22,7 @@ from steelyard_collector.access.tokens import READERS, WRITERS, read_tokens
 from steelyard_collector.ingest.registry import Registry
 from steelyard_collector.ingest.resume import load
 from steelyard_collector.ingest.service import MAX_MESSAGE_BYTES, IngestService
-from steelyard_collector.ingest.writer import Writer, WriterLimits
+from steelyard_collector.ingest.writer import Commits, Writer, WriterLimits
 from steelyard_collector.live.watch import LiveViews
 from steelyard_collector.observe import Observer
 from steelyard_collector.settings import Settings
@@ -151,7 +152,7 @@ def _build(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) ->
     writer = Writer(
         store,
         limits,
-        on_commit=lambda commits: loop.call_soon_threadsafe(services[0].committed, commits),
+        on_commit=lambda commits: _tell(loop, services[0], commits),
         first_flush=resumed.last_flush,
     )
     services.append(
@@ -168,11 +169,11 @@ def _build(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) ->
     return _Parts(store, writer, services[0], views, upkeep, Observer(services[0], writer, upkeep))
 
 
-def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Server, health.aio.HealthServicer]":
+def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Server, health_async.HealthServicer]":
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((ingest.handler(),))
     query_pb2_grpc.add_QueryServicer_to_server(query, server)  # type: ignore[no-untyped-call]
-    health_service = health.aio.HealthServicer()
+    health_service = health_async.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     names = ("steelyard.v1.Ingest", "steelyard.v1.Query", health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
@@ -195,6 +196,10 @@ async def _listen(server: grpc.aio.Server, settings: Settings) -> str:
         raise ConfigError(f"{door} can't be listened on", key="listen.grpc")
     await server.start()
     return f"{door.host}:{port}"
+
+
+def _tell(loop: asyncio.AbstractEventLoop, ingest: IngestService, commits: Commits) -> None:
+    loop.call_soon_threadsafe(ingest.committed, commits)
 
 
 async def _acknowledge(parts: _Parts) -> None:

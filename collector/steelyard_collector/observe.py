@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -10,16 +10,17 @@ from steelyard_collector.ingest.service import IngestService
 from steelyard_collector.ingest.writer import Writer
 from steelyard_collector.upkeep import Upkeep
 
-TIME: Final = pa.timestamp("ms", tz="UTC")
+TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
 AGENT_STATE: Final = pa.schema(
     [("agent", pa.uint32()), ("connected", pa.uint8()), ("clock_offset_ms", pa.float64()), ("flush_ms", pa.uint32()),
      ("last_ts", TIME), ("recorded", TIME)]
 )  # fmt: skip
 COLLECTOR_STATE: Final = pa.schema(
     [("id", pa.uint8()), ("pid", pa.uint32()), ("streams", pa.uint32()), ("rows", pa.uint64()),
-     ("samples", pa.uint64()), ("blocks", pa.uint64()), ("block_rows", pa.uint64()), ("insert_s", pa.float64()), ("failures", pa.uint64()),
-     ("last_error", pa.string()), ("queued_bytes", pa.uint64()), ("queue_age_s", pa.float64()),
-     ("refused", pa.uint64()), ("rollup_cpu_s", pa.float64()), ("cpu_s", pa.float64()), ("recorded", TIME)]
+     ("samples", pa.uint64()), ("blocks", pa.uint64()), ("block_rows", pa.uint64()), ("insert_s", pa.float64()),
+     ("failures", pa.uint64()), ("last_error", pa.string()), ("queued_bytes", pa.uint64()),
+     ("queue_age_s", pa.float64()), ("refused", pa.uint64()), ("rollup_cpu_s", pa.float64()),
+     ("cpu_s", pa.float64()), ("recorded", TIME)]
 )  # fmt: skip
 
 

@@ -64,8 +64,8 @@ def _ask(address: str, ca: Path | None, token_file: Path | None) -> dict[str, An
             replies = stub.Sql(query_pb2.SqlRequest(query=_SQL), metadata=metadata, timeout=10)
             raw = b"".join(reply.arrow_ipc for reply in replies)
         except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE:  # type: ignore[attr-defined]
-                raise TransportError(f"{address}: {error.details()}") from error  # type: ignore[attr-defined]
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                raise TransportError(f"{address}: {error.details()}") from error
             raise TransportError(
                 f"no collector answers at {address}; start one with `steelyard-collector daemon`, or say --collector"
             ) from error

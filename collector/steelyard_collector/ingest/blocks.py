@@ -22,6 +22,9 @@ _ENTITY: Final[Mapping[int, Entity]] = {
     batch_pb2.KIND_AGENT_SAMPLES: "agent",
 }
 Matrix = npt.NDArray[Any]
+_TYPES: Final[Mapping[str, Any]] = {"gauge": pa.float32(), "counter": pa.int64(), "bits": pa.uint64()}
+# The stubs want an element type that only the catalogue knows.
+Column = Any
 
 
 def sample_block(batches: Sequence[Samples]) -> pa.Table:
@@ -37,7 +40,7 @@ def sample_block(batches: Sequence[Samples]) -> pa.Table:
     parts = [_Group(group) for group in groups.values()]
     kind = batches[0].origin.kind
     entity = "device_id" if kind == batch_pb2.KIND_DEVICE_SAMPLES else "agent"
-    columns: dict[str, pa.Array] = {
+    columns: dict[str, Column] = {
         entity: pa.array(np.concatenate([part.entity_ids() for part in parts])),
         "ts": pa.array(np.concatenate([part.stamps() for part in parts]), pa.timestamp("ms", tz="UTC")),
         "epoch": pa.array(np.concatenate([part.per_message("epoch", np.uint32) for part in parts])),
@@ -87,7 +90,7 @@ class _Group:
         return self._ordered(np.broadcast_to(cells, (len(self.batches), self.entities, self.ticks)))
 
     def per_message(self, name: str, dtype: type) -> Matrix:
-        values = np.array([getattr(batch.origin, name) for batch in self.batches], dtype)
+        values: Matrix = np.array([getattr(batch.origin, name) for batch in self.batches], dtype)
         cells = values.reshape(len(self.batches), 1, 1)
         return self._ordered(np.broadcast_to(cells, (len(self.batches), self.entities, self.ticks)))
 
@@ -102,7 +105,7 @@ class _Group:
         return np.ascontiguousarray(cells.transpose(2, 0, 3, 1, 4)).reshape(metrics, self.rows)
 
 
-def _metric_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> dict[str, pa.Array]:
+def _metric_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> dict[str, Column]:
     columns: dict[str, list[Matrix | int]] = {}
     for index, part in enumerate(parts):
         for name, ids in (("gauges", part.gauges), ("counters", part.counters)):
@@ -119,28 +122,31 @@ def _is_column(metric: Metric | None, part: str) -> bool:
     return metric is not None and (metric.kind == "gauge") == (part == "gauges")
 
 
-def _column(metric: Metric, pieces: "Sequence[Matrix | int]") -> pa.Array:
+def _column(metric: Metric, pieces: "Sequence[Matrix | int]") -> Column:
     """One column out of the groups' pieces; a number stands for that many absent values."""
     absent = np.float32("nan") if metric.kind == "gauge" else INT64_MIN
     dtype = np.float32 if metric.kind == "gauge" else np.int64
     arrays = [np.full(piece, absent, dtype) if isinstance(piece, int) else piece for piece in pieces]
     values = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
     present = values == values if metric.kind == "gauge" else values != INT64_MIN
-    type_ = {"gauge": pa.float32(), "counter": pa.int64(), "bits": pa.uint64()}[metric.kind]
-    return _masked(values, present, type_)
+    return _masked(values, present, _TYPES[metric.kind])
 
 
-def _masked(values: Matrix, present: Matrix, type_: pa.DataType) -> pa.Array:
+def _masked(values: Matrix, present: Matrix, type_: Any) -> Column:
     """An Arrow array over the values as they lie; pa.array with a mask costs ten times as much."""
     rows = len(values)
     count = int(np.count_nonzero(present))
-    validity = None if count == rows else pa.py_buffer(np.packbits(present, bitorder="little"))
-    return pa.Array.from_buffers(type_, rows, [validity, pa.py_buffer(values)], rows - count)
+    validity = None if count == rows else _buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(type_, rows, [validity, _buffer(values)], rows - count)
 
 
-def _unknown_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> dict[str, pa.Array]:
+def _buffer(values: Any) -> pa.Buffer:
+    return pa.py_buffer(values)
+
+
+def _unknown_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> dict[str, Column]:
     """Metrics that this version's catalogue doesn't have, as maps by metric id."""
-    columns: dict[str, pa.Array] = {}
+    columns: dict[str, Column] = {}
     for name, column, type_ in (("gauges", "extra", pa.float32()), ("counters", "extra_counters", pa.int64())):
         unknown = [
             [i for i, m in enumerate(getattr(part, name)) if not _is_column(known.get(m), name)] for part in parts
@@ -151,10 +157,12 @@ def _unknown_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> di
     return columns
 
 
-def _map(part: _Group, name: str, wanted: Sequence[int], type_: pa.DataType) -> pa.Array:
+def _map(part: _Group, name: str, wanted: Sequence[int], type_: Any) -> Column:
     ids = np.array([getattr(part, name)[row] for row in wanted], np.uint16)
     values = part.matrix(name)[list(wanted)].T
     present = values == values if name == "gauges" else values != INT64_MIN
     offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    keys = np.broadcast_to(ids, values.shape)[present]
-    return pa.MapArray.from_arrays(pa.array(offsets), pa.array(keys), pa.array(values[present], type_))
+    keys: Column = pa.array(np.broadcast_to(ids, values.shape)[present])
+    items: Column = pa.array(values[present], type_)
+    starts: Column = pa.array(offsets)
+    return pa.MapArray.from_arrays(starts, keys, items)

@@ -8,10 +8,10 @@ import pyarrow as pa
 from steelyard_collector.ingest.accepted import Gap, Rows
 from steelyard_proto.v1 import batch_pb2
 
-TIME: Final = pa.timestamp("ms", tz="UTC")
+TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
 Row = dict[str, Any]
 
-_KEYS: Final = [("agent", pa.uint32()), ("device_id", pa.uint32()), ("ts", TIME), ("epoch", pa.uint32())]
+_KEYS: Final[list[Any]] = [("agent", pa.uint32()), ("device_id", pa.uint32()), ("ts", TIME), ("epoch", pa.uint32())]
 SCHEMAS: Final[Mapping[int, pa.Schema]] = {
     batch_pb2.KIND_PROCESS: pa.schema(
         [*_KEYS, ("seq", pa.uint32()), ("pid", pa.uint32()), ("start_ts", TIME), ("hbm_used_bytes", pa.uint64()),

@@ -13,8 +13,8 @@ from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import ContractError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
-TIME: Final = pa.timestamp("ms", tz="UTC")
-LABELS: Final = pa.map_(pa.string(), pa.string())
+TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
+LABELS: Final[Any] = pa.map_(pa.string(), pa.string())
 AGENT_SCHEMA: Final = pa.schema(
     [("agent", pa.uint32()), ("agent_id", pa.string()), ("node", pa.string()), ("version", pa.string()),
      ("origin", pa.string()), ("epoch", pa.uint32()), ("os", pa.string()), ("kernel", pa.string()),

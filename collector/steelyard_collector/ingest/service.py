@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import grpc
@@ -64,7 +65,7 @@ class IngestService:
         """Agents whose stream is open, by number."""
         return {number: session.agent for number, session in self._sessions.items()}
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def handler(self) -> Any:
         """To add to a grpc.aio server; messages come as bytes."""
         method = grpc.stream_stream_rpc_method_handler(
             self._stream,
@@ -150,7 +151,7 @@ class IngestService:
         agent = session.agent
         while True:
             raw = await context.read()
-            if raw is grpc.aio.EOF:
+            if not isinstance(raw, bytes):
                 return
             if agent.stream is not session:
                 await context.abort(grpc.StatusCode.ABORTED, "another stream speaks for this agent now")
@@ -232,7 +233,7 @@ class IngestService:
             if rows:
                 done = loop.create_future()
                 block = pa.Table.from_pylist(rows, schema)
-                self._writer.put_table(table, block, lambda done=done: loop.call_soon_threadsafe(_finish, done))
+                self._writer.put_table(table, block, partial(_finish_soon, loop, done))
                 waiting.append(done)
         if waiting:
             await asyncio.gather(*waiting)
@@ -301,6 +302,10 @@ def _parse(raw: object) -> ingest_pb2.AgentMessage:
 
 def _committed(agent: Agent) -> list[ingest_pb2.Committed]:
     return [ingest_pb2.Committed(kind=kind, seq=seq) for kind, seq in agent.committed.items()]  # type: ignore[arg-type]
+
+
+def _finish_soon(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
+    loop.call_soon_threadsafe(_finish, done)
 
 
 def _finish(done: "asyncio.Future[None]") -> None:
