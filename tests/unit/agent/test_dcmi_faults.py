@@ -97,6 +97,20 @@ def test_a_hung_power_call_is_found_by_the_poll_too(library: Path, scenario: Sce
     guard.close()
 
 
+def test_cards_that_hang_at_the_first_look_hide_no_other(library: Path, scenario: Scenario) -> None:
+    clock = Clock()
+    scenario.set({"hang.dcmi_get_device_chip_info_v2.0": 4, "hang.dcmi_get_device_chip_info_v2.5": 4})
+    source = source_over(library, clock)
+    started_s = time.monotonic()
+    guard = guard_over(source, clock)
+    assert time.monotonic() - started_s < 3.5
+    assert tick(guard).keys() == {1, 2, 3, 4, 6, 7}
+    assert {error.device for error in source.complaints} == {"card 0", "card 5"}
+    scenario.drop("hang.dcmi_get_device_chip_info_v2.0", "hang.dcmi_get_device_chip_info_v2.5")
+    until(lambda: is_whole(guard, clock, 8))
+    guard.close()
+
+
 def test_energy_grows_with_power_by_the_guards_polls(library: Path, scenario: Scenario) -> None:
     scenario.set({"power_w": 300})
     guard = guard_over(source_over(library))

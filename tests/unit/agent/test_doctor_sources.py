@@ -113,11 +113,18 @@ def test_a_missing_library_matters_where_its_hardware_is(config: Config, tmp_pat
 
 
 def test_a_source_that_hangs_is_left_behind_with_the_place(library: Path, scenario: Scenario, config: Config) -> None:
-    scenario.set({"hang.dcmi_get_device_hbm_info.2": 3})
+    scenario.set({"hang.dcmi_get_card_list": 3})
     started_s = time.monotonic()
     probes = probed(source_over(library), deadline_s=0.5)
     assert time.monotonic() - started_s < 2.0
     findings = check_sources(Node(config, probes))
     assert findings[0].level == "problem"
     assert findings[0].text == "hangs in discover"
-    scenario.drop("hang.dcmi_get_device_hbm_info.2")
+
+
+def test_a_card_that_hangs_is_named_and_the_others_are_there(library: Path, scenario: Scenario, config: Config) -> None:
+    scenario.set({"hang.dcmi_get_device_hbm_info.2": 3})
+    findings = by_subject(check_sources(Node(config, probed(source_over(library)))))
+    assert findings["dcmi"].text.startswith("7 × ")
+    assert findings["card 2"].level == "problem"
+    assert "hangs" in findings["card 2"].text

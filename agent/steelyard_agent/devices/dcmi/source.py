@@ -11,6 +11,7 @@ from steelyard_agent.devices.dcmi.binding import SEARCH_PATHS, DcmiLibrary, open
 from steelyard_agent.devices.dcmi.card import Card, KnownDevice, Surroundings, card_ids, describe_card
 from steelyard_agent.devices.dcmi.energy import EnergyIntegral
 from steelyard_agent.devices.dcmi.errors import VENDOR
+from steelyard_agent.devices.dcmi.patience import PatientLook
 from steelyard_agent.devices.dcmi.readings import absent_for, power_w
 from steelyard_agent.devices.pid_namespace import sees_host_pids
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
@@ -56,6 +57,7 @@ class DcmiSource:
         self._library: DcmiLibrary | None = None
         self._cards: dict[int, Card] = {}
         self._by_uid: dict[str, KnownDevice] = {}
+        self._look = PatientLook(self._describe)
         self._energy: dict[str, EnergyIntegral] = {}
         self._lost: set[str] = set()
         self._complaints: dict[tuple[str, int | None], DeviceError] = {}
@@ -81,7 +83,7 @@ class DcmiSource:
         return "" if self._library is None else self._library.path
 
     def discover(self) -> Sequence[DeviceInfo]:
-        """Lists the NPUs; cards that are well known and well are not asked again, so that a sick one harms no other.
+        """Lists the NPUs. A card that is known and well is not asked again, and one that hangs hides no other.
 
         Source: dcmi_get_card_list, dcmi_get_device_num_in_card.
 
@@ -90,21 +92,17 @@ class DcmiSource:
             DeviceError: it refuses, or no device of any card answers.
         """
         library = self._opened()
-        cards: dict[int, Card] = {}
+        numbers = self._card_ids(library)
+        cards = {number: card for number in numbers if (card := self._well_known(number)) is not None}
         failure: DeviceError | None = None
-        around = Surroundings(self._chips, self._node, self._sys, self._integral, self._complain)
-        for number in self._card_ids(library):
-            known = self._cards.get(number)
-            if known is not None and self._is_well(known):
-                cards[number] = known
-                continue
-            try:
-                cards[number] = describe_card(library, number, around)
-            except DeviceError as error:
-                failure = error
-                self._complain(error)
+        for number, result in self._look.look([number for number in numbers if number not in cards]):
+            if isinstance(result, Card):
+                cards[number] = result
+            else:
+                failure = result
+                self._complain(result)
         self._cards = cards
-        self._by_uid = {device.info.uid: device for card in cards.values() for device in card.devices}
+        self._by_uid = {device.info.uid: device for number in sorted(cards) for device in cards[number].devices}
         self._lost.clear()
         if failure is not None and not self._by_uid:
             raise failure
@@ -181,8 +179,15 @@ class DcmiSource:
             raise DeviceLost("is not on this node", vendor=VENDOR, device=uid, call="discover")
         return device
 
-    def _is_well(self, card: Card) -> bool:
-        return card.is_complete and not any(device.info.uid in self._lost for device in card.devices)
+    def _describe(self, number: int) -> Card:
+        around = Surroundings(self._chips, self._node, self._sys, self._integral, self._complain)
+        return describe_card(self._opened(), number, around)
+
+    def _well_known(self, number: int) -> Card | None:
+        card = self._cards.get(number)
+        if card is None or not card.is_complete:
+            return None
+        return None if any(device.info.uid in self._lost for device in card.devices) else card
 
     def _integral(self, uid: str) -> EnergyIntegral:
         return self._energy.setdefault(uid, EnergyIntegral(self._clock))
