@@ -11,6 +11,7 @@ from steelyard_tui.messages import LinkChanged, PageArrived
 from steelyard_tui.state import Link, LinkState, Page
 
 _BACKOFF_S: Final = (0.5, 1.0, 2.0, 3.0)
+_REFUSED_S: Final = 5.0
 
 Post = Callable[[PageArrived | LinkChanged], object]
 
@@ -72,10 +73,9 @@ class Feed:
             self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        served = -1
         while True:
             with self._changed:
-                while not self._closed and (self._query is None or self._generation == served):
+                while not self._closed and self._query is None:
                     self._changed.wait()
                 if self._closed:
                     return
@@ -86,9 +86,9 @@ class Feed:
             except Cancelled:
                 continue
             except (StoreError, ContractError) as error:
-                # The same query would be refused again; the next one is waited for.
-                served = generation
+                # Mostly the user's words, which they will change; but a limit or an old collector may pass too.
                 self._post(LinkChanged(LinkState(Link.REFUSED, 0, str(error)), generation))
+                self._wait(generation, _REFUSED_S)
             except TransportError as error:
                 self._attempts += 1
                 self._post(LinkChanged(LinkState(Link.LOST, self._attempts, str(error)), generation))

@@ -40,7 +40,7 @@ class Session:
 
     def watch(self, query: WatchQuery | None) -> None:
         """Watches another query; the same one again changes nothing."""
-        if query != self.asked or self.link.link is Link.REFUSED:
+        if query != self.asked:
             self.asked = query
             self.generation = self.feed.show(query)
 

@@ -114,6 +114,8 @@ class FleetScreen(LiveScreen):
         session = self.session
         if self.page is not None:
             return frame.no_data(session.client.address, "devices")
+        if session.link.link is Link.REFUSED:
+            return frame.refused(session.link.reason)
         if session.link.link is Link.LOST:
             return frame.no_collector(session.client.address, session.link.reason, session.link.attempts)
         return frame.waiting("the fleet", session.glyphs)

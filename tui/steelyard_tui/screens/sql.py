@@ -1,5 +1,6 @@
 """The SQL console: an editor, and the rows that came back."""
 
+import textwrap
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.client import Cancelled, SqlCall, SqlResult
+from steelyard_tui.client import Cancelled, SqlCall, SqlResult, WatchQuery
 from steelyard_tui.commands.formats import FORMATS, write_table
 from steelyard_tui.copies import short_path
 from steelyard_tui.present.figures import count
@@ -22,6 +23,7 @@ from steelyard_tui.screens.live import LiveScreen, bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
 from steelyard_tui.session import Session
 from steelyard_tui.sql_history import add_query, read_history
+from steelyard_tui.state import Page
 from steelyard_tui.widgets.canvas import Canvas
 from steelyard_tui.widgets.editor import make_editor
 from steelyard_tui.widgets.table import MOVES, LiveTable
@@ -67,8 +69,14 @@ class SqlScreen(LiveScreen):
         self._table.add_class("hidden")
         return [self._editor, self._answer, self._table, self._message]
 
-    def watched(self) -> None:
-        """Nothing: this screen asks only when told to."""
+    def watched(self) -> WatchQuery:
+        """Next to nothing, so that the link is known and found again."""
+        return WatchQuery("fleet_live", columns=("chip",), limit=1, period_ms=self.session.period_ms)
+
+    def receive(self, page: Page) -> None:
+        """The link lives; the rows are the answer's own."""
+        self.page = page
+        self.draw_frame()
 
     def on_mount(self) -> None:
         """Ready to type."""
@@ -115,8 +123,8 @@ class SqlScreen(LiveScreen):
     def _message_lines(self) -> list[Line]:
         if self._error:
             width = max(20, self.size.width - 4)
-            text = clean(self._error.replace("\n", " "))
-            return [(), *(((f"  {text[at : at + width]}", "ink"),) for at in range(0, min(len(text), 1600), width))]
+            wrapped = (line for part in self._error.splitlines() for line in textwrap.wrap(clean(part), width))
+            return [(), *(((f"  {line}", "ink"),) for line in wrapped)]
         if self._call is not None:
             return []
         return [
