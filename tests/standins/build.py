@@ -1,5 +1,12 @@
-"""Compiles a stand-in of a vendor's library, with the vendor's file name and ABI."""
+"""Compiles a stand-in of a vendor's library, with the vendor's file name and ABI.
 
+    python -m tests.standins.build nvml DIRECTORY
+    LD_LIBRARY_PATH=DIRECTORY steelyard-agent daemon
+
+runs the agent on 8 GPUs that aren't there.
+"""
+
+import argparse
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,3 +35,15 @@ def build(name: str, directory: Path, *, without: Sequence[str] = ()) -> Path:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
     unfinished.rename(library)
     return library
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=FILE_NAMES)
+    parser.add_argument("directory", type=Path)
+    arguments = parser.parse_args()
+    print(build(arguments.name, arguments.directory))
+
+
+if __name__ == "__main__":
+    main()
