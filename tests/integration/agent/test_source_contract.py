@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -142,6 +143,11 @@ CASES: Final[Mapping[str, Case]] = {
 }
 
 
+@cache
+def _built(name: str, without: tuple[str, ...], folders: pytest.TempPathFactory) -> Path:
+    return build(name, folders.mktemp(name), without=without)
+
+
 @pytest.fixture(scope="session")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of 8 H100, recorded by the program."""
@@ -157,11 +163,17 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=CASES)
-def rig(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def rig(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Rig]:
     case, clock = CASES[request.param], Clock()
     advance = clock.advance
     if case.standin:
-        build(case.standin, tmp_path, without=case.without)
+        # A copy, so that each test has a library of its own: one that was loaded before keeps its state.
+        shutil.copy(_built(case.standin, case.without, tmp_path_factory), tmp_path)
         monkeypatch.setenv(VARIABLE, str(tmp_path / "scenario"))
         scenario = Scenario(tmp_path / "scenario", devices=4, **dict(case.scenario))
 
