@@ -1,24 +1,21 @@
 """The ClickHouse HTTP endpoint: read-only, through the same gate; for clickhouse-connect, Grafana and curl."""
 
-import json
 import logging
-import select
 import socket
 import ssl
 import threading
 import time
-import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from typing import Any, Final
 
-from steelyard_collector.sql.http_request import MAX_BODY_BYTES, HttpQuery, compressed, read_query, read_token
-from steelyard_collector.sql.pool import TOO_MANY, ReaderPool
-from steelyard_collector.sql.remedies import EXHAUSTED, out_of_patience
+from steelyard_collector.sql.http_answer import AUTHENTICATION_FAILED, Answer, failure, status_of, success
+from steelyard_collector.sql.http_peer import has_gone, is_loopback, is_own_name
+from steelyard_collector.sql.http_request import MAX_BODY_BYTES, HttpQuery, read_query, read_token
+from steelyard_collector.sql.pool import ReaderPool
+from steelyard_collector.sql.remedies import out_of_patience
 from steelyard_collector.sql.run import QueryRun, RawResult
 from steelyard_collector.sql.service import Authorize, anybody
 from steelyard_proto.errors import StoreError
@@ -29,31 +26,6 @@ MAX_CONNECTIONS: Final = 64
 IDLE_S: Final = 60.0
 # How soon a query of a client that has gone is stopped.
 GONE_CHECK_S: Final = 0.25
-AUTHENTICATION_FAILED: Final = 516
-
-_TYPES: Final = {
-    "TabSeparated": "text/tab-separated-values; charset=UTF-8",
-    "CSV": "text/csv; charset=UTF-8; header=absent",
-    "CSVWithNames": "text/csv; charset=UTF-8; header=present",
-    "JSON": "application/json; charset=UTF-8",
-    "JSONCompact": "application/json; charset=UTF-8",
-    "JSONEachRow": "application/x-ndjson; charset=UTF-8",
-    "XML": "application/xml; charset=UTF-8",
-    "Parquet": "application/octet-stream",
-    "Native": "application/octet-stream",
-    "ArrowStream": "application/octet-stream",
-    "Arrow": "application/octet-stream",
-    "RowBinary": "application/octet-stream",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 class HttpDoor(ThreadingHTTPServer):
@@ -72,7 +44,7 @@ class HttpDoor(ThreadingHTTPServer):
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.pool = pool
         self.authorize = authorize
-        self.is_loopback = _is_loopback(address[0])
+        self.is_loopback = is_loopback(address[0])
         self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name="http", daemon=True)
 
@@ -119,7 +91,6 @@ def serve_http(
     pool: ReaderPool,
     host: str = "127.0.0.1",
     port: int = 8471,
-    *,
     authorize: Authorize = anybody,
     tls: ssl.SSLContext | None = None,
 ) -> HttpDoor:
@@ -166,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             error = StoreError(
                 f"the body is longer than {MAX_BODY_BYTES} bytes, or broken", code=307, name="TOO_MANY_BYTES"
             )
-            self._send(_failure(error, 413))
+            self._send(failure(error, 413))
         else:
             self._answer(body)
 
@@ -177,17 +148,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         path = self.path.partition("?")[0]
         headers = {name.lower(): value for name, value in self.headers.items()}
-        if self.server.is_loopback and not _is_own_name(headers.get("host", "")):
+        if self.server.is_loopback and not is_own_name(headers.get("host", "")):
             self._send(
-                _failure(StoreError("this address answers to localhost only", code=497, name="ACCESS_DENIED"), 403)
+                failure(StoreError("this address answers to localhost only", code=497, name="ACCESS_DENIED"), 403)
             )
         elif path in ("/ping", "/replicas_status") or (path == "/" and "?" not in self.path and not body):
             self._send(Answer(200, b"Ok.\n", {"Content-Type": "text/html; charset=UTF-8"}))
         elif path != "/":
-            self._send(_failure(StoreError(f"there is no {path[:100]} here; send queries to /", code=0), 404))
+            self._send(failure(StoreError(f"there is no {path[:100]} here; send queries to /", code=0), 404))
         elif reason := self.server.authorize(read_token(self.path, headers)):
             error = StoreError(reason, code=AUTHENTICATION_FAILED, name="AUTHENTICATION_FAILED")
-            self._send(_failure(error, 401, {"WWW-Authenticate": 'Basic realm="steelyard"'}))
+            self._send(failure(error, 401, {"WWW-Authenticate": 'Basic realm="steelyard"'}))
         else:
             self._query(headers, body)
 
@@ -197,12 +168,12 @@ class _Handler(BaseHTTPRequestHandler):
             result = self._run(query)
         except (StoreError, ValueError) as error:
             known = error if isinstance(error, StoreError) else StoreError(str(error), code=36, name="BAD_ARGUMENTS")
-            self._send(_failure(known, _status(known)))
+            self._send(failure(known, status_of(known)))
             return
         if result is None:
             self.close_connection = True
             return
-        self._send(_success(query, result))
+        self._send(success(query, result))
 
     def _run(self, query: HttpQuery) -> RawResult | None:
         """The result; None when the client has gone and the query was stopped."""
@@ -224,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             except FutureTimeout:
                 if future.done():
                     continue
-                if _has_gone(self.connection):
+                if has_gone(self.connection):
                     run.cancel()
                     return None
                 if time.monotonic() > deadline:
@@ -265,71 +236,3 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
         self.wfile.flush()
-
-
-def _success(query: HttpQuery, result: RawResult) -> Answer:
-    headers = {
-        "Content-Type": _TYPES.get(result.format_name, "text/plain; charset=UTF-8"),
-        "X-ClickHouse-Query-Id": query.query_id.encode("ascii", "replace").decode() or str(uuid.uuid4()),
-        "X-ClickHouse-Format": result.format_name,
-        "X-ClickHouse-Timezone": "UTC",
-        "X-ClickHouse-Server-Display-Name": "steelyard",
-        "X-ClickHouse-Summary": json.dumps({"result_bytes": str(len(result.body))}),
-    }
-    if query.ignored:
-        headers["X-Steelyard-Ignored-Settings"] = ",".join(query.ignored).encode("ascii", "replace").decode()[:1000]
-    if query.gzip:
-        return Answer(200, compressed(result.body), headers | {"Content-Encoding": "gzip"})
-    return Answer(200, result.body, headers)
-
-
-def _failure(error: StoreError, status: int, headers: Mapping[str, str] | None = None) -> Answer:
-    name = f" ({error.name})" if error.name and f"({error.name})" not in str(error) else ""
-    shown = str(error) if str(error).startswith("Code: ") else f"Code: {error.code}. DB::Exception: {error}"
-    said = {"Content-Type": "text/plain; charset=UTF-8", "X-ClickHouse-Exception-Code": str(error.code)}
-    if error.code == TOO_MANY:
-        said["Retry-After"] = "1"
-    return Answer(status, f"{shown}{name}\n".encode(), said | dict(headers or {}))
-
-
-def _status(error: StoreError) -> int:
-    if error.code == TOO_MANY:
-        return 503
-    if error.code in EXHAUSTED:
-        return 422
-    return {497: 403, 60: 404, 81: 404}.get(error.code, 400)
-
-
-def _has_gone(connection: socket.socket) -> bool:
-    try:
-        readable, _, _ = select.select([connection], [], [], 0)
-        if not readable:
-            return False
-        # Beneath TLS too: a connection that was closed shows its end here.
-        with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as plain:
-            return plain.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except (OSError, ValueError):
-        return True
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_own_name(host: str) -> bool:
-    """A page from elsewhere can make a browser ask here under its own name, but never under an address."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return name in ("", "localhost") or _is_loopback(name.strip("[]")) or _is_address(name.strip("[]"))
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -14,6 +14,7 @@ from steelyard_proto.errors import StoreError
 
 # ClickHouse's own number for this.
 TOO_MANY: Final = 202
+CLOSE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class ReaderPool:
         self._store = store
         self._changed = threading.Condition()
         self._idle: defaultdict[ReadLimits, list[Reader]] = defaultdict(list)
+        self._stops: set[Callable[[], None]] = set()
         self._running = 0
         self._waiting = 0
         self._closed = False
@@ -71,13 +73,17 @@ class ReaderPool:
         return replace(self.limits.read, result_rows=self.limits.read.result_rows + 1, overflow="break")
 
     @contextmanager
-    def lend(self, limits: ReadLimits) -> Iterator[Reader]:
+    def lend(self, limits: ReadLimits, stop: Callable[[], None] = lambda: None) -> Iterator[Reader]:
         """A client with these limits, for one query.
+
+        Args:
+            limits: what the query may use.
+            stop: stops the query; called from another thread when the pool is closed.
 
         Raises:
             StoreError: too many queries run and wait already, or the store can't be reached.
         """
-        self._enter()
+        self._enter(stop)
         try:
             reader = self._take(limits)
             try:
@@ -93,19 +99,25 @@ class ReaderPool:
         finally:
             with self._changed:
                 self._running -= 1
-                self._changed.notify()
+                self._stops.discard(stop)
+                self._changed.notify_all()
 
     def close(self) -> None:
-        """Closes the idle clients now and the others when they come back."""
+        """Stops the queries that run, and closes every client; returns when they have ended, or after some seconds."""
         with self._changed:
             self._closed = True
-            readers = [reader for idle in self._idle.values() for reader in idle]
+            idle = [reader for readers in self._idle.values() for reader in readers]
             self._idle.clear()
+            stops = list(self._stops)
             self._changed.notify_all()
-        for reader in readers:
+        for stop in stops:
+            stop()
+        for reader in idle:
             reader.close()
+        with self._changed:
+            self._changed.wait_for(lambda: self._running == 0, CLOSE_S)
 
-    def _enter(self) -> None:
+    def _enter(self, stop: Callable[[], None]) -> None:
         deadline = time.monotonic() + self.limits.wait_s
         with self._changed:
             if self._waiting >= self.limits.waiting:
@@ -120,6 +132,7 @@ class ReaderPool:
                 if self._closed:
                     raise StoreError("the collector is shutting down; ask again in a moment", name="SHUTTING_DOWN")
                 self._running += 1
+                self._stops.add(stop)
             finally:
                 self._waiting -= 1
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import pyarrow as pa
 
@@ -12,6 +12,9 @@ from steelyard_collector.sql.pool import ReaderPool
 from steelyard_collector.sql.remedies import with_remedy
 from steelyard_collector.store.base import Reader, ReadLimits
 from steelyard_proto.errors import StoreError
+
+CANCEL_EVERY_S: Final = 0.1
+CANCEL_TRIES: Final = 50
 
 _Result = TypeVar("_Result")
 
@@ -31,6 +34,7 @@ class QueryRun:
         self._pool = pool
         self._lock = threading.Lock()
         self._reader: Reader | None = None
+        self._ended = threading.Event()
         self._cancelled = False
 
     def table(self, query: str, parameters: Mapping[str, str]) -> pa.Table:
@@ -55,11 +59,17 @@ class QueryRun:
         return self._run(self._pool.whole, query, parameters, work)
 
     def cancel(self) -> None:
-        """Stops it, now or as soon as it starts; nothing happens when it has ended."""
+        """Stops it, now or as soon as it starts; returns when it has stopped, or after some seconds."""
         with self._lock:
             self._cancelled = True
-            if self._reader is not None:
+        # Told again and again: a query that is about to start isn't there yet to be stopped.
+        for _ in range(CANCEL_TRIES):
+            with self._lock:
+                if self._reader is None:
+                    return
                 self._reader.cancel()
+            if self._ended.wait(CANCEL_EVERY_S):
+                return
 
     def _run(
         self,
@@ -68,7 +78,7 @@ class QueryRun:
         parameters: Mapping[str, str],
         work: Callable[[Reader, Admitted], _Result],
     ) -> _Result:
-        with self._pool.lend(limits) as reader:
+        with self._pool.lend(limits, self.cancel) as reader:
             self._hold(reader)
             try:
 
@@ -83,6 +93,7 @@ class QueryRun:
             finally:
                 with self._lock:
                     self._reader = None
+                self._ended.set()
 
     def _hold(self, reader: Reader) -> None:
         with self._lock:

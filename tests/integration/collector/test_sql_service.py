@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from pathlib import Path
 
 import grpc
@@ -205,9 +206,31 @@ def test_a_pool_that_is_closed_says_so_to_those_who_wait(store):
             said.append(error.name)
 
     with pool.lend(pool.cut), pool.lend(pool.cut):
-        thread = threading.Thread(target=ask)
-        thread.start()
+        waiter = threading.Thread(target=ask)
+        waiter.start()
         until(lambda: pool.waiting == 1)
-        pool.close()
-        thread.join(5)
+        closer = threading.Thread(target=pool.close)
+        closer.start()
+        waiter.join(5)
+    closer.join(5)
     assert said == ["SHUTTING_DOWN"]
+
+
+def test_closing_stops_the_queries_that_run(store):
+    pool = ReaderPool(store, LIMITS)
+    said = []
+
+    def ask():
+        try:
+            QueryRun(pool).table(ENDLESS, {})
+        except StoreError as error:
+            said.append(error.name)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until(lambda: pool.running == 1)
+    started = time.monotonic()
+    pool.close()
+    thread.join(5)
+    assert said == ["QUERY_WAS_CANCELLED"]
+    assert time.monotonic() - started < 2.0
