@@ -143,9 +143,10 @@ CASES: Final[Mapping[str, Case]] = {
 }
 
 
-@cache
-def _built(name: str, without: tuple[str, ...], folders: pytest.TempPathFactory) -> Path:
-    return build(name, folders.mktemp(name), without=without)
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, tuple[str, ...]], Path]:
+    """Compiles each stand-in once."""
+    return cache(lambda name, without: build(name, tmp_path_factory.mktemp(name), without=without))
 
 
 @pytest.fixture(scope="session")
@@ -166,14 +167,14 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rig(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    libraries: Callable[[str, tuple[str, ...]], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Rig]:
     case, clock = CASES[request.param], Clock()
     advance = clock.advance
     if case.standin:
         # A copy, so that each test has a library of its own: one that was loaded before keeps its state.
-        shutil.copy(_built(case.standin, case.without, tmp_path_factory), tmp_path)
+        shutil.copy(libraries(case.standin, case.without), tmp_path)
         monkeypatch.setenv(VARIABLE, str(tmp_path / "scenario"))
         scenario = Scenario(tmp_path / "scenario", devices=4, **dict(case.scenario))
 
