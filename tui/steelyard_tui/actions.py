@@ -41,6 +41,7 @@ class Action:
 _TABLES: Final = frozenset({"jobs", "nodes", "devices"})
 _LIVE: Final = _TABLES | {"fleet", "device"}
 _MOVING: Final = _TABLES | {"fleet"}
+_PAST: Final = frozenset({"fleet", "device"})
 _ALL: Final = frozenset({ANY})
 _SQL: Final = frozenset({"sql"})
 
@@ -87,7 +88,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("invert", ("I",), "invert", "Turn the sorting round", _TABLES, "Looking"),
     Action("freeze", ("f",), "freeze", "Freeze the order of the rows; figures go on", _TABLES, "Looking"),
     Action("metric", ("m",), "metric", "Choose the figure that is compared", frozenset({"fleet"}), "Looking", 5),
-    Action("window", ("w",), "window", "Another length of history", frozenset({"fleet", "device"}), "Looking", 6),
+    Action("window", ("w",), "window", "Another length of history", _PAST, "Looking", 6),
+    Action(
+        "zoom(-1)", ("plus", "equals_sign"), "zoom in", "A shorter history, seen finer", _PAST, "Looking", shown="+"
+    ),
+    Action("zoom(1)", ("minus",), "zoom out", "A longer history, seen coarser", _PAST, "Looking", shown="-"),
     Action("app.pause", ("p", "Z"), "pause", "Hold the display still; recording goes on", _LIVE, "Looking", 7),
     Action("copy_row", ("y",), "copy", "Copy this row, to the clipboard and to a file", _TABLES, "Taking along", 8),
     Action(

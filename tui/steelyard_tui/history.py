@@ -54,6 +54,16 @@ FLEET_WINDOWS: Final = (
 _RAW: Final = "raw"
 
 
+def next_window(windows: Sequence[Window], window: Window) -> Window:
+    """The window after this one, the first after the last."""
+    return windows[(windows.index(window) + 1) % len(windows)]
+
+
+def zoomed(windows: Sequence[Window], window: Window, by: int) -> Window:
+    """The window so many places on; at the ends it stays."""
+    return windows[max(0, min(windows.index(window) + by, len(windows) - 1))]
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One figure over time, in buckets; NaN where it is absent."""

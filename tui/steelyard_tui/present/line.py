@@ -88,6 +88,11 @@ def spread(left: Sequence[Span], right: Sequence[Span], width: int, ellipsis: st
     return (*fit_line(left, room, "left", ellipsis), *fit_line(right, min(width, width - room), "right", ellipsis))
 
 
+def on_ground(line: Line, ground: str) -> Line:
+    """The same line on a ground of its own, where it shares its line of the screen with others."""
+    return tuple((text, f"{tone}@{ground}") for text, tone in line)
+
+
 def side_by_side(left: Sequence[Line], right: Sequence[Line], left_width: int, gap: int) -> list[Line]:
     """Two blocks of lines beside one another."""
     height = max(len(left), len(right))

@@ -1,7 +1,8 @@
 """The tones that lines are drawn in: Okabe-Ito by vendor, greys for the rest, one yellow for warnings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 GROUNDS: Final[Mapping[str, str]] = {
@@ -47,6 +48,15 @@ TONES: Final[Mapping[str, Tone]] = {
     **{name: Tone(full) for name, (full, _) in _VENDORS.items()},
     **{f"{name}-pale": Tone(pale) for name, (_, pale) in _VENDORS.items()},
 }
+
+
+@cache
+def look_of(tone: str) -> Tone:
+    """A tone by its name; `name@ground` is that tone on a ground of its own."""
+    name, _, ground = tone.partition("@")
+    look = TONES[name]
+    return replace(look, ground=GROUNDS[ground]) if ground else look
+
 
 # What 16 colours have, where the nearest one would make two vendors alike.
 COARSE: Final[Mapping[str, str]] = {

@@ -12,7 +12,7 @@ from steelyard_tui.present.columns import Row
 from steelyard_tui.present.figures import chip_name, figure, number, origin_mark, since, text_of, vendor_glyph
 from steelyard_tui.present.fleet import Key, Look, key_of
 from steelyard_tui.present.glyphs import Glyphs
-from steelyard_tui.present.line import BLANK, Line, Span, fit_line, side_by_side
+from steelyard_tui.present.line import BLANK, Line, Span, fit_line, on_ground, side_by_side
 from steelyard_tui.present.plot import Box, lane_rows, time_axis
 from steelyard_tui.present.tones import vendor_tone
 
@@ -57,8 +57,10 @@ def _lanes(rows: Sequence[Row], past: Past, look: Look, width: int, height: int)
             (f"   every lane from 0 to {end}", "quiet"),
         )
     ]
-    for row in rows:
-        lines += _lane(row, past, look, Box(width - LABEL, each, 0.0, scale))
+    for at, row in enumerate(rows):
+        lane = _lane(row, past, look, Box(width - LABEL, each, 0.0, scale))
+        # Every second lane is shaded, so that each dot is seen to belong to its own.
+        lines += [on_ground(fit_line(line, width), "lane") for line in lane] if at % 2 == 0 else lane
     return [*lines, ((" " * LABEL, "ink"), *time_axis(width - LABEL, past.window))]
 
 

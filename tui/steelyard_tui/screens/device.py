@@ -5,7 +5,7 @@ from textual.widget import Widget
 
 from steelyard_proto.errors import SteelyardError, StoreError
 from steelyard_tui.client import WatchQuery
-from steelyard_tui.history import WINDOWS, History, read_device
+from steelyard_tui.history import WINDOWS, History, Window, next_window, read_device, zoomed
 from steelyard_tui.messages import Back
 from steelyard_tui.present import device, frame
 from steelyard_tui.present.line import Line, Painted, clean
@@ -109,9 +109,16 @@ class DeviceScreen(LiveScreen):
         self._first = min(self._first, len(device.PLOTTED) - 1)
         self.draw()
 
-    def action_window(self, by: int = 1) -> None:
+    def action_window(self) -> None:
         """Another length of history."""
-        self._window = WINDOWS[(WINDOWS.index(self._window) + by) % len(WINDOWS)]
+        self._look_at(next_window(WINDOWS, self._window))
+
+    def action_zoom(self, by: int) -> None:
+        """Shorter or longer history."""
+        self._look_at(zoomed(WINDOWS, self._window, by))
+
+    def _look_at(self, window: Window) -> None:
+        self._window = window
         self._history, self._asked_s = None, float("-inf")
         if self.page is not None:
             self._ask_if_due(self.page.time_ms)

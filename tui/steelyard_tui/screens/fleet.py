@@ -7,7 +7,7 @@ from textual.widget import Widget
 
 from steelyard_proto.errors import SteelyardError
 from steelyard_tui.client import WatchQuery
-from steelyard_tui.history import FLEET_WINDOWS, Window, read_fleet
+from steelyard_tui.history import FLEET_WINDOWS, Window, next_window, read_fleet, zoomed
 from steelyard_tui.messages import Goto
 from steelyard_tui.present import fleet, frame, trends
 from steelyard_tui.present.line import Line, Painted
@@ -106,8 +106,12 @@ class FleetScreen(LiveScreen):
 
     def action_window(self) -> None:
         """Another length of history."""
-        at = FLEET_WINDOWS.index(self._window)
-        self._window = FLEET_WINDOWS[(at + 1) % len(FLEET_WINDOWS)]
+        self._window = next_window(FLEET_WINDOWS, self._window)
+        self._ask_anew()
+
+    def action_zoom(self, by: int) -> None:
+        """Shorter or longer history."""
+        self._window = zoomed(FLEET_WINDOWS, self._window, by)
         self._ask_anew()
 
     def _empty(self) -> list[Line]:

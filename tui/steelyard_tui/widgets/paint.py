@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from steelyard_tui.present.line import Line, Span, fit_line
-from steelyard_tui.present.tones import COARSE, GROUNDS, TONES
+from steelyard_tui.present.tones import COARSE, GROUNDS, look_of
 
 # How far old figures fade into the ground.
 _FADE = 0.55
@@ -31,12 +31,13 @@ class Painter:
         return style
 
     def _make(self, tone: str, ground: str, dimmed: bool) -> Style:
-        look = TONES[tone]
+        look = look_of(tone)
         color, behind = look.color, look.ground or GROUNDS[ground]
         if self._coarse:
             # In 16 colours the greys of the grounds all become black; only the selection needs to differ.
-            behind = look.ground or ("#000080" if ground == "selected" else "#000000")
-            color = COARSE.get(tone, color)
+            own = look.ground if "@" not in tone else ""
+            behind = own or ("#000080" if ground == "selected" else "#000000")
+            color = COARSE.get(tone.partition("@")[0], color)
         if dimmed and tone != "band":
             color = _mixed(color, behind, _FADE)
         return Style(color=color, bgcolor=behind, bold=look.bold and not dimmed)
@@ -59,7 +60,7 @@ def merged(line: Line) -> list[Span]:
     pieces: list[Span] = []
     text, tone = "", ""
     for more, its_tone in line:
-        if its_tone == tone or (text and not TONES[tone].ground and more.isspace() and not TONES[its_tone].ground):
+        if its_tone == tone or (text and more.isspace() and look_of(tone).ground == look_of(its_tone).ground):
             text += more
         elif more:
             if text:
