@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,9 @@ from steelyard_agent.simulate.truth import batch_content
 from steelyard_proto.v1 import batch_pb2
 from tests.standins.agent_parts import until
 from tests.standins.ingest_server import IngestServer
+from tests.standins.truth import SAMPLES, Truth
 
+BUSY, CPU_BUSY = 1, 100
 FLEET = """
 [[nodes]]
 prefix = "h"
@@ -42,8 +43,6 @@ from_s = 1
 to_s = 2.5
 """
 
-SAMPLES = (batch_pb2.KIND_DEVICE_SAMPLES, batch_pb2.KIND_HOST_SAMPLES, batch_pb2.KIND_AGENT_SAMPLES)
-
 
 @pytest.fixture
 def collector() -> Iterator[IngestServer]:
@@ -70,11 +69,6 @@ def finish(process: subprocess.Popen[str], timeout_s: float = 30.0) -> tuple[int
     return process.returncode, err
 
 
-def told(truth: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
-    lines = [json.loads(line) for line in truth.read_text().splitlines()]
-    return {(line["agent_id"], line["kind"], line["seq"]): line for line in lines}
-
-
 def received(collector: IngestServer) -> dict[tuple[str, int, int], dict[str, Any]]:
     found: dict[tuple[str, int, int], dict[str, Any]] = {}
     for (agent, _epoch, kind), messages in collector.seen.messages.items():
@@ -88,16 +82,19 @@ def received(collector: IngestServer) -> dict[tuple[str, int, int], dict[str, An
     return found
 
 
-def assert_truth(collector: IngestServer, truth: Path) -> None:
-    lines, messages = told(truth), received(collector)
+def assert_truth(collector: IngestServer, path: Path) -> Truth:
+    truth = Truth(path)
+    lines = {(told.agent_id, told.kind, told.seq): told for told in truth.messages.values()}
+    messages = received(collector)
     assert collector.seen.faults == []
     assert messages.keys() == lines.keys()
     for key, message in messages.items():
         if "stamps" in message:
-            assert (message["stamps"][0], message["stamps"][-1]) == (lines[key]["from_ms"], lines[key]["to_ms"])
-            assert len(message["stamps"]) == lines[key]["ticks"]
+            assert (message["stamps"][0], message["stamps"][-1]) == (lines[key].from_ms, lines[key].to_ms)
+            assert len(message["stamps"]) == lines[key].ticks
         else:
-            assert message["rows"] == lines[key]["rows"]
+            assert message["rows"] == lines[key].rows
+    return truth
 
 
 def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_path: Path) -> None:
@@ -107,7 +104,13 @@ def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_pa
     )
     code, err = finish(process)
     assert (code, err) == (0, "")
-    assert_truth(collector, truth)
+    told = assert_truth(collector, truth)
+    sums, sums_of_hosts = told.sums(batch_pb2.KIND_DEVICE_SAMPLES), told.sums(batch_pb2.KIND_HOST_SAMPLES)
+    ticks = sums_of_hosts["h-1", CPU_BUSY].count
+    assert 2 <= ticks <= 4
+    assert sums["h-1", BUSY].count == 2 * ticks
+    assert sums["h-2", BUSY].count < 2 * ticks
+    assert told.rows(batch_pb2.KIND_HOST_SAMPLES)["h-1"] == ticks + 1
     hellos = collector.seen.hellos
     assert sorted(hello.node.name for hello in hellos) == ["c-1", "h-1", "h-2"]
     assert {hello.node.origin for hello in hellos} == {batch_pb2.ORIGIN_SIMULATED}

@@ -58,7 +58,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     fleet.add_argument("--seed", type=int, default=1, help="the same seed gives the same noise [1]")
     run_ = parser.add_argument_group("the run")
     run_.add_argument("--seconds", type=float, default=float("inf"), metavar="N", help="end after so long")
-    run_.add_argument("--flush", type=float, metavar="S", help="seconds that a node gathers before it sends [5]")
+    run_.add_argument(
+        "--flush", type=float, metavar="S", help="seconds that a node gathers before it sends [as wanted]"
+    )
     run_.add_argument("--drain", type=float, default=10.0, metavar="S", help="wait so long for the last acks [10]")
     run_.add_argument("--truth", type=Path, metavar="FILE", help="append what was spooled: counts and sums, in JSON")
     run_.add_argument("--state-dir", metavar="DIR", help="keep the spools there; without it they are temporary")
@@ -110,8 +112,6 @@ def _plan(arguments: argparse.Namespace) -> FleetPlan:
 def _config(arguments: argparse.Namespace) -> Config:
     keys = ("collector", "ca_file", "cert_file", "key_file", "token_file")
     flags = {key: getattr(arguments, key) for key in keys if getattr(arguments, key) is not None}
-    if arguments.flush is not None:
-        flags["sampling.flush_ms"] = str(round(arguments.flush * 1000))
     return make_config(gather_settings(flags, os.environ, arguments.config), os.environ)
 
 
@@ -148,9 +148,8 @@ def _simulate(
     nodes = open_fleet(plan, around, clock)
     log.info("%d nodes with %d devices, to %s", len(nodes), plan.devices, config.collector.address)
     try:
-        return run_fleet(
-            nodes, clock, seconds=arguments.seconds, flush_ms=config.sampling.flush_ms, drain_s=arguments.drain
-        )
+        flush_ms = None if arguments.flush is None else max(1, round(arguments.flush * 1000))
+        return run_fleet(nodes, clock, seconds=arguments.seconds, flush_ms=flush_ms, drain_s=arguments.drain)
     finally:
         if truth is not None:
             truth.close()

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 # Each node has a thread and a stream; more of them belong into several processes.
 MOST_NODES: Final = 500
 _OWN_TICKS: Final = 10
+# Until the collector has said what it wants.
+_FLUSH_MS: Final = 5000
 _SLOW_TICKS: Final = SLOW_MS // FAST_MS
 
 
@@ -65,7 +67,7 @@ def open_fleet(plan: FleetPlan, around: Surroundings, clock: Clock) -> list[Simu
 
 
 def run_fleet(
-    nodes: Sequence[SimulatedNode], clock: Clock, *, seconds: float, flush_ms: int, drain_s: float
+    nodes: Sequence[SimulatedNode], clock: Clock, *, seconds: float, flush_ms: int | None, drain_s: float
 ) -> Outcome:
     """Runs until the time is over or the clock's pause says to stop.
 
@@ -73,7 +75,7 @@ def run_fleet(
         nodes: from `open_fleet`.
         clock: time.
         seconds: how long; infinite for until stopped.
-        flush_ms: how long a node gathers, unless the collector wants another interval.
+        flush_ms: how long a node gathers; None for as long as the collector wants.
         drain_s: how long the end waits for acknowledgements.
     """
     for node in nodes:
@@ -103,12 +105,12 @@ def run_fleet(
     )
 
 
-def _tick(nodes: Sequence[SimulatedNode], number: int, ts_ms: int, flush_ms: int) -> None:
+def _tick(nodes: Sequence[SimulatedNode], number: int, ts_ms: int, flush_ms: int | None) -> None:
     for place, node in enumerate(nodes):
         node.tick(
             ts_ms, is_slow=number % _SLOW_TICKS == 0, is_own=number == 0 or number % _OWN_TICKS == place % _OWN_TICKS
         )
-        every = max(1, (node.sender.state.flush_ms or flush_ms) // FAST_MS)
+        every = max(1, (flush_ms or node.sender.state.flush_ms or _FLUSH_MS) // FAST_MS)
         # Not all in the same second: a fleet's agents weren't started together.
         if number % every == place % every:
             node.flush()
