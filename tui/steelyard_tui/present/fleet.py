@@ -58,7 +58,7 @@ def _total(row: Row, drawing: Drawing) -> Line:
 
 
 COLUMNS: Final = (
-    Column("chip", ("chip", "vendor", "origin"), 13, chip_cell, 0, "left"),
+    Column("chip", ("chip", "vendor", "origin"), 16, chip_cell, 0, "left"),
     Column("vendor", ("vendor",), 7, _vendor, 5, "left"),
     Column("figures", ("origin",), 9, _origin, 1, "left"),
     figure_column("nodes", "nodes", "count", 6, 6),
