@@ -84,6 +84,10 @@ class ProcessTree:
             if code is not None:
                 raise SteelyardError(f"{child.name} ended with code {code}; its last words:\n{last_lines(child.log)}")
 
+    def last_words(self) -> str:
+        """What each program said last; the logs may be gone when this is read."""
+        return "\n".join(f"[{child.name}]\n{last_lines(child.log, 4)}" for child in self.children)
+
     def stop(self) -> None:
         """Ends every program: asked first, forced where it doesn't listen."""
         # A second ctrl-C waits until all are gone.
@@ -137,7 +141,7 @@ def wait_until(
     while not condition():
         tree.check()
         if monotonic() > deadline:
-            raise SteelyardError(f"waited {timeout_s:.0f} s for {what}; the logs lie in {tree.directory}")
+            raise SteelyardError(f"waited {timeout_s:.0f} s for {what}; last words:\n{tree.last_words()}")
         sleep(0.1)
 
 
