@@ -92,7 +92,10 @@ def _lane(row: Row, past: Past, look: Look, box: Box) -> list[Line]:
 
 
 def _power(rows: Sequence[Row], glyphs: Glyphs, width: int) -> list[Line]:
-    scale = nice_ceiling(max((number(row.get("power_w")) or 0.0 for row in rows), default=0.0))
+    known = [value for row in rows if (value := number(row.get("power_w"))) is not None]
+    if not known:
+        return []
+    scale = nice_ceiling(max(known))
     cells = max(10, width - 18 - 8)
     lines: list[Line] = [(("power per device", "title"), ("   as its vendor counts it", "quiet"))]
     for row in rows:
