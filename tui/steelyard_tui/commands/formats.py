@@ -45,7 +45,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return ABSENT
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.0f}"
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
     if isinstance(value, list):
         return ", ".join(_cell(item) for item in value)
     if isinstance(value, datetime):
