@@ -45,6 +45,7 @@ WINDOWS: Final = (
 )
 # Of a whole fleet the raw level is too much to read for each second's glance.
 FLEET_WINDOWS: Final = (
+    Window("5 min", 300, "10s", 10, 5),
     Window("15 min", 900, "10s", 10, 3),
     Window("1 h", 3600, "10s", 10, 4),
     Window("6 h", 6 * 3600, "1m", 60, 3),

@@ -38,7 +38,7 @@ ROWS = [
 
 
 def _past() -> trends.Past:
-    window = FLEET_WINDOWS[0]
+    window = FLEET_WINDOWS[1]
     at_ms = NOW_MS - window.seconds * 1000 + np.arange(90) * 10_000.0
     mean = 0.7 + 0.2 * np.sin(np.arange(90) / 9)
     series = {"core_active": Series(mean, mean, mean)}

@@ -1,0 +1,91 @@
+"""`steelyard demo` and `steelyard local` with the real programs: what they print, and that nothing is left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+STEELYARD = str(Path(sys.executable).parent / "steelyard")
+DEADLINE_S = 60.0
+
+
+def _environ(folder: Path) -> dict[str, str]:
+    """An environment in which everything temporary lies under `folder`."""
+    (folder / "tmp").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("STEELYARD_", "XDG_"))}
+    return {**kept, "TMPDIR": str(folder / "tmp"), "HOME": str(folder)}
+
+
+def _is_clean(folder: Path) -> bool:
+    return not any((folder / "tmp").iterdir())
+
+
+def test_the_demo_prints_the_fleet_and_an_answer_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [STEELYARD, "demo", "--headless", "--seconds", "4", "--no-training"]
+    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=110)
+    assert run.returncode == 0, run.stderr
+    fleet, _, answer = run.stdout.partition("Asked in SQL")
+    for chip in ("910B", "910C", "H20", "H100", "A100", "MI300X"):
+        assert chip in fleet
+        assert chip in answer
+    assert "simulated" in fleet
+    measured = [line for line in fleet.splitlines() if "measured" in line]
+    assert len(measured) == 1
+    assert measured[0].startswith("cpu")
+    assert _is_clean(tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_whole_tree(tmp_path: Path, number: signal.Signals) -> None:
+    command = [STEELYARD, "demo", "--headless", "--seconds", "600", "--no-training"]
+    with subprocess.Popen(command, env=_environ(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
+        try:
+            children = _children(demo.pid, 3)
+            demo.send_signal(number)
+            assert demo.wait(30) == (143 if number is signal.SIGTERM else 130)
+        finally:
+            demo.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert _is_clean(tmp_path)
+
+
+def _children(pid: int, wanted: int) -> list[psutil.Process]:
+    """The programs of a demo, when all of them run."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        children = psutil.Process(pid).children(recursive=True)
+        if len(children) >= wanted:
+            return children
+        assert time.monotonic() < end, f"only {children} after {DEADLINE_S} s"
+        time.sleep(0.1)
+
+
+def test_a_part_that_fails_fails_the_demo(tmp_path: Path) -> None:
+    command = [STEELYARD, "demo", "--headless", "--seconds", "600", "--no-training"]
+    with subprocess.Popen(command, env=_environ(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
+        try:
+            fleet = next(child for child in _children(demo.pid, 3) if "simulate" in child.cmdline())
+            fleet.kill()
+            assert demo.wait(DEADLINE_S) == 1
+            assert demo.stderr is not None
+            assert b"fleet ended" in demo.stderr.read()
+        finally:
+            demo.kill()
+    assert _is_clean(tmp_path)
+
+
+def test_local_shows_this_machine_alone_and_keeps_its_store(tmp_path: Path) -> None:
+    environ = _environ(tmp_path)
+    command = [STEELYARD, "local", "--headless", "--data-dir", str(tmp_path / "data")]
+    for _ in range(2):
+        run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110)
+        assert run.returncode == 0, run.stderr
+        assert "measured" in run.stdout
+        assert "simulated" not in run.stdout
+    assert (tmp_path / "data" / "store").is_dir()
