@@ -26,6 +26,7 @@ from steelyard_collector.ingest.writer import Commits, Writer, WriterLimits
 from steelyard_collector.live.watch import LiveViews
 from steelyard_collector.observe import Observer
 from steelyard_collector.settings import Settings
+from steelyard_collector.sql.handlers import add_query_service
 from steelyard_collector.sql.http import serve_http
 from steelyard_collector.sql.pool import ReaderPool
 from steelyard_collector.sql.service import QueryService
@@ -33,7 +34,6 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_collector.upkeep import Upkeep
 from steelyard_proto.errors import ConfigError, TransportError
-from steelyard_proto.v1 import query_pb2_grpc
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +172,7 @@ def _build(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) ->
 def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Server, health_async.HealthServicer]":
     server = grpc.aio.server(options=_OPTIONS)
     server.add_generic_rpc_handlers((ingest.handler(),))
-    query_pb2_grpc.add_QueryServicer_to_server(query, server)  # type: ignore[no-untyped-call]
+    add_query_service(query, server)
     health_service = health_async.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
     names = ("steelyard.v1.Ingest", "steelyard.v1.Query", health.SERVICE_NAME, reflection.SERVICE_NAME)
