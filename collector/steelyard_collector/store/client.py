@@ -107,7 +107,7 @@ def arrow_query(client: Client, sql: str, parameters: Mapping[str, SqlValue] | N
 class ClickhouseReader:
     """A read-only client with limits; see base.Reader.
 
-    After an error it is opened anew: a handle of the embedded engine gives the rest of a failed result to the next query.
+    After an error it is opened anew: a handle of the embedded engine gives the rest of a failed result to the next one.
     """
 
     def __init__(self, connect: Callable[[], Client], tag: str, kill: Callable[[str], None]) -> None:

@@ -5,9 +5,11 @@ from urllib.parse import unquote, urlsplit
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.chdb import ChdbStore
+from steelyard_collector.store.chips import put_chips
 from steelyard_collector.store.migrate import EMBEDDED, Topology, migrate
 from steelyard_collector.store.server import ServerStore
 from steelyard_collector.store.views import create_views
+from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import ConfigError, StoreError
 
 
@@ -30,11 +32,12 @@ def connect(dsn: str) -> tuple[Store, Topology]:
     raise ConfigError(f"{dsn!r} is no store; write chdb:///DIR or clickhouse://user:password@host:port/", key="store")
 
 
-def open_store(dsn: str) -> Store:
-    """Connects, applies what is missing of the migrations, and makes the views anew.
+def open_store(dsn: str, chips: ChipTable | None = None) -> Store:
+    """Connects, applies what is missing of the migrations, makes the views anew and writes the chip table.
 
     Args:
         dsn: `chdb:///DIR`, or `clickhouse://user:password@host:port/?secure=1&cluster=NAME`.
+        chips: the chips with their peaks; the shipped ones if none are given.
 
     Raises:
         ConfigError: the DSN is of neither form.
@@ -44,6 +47,7 @@ def open_store(dsn: str) -> Store:
     try:
         migrate(store, topology)
         create_views(store, topology)
+        put_chips(store, chips or load_chips())
     except StoreError:
         store.close()
         raise

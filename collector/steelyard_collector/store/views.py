@@ -1,7 +1,17 @@
 """The public views, made anew at each start, so that they always fit the catalogue."""
 
+from collections.abc import Callable, Iterable
+from typing import Final
+
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.migrate import EMBEDDED, Topology
+from steelyard_collector.store.statements import statement
+from steelyard_proto.metrics import Catalogue, Metric, catalogue
+from steelyard_proto.v1 import batch_pb2
+
+# A view stands after those that it reads.
+VIEWS: Final = ("devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events")
+_NO_RATE: Final = "CAST(NULL AS Nullable(Float64))"
 
 
 def create_views(store: Store, topology: Topology = EMBEDDED) -> None:
@@ -10,4 +20,75 @@ def create_views(store: Store, topology: Topology = EMBEDDED) -> None:
     Raises:
         StoreError: ClickHouse refuses one.
     """
-    del store, topology
+    for sql in view_statements(topology):
+        store.command(sql)
+
+
+def view_statements(topology: Topology = EMBEDDED) -> list[str]:
+    """The DDL of every view, in order."""
+    values = _columns(catalogue()) | {"on_cluster": topology.placeholders["on_cluster"]}
+    return [statement("views", name, **values) for name in VIEWS]
+
+
+def _columns(known: Catalogue) -> dict[str, str]:
+    device = known.of("device")
+    gauges = [metric for metric in device if metric.kind == "gauge"]
+    # Where a vendor gives a rate as such, its name is that of the counter's rate: the gauge's column stands for both.
+    taken = {metric.name for metric in gauges}
+    history = [metric for metric in device if metric.kind == "gauge" or _rate_of(metric, taken)]
+    # The collector's own figure goes by this name.
+    agent = [metric.name for metric in known.of("agent") if metric.name != "clock_offset_ms"]
+    kinds = {number: name.removeprefix("KIND_").lower() for name, number in batch_pb2.Kind.items() if number}
+    return {
+        "fast_gauges": _listed(
+            f"    if(state = 'silent', NULL, f.{metric.name}) AS {metric.name}"
+            for metric in gauges
+            if metric.metric_class == "fast"
+        ),
+        "agent_metrics": _listed(f"    m.{name} AS {name}" for name in agent),
+        "newest_agent_metrics": _listed(f"        argMax(raw_agent.{name}, ts) AS {name}" for name in agent),
+        "kind_numbers": ", ".join(map(str, kinds)),
+        "kind_names": ", ".join(f"'{name}'" for name in kinds.values()),
+        "columns": _listed(f"    h.{name} AS {name}" for metric in history for name in _names(metric)),
+        "raw": _of_level(history, lambda metric: True, _raw),
+        "roll_10s": _of_level(history, lambda metric: metric.rollup_10s, _rolled),
+        "roll_long": _of_level(history, lambda metric: True, _rolled),
+    }
+
+
+def _rate_of(metric: Metric, taken: set[str]) -> bool:
+    return metric.kind == "counter" and f"{metric.name}_per_s" not in taken
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return ",\n".join(lines)
+
+
+def _names(metric: Metric) -> tuple[str, ...]:
+    if metric.kind == "counter":
+        return (f"{metric.name}_per_s",)
+    return (metric.name, f"{metric.name}_min", f"{metric.name}_max")
+
+
+def _of_level(
+    metrics: Iterable[Metric], is_kept: Callable[[Metric], bool], figures: Callable[[Metric], tuple[str, ...]]
+) -> str:
+    return _listed(
+        f"        {figure} AS {name}"
+        for metric in metrics
+        for name, figure in zip(
+            _names(metric), figures(metric) if is_kept(metric) else (_NO_RATE,) * len(_names(metric)), strict=True
+        )
+    )
+
+
+def _raw(metric: Metric) -> tuple[str, ...]:
+    # A rate needs two rows, and a window over raw rows could not be bounded in time.
+    return (_NO_RATE,) if metric.kind == "counter" else (f"raw_device.{metric.name}",) * 3
+
+
+def _rolled(metric: Metric) -> tuple[str, ...]:
+    name = metric.name
+    if metric.kind == "counter":
+        return (f"{name}_inc * 1000 / nullIf({name}_ms, 0)",)
+    return (f"{name}_sum / nullIf({name}_n, 0)", f"{name}_min", f"{name}_max")

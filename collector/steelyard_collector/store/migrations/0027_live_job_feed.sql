@@ -1,0 +1,3 @@
+CREATE MATERIALIZED VIEW IF NOT EXISTS steelyard_store.live_job_feed ${on_cluster} TO steelyard_store.live_job${local} AS
+SELECT device_id, job, from_ts, to_ts, closed, scheduler, user, name, world_size, ver
+FROM steelyard_store.job_interval${local}
