@@ -69,6 +69,8 @@ class Store(Protocol):
             block: columns named as the table's; those left out take their defaults.
             token: names this very block; inserting it again within the table's window does nothing.
 
+        A block of `raw_device` also brings the live views up to date, and is noted for the rollups.
+
         Raises:
             StoreError: nothing of the block is committed; or unknown, and the same call may be repeated.
         """

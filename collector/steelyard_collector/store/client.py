@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, ReadLimits, SqlValue
+from steelyard_collector.store.dirty import DirtyMinutes
 from steelyard_collector.store.failures import as_store_error
+from steelyard_collector.store.live import newest_rows
 from steelyard_proto.errors import StoreError
 
 # A client of clickhouse-connect; it ships types that strict checking can't follow.
@@ -171,6 +173,7 @@ class ClickhouseStore:
     def __init__(self, dsn: str, connect: Callable[[Settings], Client]) -> None:
         self._dsn = dsn
         self._clients = Clients(connect)
+        self.dirty = DirtyMinutes()
 
     @property
     def dsn(self) -> str:
@@ -184,6 +187,10 @@ class ClickhouseStore:
         settings = INSERT_SETTINGS | {"insert_deduplication_token": token}
         columns = ", ".join(f"`{name}`" for name in block.column_names)
         self._insert_arrow(f"{STORE_DATABASE}.{table} ({columns})", block, settings)
+        if table == "raw_device":
+            # Refused here, the whole call is repeated, and its token keeps the raw rows from coming twice.
+            self.insert("live_device", newest_rows(block), token=f"live-{token}")
+            self.dirty.note(block)
 
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
         raise NotImplementedError

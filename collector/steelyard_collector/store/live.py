@@ -6,31 +6,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from steelyard_collector.store.base import Store
 from steelyard_proto.metrics import Metric, catalogue
 
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 
 
-def record_newest(store: Store, block: pa.Table, *, token: str) -> None:
-    """Writes the newest rows of a block of `raw_device` to `live_device`; to be called after each commit of one.
-
-    A crash in between leaves the live views behind by one block, until the next one.
-
-    Args:
-        store: where the block was committed.
-        block: as it was inserted.
-        token: of that insert.
-
-    Raises:
-        StoreError: nothing of it is committed; the call may be repeated.
-    """
-    store.insert("live_device", newest_rows(block), token=f"live-{token}")
-
-
 def newest_rows(block: pa.Table) -> pa.Table:
-    """The newest row of each device with its fast metrics, and the newest with its slow ones."""
+    """What a block of `raw_device` brings to `live_device`: the newest row of each device, fast and slow metrics apart.
+
+    The store writes them after each commit of a block. A crash in between leaves the live views behind until the next.
+    """
     slow, other = _gauges(is_slow=True), _gauges(is_slow=False)
     has_slow, has_other = _has_any(block, slow), _has_any(block, other)
     order = _order(block)

@@ -90,5 +90,13 @@ def _raw(metric: Metric) -> tuple[str, ...]:
 def _rolled(metric: Metric) -> tuple[str, ...]:
     name = metric.name
     if metric.kind == "counter":
-        return (f"{name}_inc * 1000 / nullIf({name}_ms, 0)",)
-    return (f"{name}_sum / nullIf({name}_n, 0)", f"{name}_min", f"{name}_max")
+        return (_rate(name),)
+    mean = f"{name}_sum / nullIf({name}_n, 0)"
+    counter = catalogue().by_name.get(name.removesuffix("_per_s"))
+    if counter is not None and counter.kind == "counter":
+        mean = f"coalesce({mean}, {_rate(counter.name)})"
+    return (mean, f"{name}_min", f"{name}_max")
+
+
+def _rate(name: str) -> str:
+    return f"{name}_inc * 1000 / nullIf({name}_ms, 0)"

@@ -8,7 +8,7 @@ SELECT
     a.epoch AS epoch,
     ifNull(t.connected, 0) = 1 AS connected,
     coalesce(t.last_ts, a.last_seen) AS last_seen,
-    greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(t.last_ts) + ifNull(t.clock_offset_ms, 0)) / 1000) AS age_s,
+    if(t.last_ts IS NULL, NULL, greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(t.last_ts) + ifNull(t.clock_offset_ms, 0)) / 1000)) AS age_s,
     t.clock_offset_ms AS clock_offset_ms,
     nullIf(t.flush_ms, 0) AS flush_ms,
 ${agent_metrics},

@@ -21,7 +21,7 @@ SELECT
     d.first_seen AS first_seen,
     f.newest_ts AS last_seen,
     -- by the collector's clock: the agent's offset is taken off
-    greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(f.newest_ts) + ifNull(a.offset_ms, 0)) / 1000) AS age_s,
+    if(f.newest_ts IS NULL, NULL, greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(f.newest_ts) + ifNull(a.offset_ms, 0)) / 1000)) AS age_s,
     multiIf(age_s IS NULL, 'silent', age_s * 1000 <= window_ms, 'live', age_s <= 60 + window_ms / 1000, 'stale', 'silent') AS state,
     j.held_by AS job,
 ${fast_gauges},

@@ -18,7 +18,7 @@ SELECT
     d.busy AS busy,
     d.core_active AS core_active,
     t.clock_offset_ms AS clock_offset_ms,
-    least(h.age_s, d.age_s) AS age_s,
+    coalesce(least(h.age_s, d.age_s), h.age_s, d.age_s) AS age_s,
     multiIf(age_s IS NULL, 'silent', age_s * 1000 <= window_ms, 'live', age_s <= 60 + window_ms / 1000, 'stale', 'silent') AS state,
     nullIf(a.os, '') AS os,
     nullIf(a.kernel, '') AS kernel,
@@ -50,7 +50,7 @@ LEFT JOIN
         r.cpu_busy AS cpu_busy,
         r.load_1m AS load_1m,
         r.mem_used_bytes AS mem_used_bytes,
-        greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(r.newest_ts) + ifNull(o.clock_offset_ms, 0)) / 1000) AS age_s
+        if(r.newest_ts IS NULL, NULL, greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(r.newest_ts) + ifNull(o.clock_offset_ms, 0)) / 1000)) AS age_s
     FROM
     (
         SELECT

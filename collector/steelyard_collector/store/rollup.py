@@ -1,0 +1,157 @@
+"""Rolls closed buckets up out of the raw rows, as often as needed: the same again gives the same.
+
+The truth is raw. A minute is rolled up once it is closed, and again when rows for it arrive late; a kill at any instant
+leaves work undone, which `recover` finds by counting.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from steelyard_collector.store.base import Store
+from steelyard_collector.store.client import INSERT_SETTINGS, settings_clause
+from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
+from steelyard_collector.store.rollup_columns import from_1m, from_raw_1m, from_raw_10s
+from steelyard_collector.store.statements import statement
+from steelyard_proto.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+# A bucket is closed so long after its end: an agent's flush and the commit lie in between.
+GRACE_MS: Final = 15_000
+_HOUR_MINUTES: Final = 60
+_DAY_MS: Final = 86_400_000
+# How far back the value before a bucket is looked for; a counter of the slow class comes once a minute.
+_FAST_LOOKBACK_MS: Final = 30_000
+_SLOW_LOOKBACK_MS: Final = 130_000
+_SETTINGS: Final = settings_clause(
+    {name: value for name, value in INSERT_SETTINGS.items() if name != "insert_deduplicate"}
+    | {"max_threads": 1, "insert_deduplicate": 0, "do_not_merge_across_partitions_select_final": 1}
+)
+
+
+class Roller:
+    """Owns what is dirty; used by one thread, but for `dirty`, which the inserting thread feeds."""
+
+    def __init__(self, store: Store, dirty: DirtyMinutes, *, raw_days: int = 7) -> None:
+        """Args: the store; what it noted of its inserts (`store.dirty`); days that raw rows live."""
+        self._store = store
+        self._dirty = dirty
+        self._hours = DirtyMinutes()
+        self._raw_days = raw_days
+        self._ver = 0
+
+    def recover(self, now_ms: int) -> int:
+        """Finds what a former process left undone; to be called once, before the first `run_once`.
+
+        Returns:
+            The minutes that will be rolled up again, counted by device.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        state = self._store.query(statement("queries", "roll_state")).to_pylist()[0]
+        # The hint is written after the rows that carry later numbers.
+        self._ver = int(state["ver"]) + MINUTE_MS if state["ver"] else 0
+        found = 0
+        for hour in self._store.query(statement("queries", "roll_hours_undone")).to_pylist():
+            if self._is_kept(int(hour["hour_ms"]), now_ms):
+                undone = self._store.query(statement("queries", "roll_undone", from_ms=int(hour["hour_ms"])))
+                self._dirty.add(_numbers(undone, "device_id"), _numbers(undone, "minute"))
+                found += undone.num_rows
+        stale = self._store.query(statement("queries", "roll_hours_stale", from_ms=now_ms - 2 * _DAY_MS))
+        self._hours.add(_numbers(stale, "device_id"), _numbers(stale, "hour"))
+        return found
+
+    def run_once(self, now_ms: int) -> int:
+        """Rolls up all closed buckets that are dirty.
+
+        Returns:
+            How many device minutes it did.
+
+        Raises:
+            StoreError: ClickHouse refused; what was not done stays dirty and the call may be repeated.
+        """
+        self._ver = max(self._ver + 1, now_ms)
+        closed_minute = (now_ms - GRACE_MS) // MINUTE_MS
+        done = self._roll_minutes(closed_minute, now_ms)
+        self._roll_hours(closed_minute // _HOUR_MINUTES, now_ms)
+        if done:
+            ver = pa.array([self._ver], pa.timestamp("ms", tz="UTC"))
+            row = pa.table({"id": pa.array([1], pa.uint8()), "recorded": ver})
+            self._store.insert("roll_state", row, token=f"roll-{self._ver}")
+        return done
+
+    def _roll_minutes(self, closed_minute: int, now_ms: int) -> int:
+        taken = self._dirty.take(closed_minute)
+        if not taken:
+            return 0
+        dropped = self._dropped_days()
+        kept = {m: d for m, d in taken.items() if self._is_kept(m * MINUTE_MS, now_ms) and _day(m) not in dropped}
+        changed = _with_followers(kept, closed_minute)
+        try:
+            for work in plan(changed):
+                self._roll_minute(work)
+        except StoreError:
+            self._dirty.give_back(kept)
+            raise
+        for minute, devices in changed.items():
+            self._hours.add(devices, np.full(len(devices), minute // _HOUR_MINUTES))
+        return sum(len(devices) for devices in kept.values())
+
+    def _roll_minute(self, work: Work) -> None:
+        begin_ms = work.from_minute * MINUTE_MS
+        values: dict[str, str | int] = {
+            "devices": work.condition,
+            "from_ms": begin_ms,
+            "to_ms": work.to_minute * MINUTE_MS,
+            "ver": self._ver,
+            "settings": _SETTINGS,
+        }
+        self._store.command(statement("queries", "roll_10s", **values, **from_raw_10s()))
+        lookback = {"fast_from_ms": begin_ms - _FAST_LOOKBACK_MS, "slow_from_ms": begin_ms - _SLOW_LOOKBACK_MS}
+        # The last: recovery counts its rows.
+        self._store.command(statement("queries", "roll_1m", **values, **lookback, **from_raw_1m()))
+
+    def _roll_hours(self, closed_hour: int, now_ms: int) -> None:
+        taken = self._hours.take(closed_hour)
+        try:
+            for work in plan(taken):
+                span = {"from_s": work.from_minute * 3600, "to_s": work.to_minute * 3600}
+                values: dict[str, str | int] = {"devices": work.condition, "ver": self._ver, "settings": _SETTINGS}
+                self._store.command(statement("queries", "roll_1h", **values, **span, **from_1m()))
+        except StoreError:
+            self._hours.give_back(taken)
+            raise
+
+    def _is_kept(self, ts_ms: int, now_ms: int) -> bool:
+        """Whether a day's raw rows are still whole: a rollup of a rest would overwrite a full one."""
+        return ts_ms // _DAY_MS > now_ms // _DAY_MS - self._raw_days
+
+    def _dropped_days(self) -> set[Any]:
+        return set(self._store.query("SELECT DISTINCT day FROM steelyard_store.dropped_day")["day"].to_pylist())
+
+
+def _day(minute: int) -> Any:
+    return datetime.fromtimestamp(minute * 60, UTC).date()
+
+
+def _numbers(table: pa.Table, name: str) -> Any:
+    return table[name].to_numpy() if table.num_rows else np.empty(0, np.uint64)
+
+
+def _with_followers(dirty: dict[int, Devices], closed_minute: int) -> dict[int, Devices]:
+    """A late row is the one before the first of a later minute: closed minutes that follow are rolled up with it."""
+    merged: dict[int, list[Devices]] = {}
+    for minute, devices in dirty.items():
+        for follower in _followers(minute, closed_minute):
+            merged.setdefault(follower, []).append(devices)
+    return {minute: np.unique(np.concatenate(merged[minute])) for minute in sorted(merged)}
+
+
+def _followers(minute: int, closed_minute: int) -> Iterable[int]:
+    return range(minute, min(minute + 1 + -(-_SLOW_LOOKBACK_MS // MINUTE_MS), closed_minute))
