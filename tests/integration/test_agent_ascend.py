@@ -116,7 +116,7 @@ def test_a_lost_die_costs_its_own_figures_and_is_an_event(
 
 
 def test_the_doctor_prints_one_object_and_tells_by_its_exit_code(
-    environ: dict[str, str], scenario: Scenario, tmp_path: Path
+    environ: dict[str, str], scenario: Scenario, libraries: Path, tmp_path: Path
 ) -> None:
     def doctor(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [*CLI, "doctor", "--state-dir", str(tmp_path / "state"), *arguments]
@@ -127,7 +127,7 @@ def test_the_doctor_prints_one_object_and_tells_by_its_exit_code(
     document = json.loads(done.stdout)
     found = {finding["subject"]: finding for finding in document["findings"]}
     assert found["dcmi"]["details"]["devices"] == 4
-    assert found["dcmi"]["details"]["library"] == "libdcmi.so"
+    assert found["dcmi"]["details"]["library"] == str(libraries / "libdcmi.so")
     assert found["dcmi 910C power_w"]["details"]["highest"] == 500.0
     assert "counted once, at the package's other die" in found["dcmi 910C power_w"]["text"]
     assert not (tmp_path / "state").exists()

@@ -20,6 +20,7 @@ class Hardware:
         pci_classes: prefixes of the PCI class.
         files: device files below /dev, as patterns.
         group: who may open them.
+        library: how the file name of the vendor's library begins.
     """
 
     source: str
@@ -28,12 +29,21 @@ class Hardware:
     pci_classes: tuple[str, ...]
     files: tuple[str, ...]
     group: str
+    library: str
 
 
 HARDWARE: Final = (
-    Hardware("nvml", "NVIDIA GPUs", "0x10de", ("0x0300", "0x0302"), ("nvidiactl", "nvidia[0-9]*"), "video"),
     Hardware(
-        "dcmi", "Ascend NPUs", "0x19e5", ("0x1200",), ("davinci_manager", "davinci[0-9]*", "hisi_hdc"), "HwHiAiUser"
+        "nvml", "NVIDIA GPUs", "0x10de", ("0x0300", "0x0302"), ("nvidiactl", "nvidia[0-9]*"), "video", "libnvidia-ml.so"
+    ),
+    Hardware(
+        "dcmi",
+        "Ascend NPUs",
+        "0x19e5",
+        ("0x1200",),
+        ("davinci_manager", "davinci[0-9]*", "hisi_hdc"),
+        "HwHiAiUser",
+        "libdcmi.so",
     ),
 )
 

@@ -29,11 +29,6 @@ class Telling(Protocol):
         """Why devices that are there could not be described."""
         ...
 
-    @property
-    def library_path(self) -> str:
-        """The library that was opened; empty before."""
-        ...
-
 
 @dataclass(slots=True)
 class Probe:
@@ -53,7 +48,6 @@ class Probe:
     answers: dict[tuple[str, str], Outcome] = field(default_factory=dict)
     holders: dict[str, Outcome] = field(default_factory=dict)
     step: str = "discover"
-    library_path: str = ""
     complaints: Sequence[DeviceError] = ()
 
 
@@ -85,7 +79,7 @@ def _ask(probe: Probe, source: Source, monotonic: Callable[[], float], sleep: Ca
 
     look = call("discover", "", source.discover)
     if isinstance(source, Telling):
-        probe.library_path, probe.complaints = source.library_path, source.complaints
+        probe.complaints = source.complaints
     if look.error is None:
         probe.devices = cast(Sequence[DeviceInfo], look.value)
     probe.look = look

@@ -1,6 +1,7 @@
 """Check `sources`: which were found, which not, why, and what to do."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from steelyard_agent.doctor.finding import Detail, Finding
@@ -56,7 +57,7 @@ def _of(probe: Probe, node: Node) -> Iterator[Finding]:
     elif probe.look.error is not None:
         yield Finding("sources", "problem", str(probe.look.error), probe.source, remedy_for(probe.look.error))
     else:
-        yield _found(probe, probe.look.seconds)
+        yield _found(probe, probe.look.seconds, library_file(probe.source, node.root))
     for error in probe.complaints:
         if error.device and error is not probe.look.error:
             yield Finding("sources", "problem", str(error), error.device or probe.source, remedy_for(error))
@@ -72,14 +73,26 @@ def _missing(source: str, text: str, node: Node) -> Finding:
     return Finding("sources", "problem", f"{text}; {count} {hardware.name} are on the bus", source, remedy)
 
 
-def _found(probe: Probe, seconds: float) -> Finding:
+def library_file(source: str, root: Path) -> str:
+    """The file of the vendor's library that this process has loaded; empty where the source has none."""
+    prefix = next((one.library for one in HARDWARE if one.source == source), None)
+    try:
+        lines = (root / "proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    # address, rights, offset, device, inode, path
+    paths = (line.split(maxsplit=5)[5] for line in lines if line.count("/"))
+    return next((path for path in paths if prefix and path.rpartition("/")[2].startswith(prefix)), "")
+
+
+def _found(probe: Probe, seconds: float, library: str) -> Finding:
     if not probe.devices:
         return Finding("sources", "note", "answers, and has no device", probe.source)
     first = probe.devices[0]
     versions = [
         f"{name} {value}"
         for name, value in (
-            ("library", probe.library_path),
+            ("library", library),
             ("version", first.library_version),
             ("driver", first.driver_version),
         )
@@ -88,7 +101,7 @@ def _found(probe: Probe, seconds: float) -> Finding:
     text = ", ".join([_counted(probe.devices), *versions, f"found in {seconds * 1e3:.0f} ms"])
     details: dict[str, Detail] = {
         "devices": len(probe.devices),
-        "library": probe.library_path,
+        "library": library,
         "library_version": first.library_version,
         "driver_version": first.driver_version,
         "discover_ms": round(seconds * 1e3, 3),

@@ -12,7 +12,7 @@ from steelyard_agent.doctor.finding import Finding
 from steelyard_agent.doctor.metrics import check_metrics
 from steelyard_agent.doctor.node import Node
 from steelyard_agent.doctor.probe import Probe, probe_all
-from steelyard_agent.doctor.sources import check_sources
+from steelyard_agent.doctor.sources import check_sources, library_file
 from steelyard_agent.settings import gather_settings
 from tests.standins.build import build
 from tests.standins.npus import source_over
@@ -50,7 +50,7 @@ def test_what_was_found_with_its_versions(library: Path, scenario: Scenario, con
     [finding] = check_sources(node)
     assert finding.level == "ok"
     assert finding.text.startswith("8 × Ascend910B2 (910B2), library ")
-    assert finding.details["library"] == str(library)
+    assert str(finding.details["library"]).endswith("/libdcmi.so")
     assert finding.details["library_version"] == "24.1.0"
     assert finding.details["driver_version"] == "24.1.rc3"
 
@@ -96,6 +96,18 @@ def test_a_library_that_refuses_is_one_problem(library: Path, scenario: Scenario
     findings = check_sources(Node(config, probed(source_over(library))))
     [problem] = [finding for finding in findings if finding.level == "problem"]
     assert "HwHiAiUser" in problem.remedy
+
+
+def test_the_librarys_file_is_read_from_the_processes_map(tmp_path: Path) -> None:
+    maps = tmp_path / "proc/self/maps"
+    maps.parent.mkdir(parents=True)
+    line = "7f00-7f01 r--p 00000000 08:01 99 "
+    maps.write_text(
+        f"{line}/usr/lib/libc.so.6\n7f03-7f04 rw-p 00000000 00:00 0\n{line}/usr/lib/libnvidia-ml.so.575.57.08\n"
+    )
+    assert library_file("nvml", tmp_path) == "/usr/lib/libnvidia-ml.so.575.57.08"
+    assert library_file("dcmi", tmp_path) == ""
+    assert library_file("host", tmp_path) == ""
 
 
 def test_a_missing_library_matters_where_its_hardware_is(config: Config, tmp_path: Path) -> None:

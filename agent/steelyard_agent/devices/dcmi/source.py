@@ -77,11 +77,6 @@ class DcmiSource:
         """Why devices that are there could not be described, each reason once; for the doctor."""
         return tuple(self._complaints.values())
 
-    @property
-    def library_path(self) -> str:
-        """The library that was opened; empty before."""
-        return "" if self._library is None else self._library.path
-
     def discover(self) -> Sequence[DeviceInfo]:
         """Lists the NPUs. A card that is known and well is not asked again, and one that hangs hides no other.
 
