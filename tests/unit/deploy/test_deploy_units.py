@@ -97,8 +97,14 @@ def test_a_unit_is_unprivileged_and_walled_in(path: Path) -> None:
     assert {key: keys.get(key) for key in HARDENED} == HARDENED
     users = [line.split()[1] for line in (SYSTEMD / "sysusers.conf").read_text().splitlines() if line.startswith("u ")]
     assert keys["User"] in users
-    assert keys["StateDirectory"] == path.stem
     assert any(key == "SystemCallFilter" and value == "@system-service" for _, key, value in parse(path))
+
+
+def test_state_lies_where_the_program_looks_for_it() -> None:
+    assert service(SYSTEMD / "steelyard-agent.service")["StateDirectory"] == "steelyard-agent"
+    defaults = tomllib.loads((ROOT / "collector/steelyard_collector/default.toml").read_text(encoding="utf-8"))
+    directory = service(SYSTEMD / "steelyard-collector.service")["StateDirectory"]
+    assert defaults["store"]["dsn"] == f"chdb:///var/lib/{directory}"
 
 
 def test_the_agent_reaches_devices_and_processes_and_little_else() -> None:
