@@ -48,7 +48,7 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
             "samples_per_s", samples / done["seconds"], "1/s", ">= 12e6", f"{_SECONDS} s, acknowledged after commit"
         ),
         Figure("cpu_ratio_to_bare_insert", ours_ns / bare_ns, "", "<= 2.5", peer),
-        Figure("rollup_us_per_row", stored["rollup_us_per_row"], "us", "", "CPU of all levels, by raw row"),
+        Figure("rollup_us_per_row", stored.get("rollup_us_per_row"), "us", "", "CPU of all levels, by raw row"),
         Figure("block_rows", stored["block_rows"], "rows", "", "mean rows a block; the bare insert has the same"),
         Figure("rss_mb", cost.rss_mb, "MB", "", "the collector at the end"),
     ]

@@ -94,7 +94,7 @@ def _job_intervals(message: Rows) -> Iterator[Row]:
             "job": interval.job,
             "from_ts": interval.from_ms,
             "to_ts": interval.to_ms,
-            "closed": interval.closed,
+            "closed": int(interval.closed),
             "scheduler": interval.scheduler,
             "user": interval.user,
             "name": interval.name,

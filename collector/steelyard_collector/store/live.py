@@ -77,7 +77,7 @@ def _last_of_device(block: pa.Table, order: Rows, names: list[str], *, is_slow: 
     is_last = np.ones(len(devices), bool)
     is_last[:-1] = devices[1:] != devices[:-1]
     given = [name for name in names if name in block.column_names]
-    rows = block.select(["device_id", "ts", "epoch", "seq", *given]).take(pa.array(order[is_last]))
+    rows = block.select(["device_id", "ts", "epoch", "seq", *given]).take(pa.array(order[is_last], pa.int64()))
     columns: dict[str, Any] = {
         "is_slow": pa.array(np.full(rows.num_rows, is_slow, np.uint8)),
         "device_id": rows["device_id"],

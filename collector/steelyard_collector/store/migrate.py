@@ -106,7 +106,7 @@ def _applied(store: Store) -> dict[int, str]:
     if not exists["n"][0].as_py():
         return {}
     rows = store.query(f"SELECT id, checksum FROM {STORE_DATABASE}.schema_migrations FINAL")  # noqa: S608
-    return dict(zip(rows["id"].to_pylist(), rows["checksum"].to_pylist(), strict=True))
+    return {row["id"]: row["checksum"] for row in rows.to_pylist()}
 
 
 def _record(store: Store, done: list[Migration]) -> None:

@@ -1,0 +1,121 @@
+"""What breaks the contract is refused, and the error names the field."""
+
+import numpy as np
+import pytest
+
+from steelyard_collector.ingest.validate import (
+    check_batch,
+    check_devices,
+    check_hello,
+    check_layout,
+    check_lost,
+    check_records,
+)
+from steelyard_proto.errors import ContractError
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
+
+NOW_MS = 1_763_942_400_000
+DEVICE = batch_pb2.KIND_DEVICE_SAMPLES
+
+
+def stamps(*offsets_ms: int) -> bytes:
+    return (NOW_MS + np.array(offsets_ms)).astype("<i8").tobytes()
+
+
+def batch(**changes: bytes) -> batch_pb2.Batch:
+    parts = {"ts_ms": stamps(0, 1000), "gauges": bytes(4 * 2 * 3 * 2), "counters": bytes(8 * 1 * 3 * 2)}
+    return batch_pb2.Batch(layout=1, agent=1, seq=1, **{**parts, **changes})
+
+
+def field_of(call: object, *arguments: object, **named: object) -> str:
+    with pytest.raises(ContractError) as caught:
+        call(*arguments, **named)  # type: ignore[operator]
+    assert str(caught.value).startswith(caught.value.field)
+    return caught.value.field
+
+
+def test_a_good_batch() -> None:
+    assert check_batch(batch(), 3, 2, 1) == (2, NOW_MS // 86_400_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"ts_ms": b""}, "batch.ts_ms"),
+        ({"ts_ms": b"1234567"}, "batch.ts_ms"),
+        ({"ts_ms": stamps(1000, 0)}, "batch.ts_ms"),
+        ({"ts_ms": stamps(0, 0)}, "batch.ts_ms"),
+        ({"ts_ms": stamps(0, 86_400_000)}, "batch.ts_ms"),
+        ({"ts_ms": np.array([-5, 7], "<i8").tobytes()}, "batch.ts_ms"),
+        ({"ts_ms": np.array([1 << 62, (1 << 62) + 1], "<i8").tobytes()}, "batch.ts_ms"),
+        ({"gauges": bytes(44)}, "batch.gauges"),
+        ({"counters": bytes(56)}, "batch.counters"),
+    ],
+)
+def test_a_bad_batch(changes: dict[str, bytes], field: str) -> None:
+    assert field_of(check_batch, batch(**changes), 3, 2, 1) == field
+
+
+def test_a_bad_hello() -> None:
+    good = ingest_pb2.Hello(agent_id="a", epoch=1, node=ingest_pb2.Node(name="n"))
+    check_hello(good)
+    for field, change in (
+        ("hello.agent_id", {"agent_id": ""}),
+        ("hello.epoch", {"epoch": 0}),
+        ("hello.agent_version", {"agent_version": "x" * 2000}),
+    ):
+        hello = ingest_pb2.Hello()
+        hello.CopyFrom(good)
+        for name, value in change.items():
+            setattr(hello, name, value)
+        assert field_of(check_hello, hello) == field
+
+
+def test_bad_devices() -> None:
+    good = batch_pb2.Device(key=1, uid="u", vendor="nvidia")
+    check_devices([good], "hello.devices")
+    assert field_of(check_devices, [good, batch_pb2.Device(uid="u", vendor="v")], "d") == "d[1].key"
+    assert field_of(check_devices, [batch_pb2.Device(key=1, vendor="v")], "d") == "d[0].uid"
+    assert field_of(check_devices, [good] * 5000, "d") == "d"
+
+
+@pytest.mark.parametrize(
+    ("layout", "field"),
+    [
+        (batch_pb2.Layout(id=0, kind=DEVICE, gauges=[1], devices=[1]), "l.id"),
+        (batch_pb2.Layout(id=1, kind=batch_pb2.KIND_EVENT, gauges=[1]), "l.kind"),
+        (batch_pb2.Layout(id=1, kind=DEVICE, devices=[1]), "l.gauges"),
+        (batch_pb2.Layout(id=1, kind=DEVICE, gauges=[1, 1], devices=[1]), "l.gauges"),
+        (batch_pb2.Layout(id=1, kind=DEVICE, gauges=[1], counters=[1], devices=[1]), "l.gauges"),
+        (batch_pb2.Layout(id=1, kind=DEVICE, gauges=[70_000], devices=[1]), "l.gauges"),
+        (batch_pb2.Layout(id=1, kind=DEVICE, gauges=[1]), "l.devices"),
+        (batch_pb2.Layout(id=1, kind=DEVICE, gauges=[1], devices=[1, 1]), "l.devices"),
+        (batch_pb2.Layout(id=1, kind=DEVICE, gauges=[1], devices=[9]), "l.devices"),
+        (batch_pb2.Layout(id=1, kind=batch_pb2.KIND_HOST_SAMPLES, gauges=[100], devices=[1]), "l.devices"),
+    ],
+)
+def test_a_bad_layout(layout: batch_pb2.Layout, field: str) -> None:
+    assert field_of(check_layout, layout, {1, 2}, "l") == field
+
+
+def test_bad_records() -> None:
+    event = batch_pb2.Event(ts_ms=NOW_MS, severity="info", code="x")
+    process = batch_pb2.Process(ts_ms=NOW_MS, device=1, pid=3)
+    good = batch_pb2.Records(kind=batch_pb2.KIND_EVENT, events=[event])
+    assert check_records(good, {}) == NOW_MS // 86_400_000
+    mixed = batch_pb2.Records(kind=batch_pb2.KIND_EVENT, events=[event], processes=[process])
+    assert field_of(check_records, mixed, {1: 1}) == "records.processes"
+    unknown = batch_pb2.Records(kind=batch_pb2.KIND_PROCESS, processes=[process])
+    assert field_of(check_records, unknown, {}) == "records.processes[0].device"
+    empty = batch_pb2.Records(kind=batch_pb2.KIND_PROCESS)
+    assert field_of(check_records, empty, {}) == "records.processes"
+    other = batch_pb2.Event(ts_ms=NOW_MS + 86_400_000)
+    two_days = batch_pb2.Records(kind=batch_pb2.KIND_EVENT, events=[event, other])
+    assert field_of(check_records, two_days, {}) == "records.events.ts_ms"
+
+
+def test_a_bad_lost_range() -> None:
+    check_lost(ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1))
+    assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=2, seq_to=1)) == "lost.seq_from"
+    assert field_of(check_lost, ingest_pb2.Lost(seq_from=1, seq_to=1)) == "lost.kind"
+    assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1, from_ms=-1)) == "lost.from_ms"
