@@ -18,7 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from steelyard_collector.access.doors import check_doors, grpc_credentials, http_context, parse_address
-from steelyard_collector.access.tokens import READERS, WRITERS, read_tokens
+from steelyard_collector.access.tokens import READERS, WRITERS, Tokens, read_tokens
 from steelyard_collector.ingest.registry import Registry
 from steelyard_collector.ingest.resume import load
 from steelyard_collector.ingest.service import MAX_MESSAGE_BYTES, IngestService
@@ -27,7 +27,7 @@ from steelyard_collector.live.watch import LiveViews
 from steelyard_collector.observe import Observer
 from steelyard_collector.settings import Settings
 from steelyard_collector.sql.handlers import add_query_service
-from steelyard_collector.sql.http import serve_http
+from steelyard_collector.sql.http import HttpDoor, serve_http
 from steelyard_collector.sql.pool import ReaderPool
 from steelyard_collector.sql.service import QueryService
 from steelyard_collector.store.base import Store
@@ -100,28 +100,27 @@ def _dsn(settings: Settings) -> str:
 async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    failures: list[Exception] = []
+
+    def fail(error: Exception) -> None:
+        failures.append(error)
+        loop.call_soon_threadsafe(stop.set)
+
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    parts = _build(settings, store, loop)
+    parts = _build(settings, store, loop, fail)
     pool = ReaderPool(store)
     tokens = read_tokens(Path(settings.access_tokens) if settings.access_tokens else None)
     query = QueryService(pool, parts.views, tokens.allow(READERS))
     server, health_service = _server(parts.ingest, query)
     address = await _listen(server, settings)
-    http = None
-    if settings.listen_http:
-        door = parse_address(settings.listen_http, key="listen.http")
-        try:
-            http = serve_http(pool, door.host, door.port, authorize=tokens.allow(READERS), tls=http_context(settings))
-        except OSError as error:
-            raise TransportError(
-                f"{door} can't be listened on: {error.strerror}; choose another --http-listen"
-            ) from error
+    http = _listen_http(pool, settings, tokens)
     parts.writer.start()
     parts.upkeep.start()
     say(f"listening on {address} (gRPC), store {store.dsn}")
     if http is not None:
-        say(f"listening on {door.host}:{http.port} (HTTP, read-only SQL)")
+        host = parse_address(settings.listen_http, key="listen.http").host
+        say(f"listening on {host}:{http.port} (HTTP, read-only SQL)")
     ticks = [asyncio.create_task(_acknowledge(parts)), asyncio.create_task(_observe(parts))]
     await stop.wait()
     say("stopping: committing what was accepted")
@@ -140,10 +139,15 @@ async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -
     query.close()
     await asyncio.to_thread(parts.upkeep.stop)
     pool.close()
-    return 0 if is_clean else 1
+    for failure in failures:
+        # A part that has ended would leave a collector that takes data and keeps none of it.
+        log.critical("ended by a fault of its own; what wasn't acknowledged is with the agents", exc_info=failure)
+    return 0 if is_clean and not failures else 1
 
 
-def _build(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) -> _Parts:
+def _build(
+    settings: Settings, store: Store, loop: asyncio.AbstractEventLoop, fail: Callable[[Exception], None]
+) -> _Parts:
     resumed = load(store)
     registry = Registry(resumed)
     limits = WriterLimits(period_s=settings.ingest_commit_ms / 1000, queue_bytes=settings.ingest_queue_mb << 20)
@@ -154,6 +158,7 @@ def _build(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) ->
         limits,
         on_commit=lambda commits: _tell(loop, services[0], commits),
         first_flush=resumed.last_flush,
+        on_failure=fail,
     )
     services.append(
         IngestService(
@@ -165,7 +170,7 @@ def _build(settings: Settings, store: Store, loop: asyncio.AbstractEventLoop) ->
         )
     )
     views = LiveViews(store, _unix_ms)
-    upkeep = Upkeep(store, settings)
+    upkeep = Upkeep(store, settings, on_failure=fail)
     return _Parts(store, writer, services[0], views, upkeep, Observer(services[0], writer, upkeep))
 
 
@@ -196,6 +201,16 @@ async def _listen(server: grpc.aio.Server, settings: Settings) -> str:
         raise ConfigError(f"{door} can't be listened on", key="listen.grpc")
     await server.start()
     return f"{door.host}:{port}"
+
+
+def _listen_http(pool: ReaderPool, settings: Settings, tokens: Tokens) -> HttpDoor | None:
+    if not settings.listen_http:
+        return None
+    door = parse_address(settings.listen_http, key="listen.http")
+    try:
+        return serve_http(pool, door.host, door.port, authorize=tokens.allow(READERS), tls=http_context(settings))
+    except OSError as error:
+        raise TransportError(f"{door} can't be listened on: {error.strerror}; choose another --http-listen") from error
 
 
 def _tell(loop: asyncio.AbstractEventLoop, ingest: IngestService, commits: Commits) -> None:

@@ -19,7 +19,8 @@ COLLECTOR_STATE: Final = pa.schema(
     [("id", pa.uint8()), ("pid", pa.uint32()), ("streams", pa.uint32()), ("rows", pa.uint64()),
      ("samples", pa.uint64()), ("blocks", pa.uint64()), ("block_rows", pa.uint64()), ("insert_s", pa.float64()),
      ("failures", pa.uint64()), ("last_error", pa.string()), ("queued_bytes", pa.uint64()),
-     ("queue_age_s", pa.float64()), ("refused", pa.uint64()), ("rollup_cpu_s", pa.float64()),
+     ("queue_age_s", pa.float64()), ("refused", pa.uint64()), ("rollup_s", pa.float64()),
+     ("rolled_to", TIME), ("store_bytes", pa.uint64()), ("max_store_bytes", pa.uint64()), ("oldest_day", pa.date32()),
      ("cpu_s", pa.float64()), ("recorded", TIME)]
 )  # fmt: skip
 
@@ -59,7 +60,7 @@ class Observer:
         self._writer.put_table("collector_state", state, _nothing)
 
     def _state(self, now_ms: int) -> dict[str, object]:
-        state = self._writer.state
+        state, kept = self._writer.state, self._upkeep.state
         return {
             "id": 1,
             "pid": os.getpid(),
@@ -70,11 +71,15 @@ class Observer:
             "block_rows": state.block_rows,
             "insert_s": state.insert_s,
             "failures": state.failures,
-            "last_error": state.last_error,
+            "last_error": state.last_error or kept.last_error,
             "queued_bytes": max(0, state.queued_bytes),
             "queue_age_s": time.monotonic() - state.oldest_s if state.oldest_s else 0.0,
             "refused": self._ingest.refused,
-            "rollup_cpu_s": self._upkeep.cpu_s,
+            "rollup_s": kept.rollup_s,
+            "rolled_to": kept.rolled_to_ms,
+            "store_bytes": kept.store_bytes,
+            "max_store_bytes": self._upkeep.bounds.max_bytes,
+            "oldest_day": kept.oldest_day,
             "cpu_s": time.process_time(),
             "recorded": now_ms,
         }

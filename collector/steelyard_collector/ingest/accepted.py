@@ -13,6 +13,8 @@ TABLES: Final[Mapping[int, str]] = {
     batch_pb2.KIND_PROCESS: "process",
     batch_pb2.KIND_EVENT: "event",
     batch_pb2.KIND_JOB_INTERVAL: "job_interval",
+    batch_pb2.KIND_STEP: "step",
+    batch_pb2.KIND_TRAINING: "training",
 }
 
 
@@ -79,7 +81,8 @@ class Rows:
     def rows(self) -> int:
         """Rows that it becomes."""
         records = self.records
-        return len(records.processes) + len(records.events) + len(records.job_intervals)
+        first = len(records.processes) + len(records.events) + len(records.job_intervals)
+        return first + len(records.steps) + len(records.trainings)
 
     @property
     def size(self) -> int:

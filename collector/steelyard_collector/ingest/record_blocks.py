@@ -6,6 +6,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from steelyard_collector.ingest.accepted import Gap, Rows
+from steelyard_collector.ingest.training_blocks import STEP_FIELDS, TRAINING_FIELDS, step_row, training_row
 from steelyard_proto.v1 import batch_pb2
 
 TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
@@ -28,6 +29,8 @@ SCHEMAS: Final[Mapping[int, pa.Schema]] = {
          ("closed", pa.uint8()), ("scheduler", pa.string()), ("user", pa.string()), ("name", pa.string()),
          ("world_size", pa.int32()), ("ranks", pa.list_(pa.int32()))]
     ),
+    batch_pb2.KIND_STEP: pa.schema([*_KEYS, ("seq", pa.uint32()), *STEP_FIELDS]),
+    batch_pb2.KIND_TRAINING: pa.schema([*_KEYS, ("seq", pa.uint32()), *TRAINING_FIELDS]),
 }  # fmt: skip
 GAP_SCHEMA: Final = pa.schema(
     [("agent", pa.uint32()), ("epoch", pa.uint32()), ("kind", pa.uint8()), ("seq_from", pa.uint64()),
@@ -77,9 +80,8 @@ def _processes(message: Rows) -> Iterator[Row]:
 
 def _events(message: Rows) -> Iterator[Row]:
     for event in message.records.events:
-        device = event.device if event.HasField("device") else None
         yield {
-            **_keys(message, device, event.ts_ms),
+            **_keys(message, _device(event), event.ts_ms),
             "severity": event.severity,
             "code": event.code,
             "text": event.text,
@@ -103,11 +105,27 @@ def _job_intervals(message: Rows) -> Iterator[Row]:
         }
 
 
+def _steps(message: Rows) -> Iterator[Row]:
+    for step in message.records.steps:
+        yield {**_keys(message, _device(step), step.ts_ms), **step_row(step)}
+
+
+def _trainings(message: Rows) -> Iterator[Row]:
+    for training in message.records.trainings:
+        yield {**_keys(message, _device(training), training.ts_ms), **training_row(training)}
+
+
 _ROWS: Final[Mapping[int, Callable[[Rows], Iterator[Row]]]] = {
     batch_pb2.KIND_PROCESS: _processes,
     batch_pb2.KIND_EVENT: _events,
     batch_pb2.KIND_JOB_INTERVAL: _job_intervals,
+    batch_pb2.KIND_STEP: _steps,
+    batch_pb2.KIND_TRAINING: _trainings,
 }
+
+
+def _device(row: Any) -> int | None:
+    return row.device if row.HasField("device") else None
 
 
 def _keys(message: Rows, device: int | None, ts_ms: int) -> Row:

@@ -63,8 +63,8 @@ def _is_there(store: Store, intent: dict[str, Any]) -> bool:
     entity, day = "agent = {agent:UInt32}", "toDate(ts) = {day:Date}"
     if kind == batch_pb2.KIND_DEVICE_SAMPLES:
         entity = f"device_id IN (SELECT device_id FROM {STORE_DATABASE}.device WHERE {entity})"  # noqa: S608
-    if kind == batch_pb2.KIND_JOB_INTERVAL:
-        # Not partitioned: a longer row replaces a shorter one.
+    if kind in (batch_pb2.KIND_JOB_INTERVAL, batch_pb2.KIND_TRAINING):
+        # Not partitioned: a newer row replaces an older one.
         day = "{day:Date} > '1970-01-01'"
     sign = {"agent": "sign_agent", "epoch": "sign_epoch", "seq": "sign_seq"}
     parameters = {name: intent[column] for name, column in sign.items()} | {"day": str(intent["day"])}

@@ -1,6 +1,6 @@
 """Whether a message keeps the contract. Pure; the error names the field."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -22,10 +22,16 @@ RECORD_FIELDS: Final = {
     batch_pb2.KIND_PROCESS: "processes",
     batch_pb2.KIND_EVENT: "events",
     batch_pb2.KIND_JOB_INTERVAL: "job_intervals",
+    batch_pb2.KIND_STEP: "steps",
+    batch_pb2.KIND_TRAINING: "trainings",
 }
+# Rows that may be of no device.
+_FREE_KINDS: Final = frozenset((batch_pb2.KIND_EVENT, batch_pb2.KIND_STEP, batch_pb2.KIND_TRAINING))
 # 2001 and 2100: a clock that was never set, and one that never will be.
 _MIN_MS: Final = 978_307_200_000
 _MAX_MS: Final = 4_102_444_800_000
+# A century: no training is longer, and infinity and NaN are not below it.
+_MOST_S: Final = 3.2e9
 
 
 def check_hello(hello: ingest_pb2.Hello) -> None:
@@ -132,7 +138,9 @@ def check_records(records: batch_pb2.Records, device_ids: Mapping[int, int]) -> 
     """
     field = RECORD_FIELDS.get(records.kind)
     if field is None:
-        raise ContractError("records.kind", f"is {records.kind}; it must be process, event or job interval")
+        raise ContractError(
+            "records.kind", f"is {records.kind}; it must be process, event, job interval, step or training"
+        )
     for other in RECORD_FIELDS.values():
         if other != field and len(getattr(records, other)):
             raise ContractError(f"records.{other}", f"stands in a message of {field}")
@@ -140,13 +148,25 @@ def check_records(records: batch_pb2.Records, device_ids: Mapping[int, int]) -> 
     if not 0 < len(rows) <= MAX_RECORDS:
         raise ContractError(f"records.{field}", f"{len(rows)} rows; 1 to {MAX_RECORDS} are allowed")
     for index, row in enumerate(rows):
-        has_device = records.kind != batch_pb2.KIND_EVENT or row.HasField("device")
+        has_device = records.kind not in _FREE_KINDS or row.HasField("device")
         if has_device and row.device not in device_ids:
             raise ContractError(
                 f"records.{field}[{index}].device", f"{row.device} is no device that was declared before"
             )
+    if records.kind == batch_pb2.KIND_STEP:
+        _check_steps(records.steps)
     stamps = [row.ts_ms for row in rows]
     return _one_day(f"records.{field}.ts_ms", min(stamps), max(stamps))
+
+
+def _check_steps(steps: "Iterable[batch_pb2.Step]") -> None:
+    for index, step in enumerate(steps):
+        for name in ("step_time_s", "devices", "host_gap_s", "total_s"):
+            value = getattr(step, name)
+            if not 0 <= value < _MOST_S:
+                raise ContractError(
+                    f"records.steps[{index}].{name}", f"is {value:g}; it must be finite and not below 0"
+                )
 
 
 def check_lost(lost: ingest_pb2.Lost) -> None:

@@ -90,13 +90,15 @@ class Writer:
         limits: WriterLimits,
         on_commit: Callable[[Commits], None],
         first_flush: int,
+        on_failure: Callable[[Exception], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Args: where to; how much at once; who is told, in this thread; the number of the first flush."""
+        """Args: where to; how much; who is told of commits, in this thread; the first flush; who is told of its end."""
         self._store = store
         self._limits = limits
         self._on_commit = on_commit
         self._flush = first_flush
+        self._on_failure = on_failure
         self._monotonic = monotonic
         self._run_id = uuid.uuid4().hex
         self._pending: list[Accepted] = []
@@ -148,6 +150,12 @@ class Writer:
         return not self._pending and not self.state.queued_bytes
 
     def _run(self) -> None:
+        try:
+            self._write_all()
+        except Exception as error:  # noqa: BLE001  the daemon is told, which ends and says why
+            self._on_failure(error)
+
+    def _write_all(self) -> None:
         while True:
             messages, tables = self._next()
             if not messages and not tables:
@@ -263,9 +271,17 @@ def ordered_blocks(messages: Sequence[Accepted], block_rows: int) -> list[_Block
 
 
 def _arrow(messages: Sequence[Accepted]) -> pa.Table:
-    if isinstance(messages[0], Samples):
-        return sample_block(cast("Sequence[Samples]", messages))
-    return record_block(cast("Sequence[Rows]", messages))
+    try:
+        if isinstance(messages[0], Samples):
+            return sample_block(cast("Sequence[Samples]", messages))
+        return record_block(cast("Sequence[Rows]", messages))
+    except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
+        if len(messages) > 1:
+            for message in messages:
+                _arrow([message])
+        origin = messages[0].origin
+        error.add_note(f"in the message of agent {origin.agent}, kind {origin.kind}, seq {origin.seq}")
+        raise
 
 
 def _samples(message: Accepted) -> int:

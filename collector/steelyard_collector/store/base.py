@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 import pyarrow as pa
+
+from steelyard_collector.store.dirty import DirtyMinutes
 
 # Every table of ours; nobody but the collector reads or writes it.
 STORE_DATABASE = "steelyard_store"
@@ -27,6 +30,21 @@ class ReadLimits:
     result_rows: int = 100_000
     threads: int = 2
     overflow: Literal["throw", "break"] = "throw"
+
+
+@dataclass(frozen=True, slots=True)
+class DayBytes:
+    """What one day of one table takes on disk.
+
+    Attributes:
+        day: None for tables that aren't partitioned by days.
+        changed_ms: Unix time at which a part of it was written or merged last.
+    """
+
+    table: str
+    day: date | None
+    bytes: int
+    changed_ms: int
 
 
 class Reader(Protocol):
@@ -61,6 +79,11 @@ class Store(Protocol):
         """Where the data lies, without a password."""
         ...
 
+    @property
+    def dirty(self) -> DirtyMinutes:
+        """What the inserts noted for the rollups."""
+        ...
+
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
         """Inserts one block into a table of `STORE_DATABASE`, as one part. Returns once it is committed.
 
@@ -88,8 +111,24 @@ class Store(Protocol):
         """A new read-only client on the same data."""
         ...
 
-    def free_bytes(self) -> int | None:
-        """Free space where the data lies; None where it can't be known (a server)."""
+    def free_bytes(self) -> int:
+        """Free space where the data lies."""
+        ...
+
+    def day_bytes(self) -> list[DayBytes]:
+        """What the tables take on disk, a row a table and UTC day.
+
+        Raises:
+            StoreError: ClickHouse refused.
+        """
+        ...
+
+    def drop_day(self, table: str, day: date) -> None:
+        """Drops a day of a table that is partitioned by days; what isn't there is dropped too.
+
+        Raises:
+            StoreError: ClickHouse refused.
+        """
         ...
 
     def close(self) -> None:

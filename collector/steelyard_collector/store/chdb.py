@@ -52,7 +52,7 @@ class ChdbStore(ClickhouseStore):
             source = f"FROM INFILE {quoted(file.name)} SETTINGS {settings_clause(settings)} FORMAT Arrow"
             self._clients.mine().command(f"INSERT INTO {target} {source}")
 
-    def free_bytes(self) -> int | None:
+    def free_bytes(self) -> int:
         """Free space of the file system that the store lies in."""
         return shutil.disk_usage(self._directory).free
 

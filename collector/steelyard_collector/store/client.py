@@ -4,14 +4,16 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
-from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, ReadLimits, SqlValue
+from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, DayBytes, ReadLimits, SqlValue
 from steelyard_collector.store.dirty import DirtyMinutes
 from steelyard_collector.store.failures import as_store_error
 from steelyard_collector.store.live import newest_rows
+from steelyard_collector.store.statements import statement
 from steelyard_proto.errors import StoreError
 
 # A client of clickhouse-connect; it ships types that strict checking can't follow.
@@ -170,15 +172,26 @@ def reader_settings(limits: ReadLimits, tag: str) -> Settings:
 class ClickhouseStore:
     """What is the same for both stores; see base.Store for the contract."""
 
+    cluster = ""
+
     def __init__(self, dsn: str, connect: Callable[[Settings], Client]) -> None:
         self._dsn = dsn
         self._clients = Clients(connect)
-        self.dirty = DirtyMinutes()
+        self._dirty = DirtyMinutes()
 
     @property
     def dsn(self) -> str:
         """See base.Store."""
         return self._dsn
+
+    @property
+    def dirty(self) -> DirtyMinutes:
+        """See base.Store."""
+        return self._dirty
+
+    def free_bytes(self) -> int:
+        """See base.Store."""
+        raise NotImplementedError
 
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
         """See base.Store."""
@@ -190,7 +203,7 @@ class ClickhouseStore:
         if table == "raw_device":
             # Refused here, the whole call is repeated, and its token keeps the raw rows from coming twice.
             self.insert("live_device", newest_rows(block), token=f"live-{token}")
-            self.dirty.note(block)
+            self._dirty.note(block)
 
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
         raise NotImplementedError
@@ -223,6 +236,17 @@ class ClickhouseStore:
 
     def _kill(self, tag: str) -> None:
         self.command(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(tag)} ASYNC")
+
+    def day_bytes(self) -> list[DayBytes]:
+        """See base.Store."""
+        parts = f"clusterAllReplicas('{self.cluster}', system.parts)" if self.cluster else "system.parts"
+        rows = self.query(statement("queries", "day_bytes", parts=parts)).to_pylist()
+        return [DayBytes(row["name"], row["day"], row["bytes"], row["changed_ms"]) for row in rows]
+
+    def drop_day(self, table: str, day: date) -> None:
+        """See base.Store."""
+        where = f"{table}_local ON CLUSTER '{self.cluster}'" if self.cluster else table
+        self.command(f"ALTER TABLE {STORE_DATABASE}.{where} DROP PARTITION '{day}'")
 
     def close(self) -> None:
         """See base.Store."""

@@ -5,8 +5,7 @@ leaves work undone, which `recover` finds by counting.
 """
 
 import logging
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +24,8 @@ log = logging.getLogger(__name__)
 GRACE_MS: Final = 15_000
 _HOUR_MINUTES: Final = 60
 _DAY_MS: Final = 86_400_000
+# A clock may be set by so much between two runs.
+_CLOCK_STEP_MS: Final = 2 * 3_600_000
 # How far back the value before a bucket is looked for; a counter of the slow class comes once a minute.
 _FAST_LOOKBACK_MS: Final = 30_000
 _SLOW_LOOKBACK_MS: Final = 130_000
@@ -44,6 +45,7 @@ class Roller:
         self._hours = DirtyMinutes()
         self._raw_days = raw_days
         self._ver = 0
+        self.rolled_to_ms = 0
 
     def recover(self, now_ms: int) -> int:
         """Finds what a former process left undone; to be called once, before the first `run_once`.
@@ -58,17 +60,39 @@ class Roller:
         # The hint is written after the rows that carry later numbers.
         self._ver = int(state["ver"]) + MINUTE_MS if state["ver"] else 0
         found = 0
-        for hour in self._store.query(statement("queries", "roll_hours_undone")).to_pylist():
-            if self._is_kept(int(hour["hour_ms"]), now_ms):
-                undone = self._store.query(statement("queries", "roll_undone", from_ms=int(hour["hour_ms"])))
+        dropped = self._dropped()
+        for hour in self._undone_hours(int(state["ver"] or 0)):
+            if self._is_kept(hour, now_ms, dropped):
+                undone = self._store.query(statement("queries", "roll_undone", from_ms=hour))
                 self._dirty.add(_numbers(undone, "device_id"), _numbers(undone, "minute"))
                 found += undone.num_rows
         stale = self._store.query(statement("queries", "roll_hours_stale", from_ms=now_ms - 2 * _DAY_MS))
         self._hours.add(_numbers(stale, "device_id"), _numbers(stale, "hour"))
         return found
 
-    def run_once(self, now_ms: int) -> int:
+    def _undone_hours(self, hint_ms: int) -> list[int]:
+        """Hours in which raw rows and rollups differ in number, of the days that were written since the hint.
+
+        The hint is of this machine's clock, and so are the parts' times, but a clock may have been set meanwhile.
+        """
+        since_ms = hint_ms - _CLOCK_STEP_MS
+        changed = {
+            part.day
+            for part in self._store.day_bytes()
+            if part.table == "raw_device" and part.day is not None and part.changed_ms >= since_ms
+        }
+        if not changed:
+            return []
+        days = ", ".join(f"toDate('{day}')" for day in sorted(changed))
+        rows = self._store.query(statement("queries", "roll_hours_undone", days=days)).to_pylist()
+        return [int(row["hour_ms"]) for row in rows]
+
+    def run_once(self, now_ms: int, *, is_stopping: Callable[[], bool] = lambda: False) -> int:
         """Rolls up all closed buckets that are dirty.
+
+        Args:
+            now_ms: Unix time.
+            is_stopping: asked between statements; what is left then stays dirty, and is found again after a restart.
 
         Returns:
             How many device minutes it did.
@@ -78,23 +102,30 @@ class Roller:
         """
         self._ver = max(self._ver + 1, now_ms)
         closed_minute = (now_ms - GRACE_MS) // MINUTE_MS
-        done = self._roll_minutes(closed_minute, now_ms)
-        self._roll_hours(closed_minute // _HOUR_MINUTES, now_ms)
+        done = self._roll_minutes(closed_minute, now_ms, is_stopping)
+        if is_stopping():
+            return done
+        self._roll_hours(closed_minute // _HOUR_MINUTES)
+        self.rolled_to_ms = closed_minute * MINUTE_MS
         if done:
             ver = pa.array([self._ver], pa.timestamp("ms", tz="UTC"))
             row = pa.table({"id": pa.array([1], pa.uint8()), "recorded": ver})
             self._store.insert("roll_state", row, token=f"roll-{self._ver}")
         return done
 
-    def _roll_minutes(self, closed_minute: int, now_ms: int) -> int:
+    def _roll_minutes(self, closed_minute: int, now_ms: int, is_stopping: Callable[[], bool]) -> int:
         taken = self._dirty.take(closed_minute)
         if not taken:
             return 0
-        dropped = self._dropped_days()
-        kept = {m: d for m, d in taken.items() if self._is_kept(m * MINUTE_MS, now_ms) and _day(m) not in dropped}
-        changed = _with_followers(kept, closed_minute)
+        dropped = self._dropped()
+        kept = {m: d for m, d in taken.items() if self._is_kept(m * MINUTE_MS, now_ms, dropped)}
+        followers = _with_followers(kept, closed_minute)
+        changed = {m: d for m, d in followers.items() if self._is_kept(m * MINUTE_MS, now_ms, dropped)}
         try:
             for work in plan(changed):
+                if is_stopping():
+                    self._dirty.give_back(kept)
+                    return 0
                 self._roll_minute(work)
         except StoreError:
             self._dirty.give_back(kept)
@@ -117,7 +148,7 @@ class Roller:
         # The last: recovery counts its rows.
         self._store.command(statement("queries", "roll_1m", **values, **lookback, **from_raw_1m()))
 
-    def _roll_hours(self, closed_hour: int, now_ms: int) -> None:
+    def _roll_hours(self, closed_hour: int) -> None:
         taken = self._hours.take(closed_hour)
         try:
             for work in plan(taken):
@@ -128,16 +159,20 @@ class Roller:
             self._hours.give_back(taken)
             raise
 
-    def _is_kept(self, ts_ms: int, now_ms: int) -> bool:
-        """Whether a day's raw rows are still whole: a rollup of a rest would overwrite a full one."""
-        return ts_ms // _DAY_MS > now_ms // _DAY_MS - self._raw_days
+    def _is_kept(self, ts_ms: int, now_ms: int, dropped: dict[int, int]) -> bool:
+        """Whether the raw rows of then are still whole: a rollup of a rest would overwrite a full one.
 
-    def _dropped_days(self) -> set[Any]:
-        return set(self._store.query("SELECT DISTINCT day FROM steelyard_store.dropped_day")["day"].to_pylist())
+        Args:
+            ts_ms: the begin of a minute or hour.
+            now_ms: Unix time.
+            dropped: by day, until when its raw rows were dropped.
+        """
+        day = ts_ms // _DAY_MS
+        return day > now_ms // _DAY_MS - self._raw_days and ts_ms >= dropped.get(day, 0)
 
-
-def _day(minute: int) -> Any:
-    return datetime.fromtimestamp(minute * 60, UTC).date()
+    def _dropped(self) -> dict[int, int]:
+        rows = self._store.query(statement("queries", "dropped_days")).to_pylist()
+        return {int(row["day_ms"]) // _DAY_MS: int(row["until_ms"]) for row in rows}
 
 
 def _numbers(table: pa.Table, name: str) -> Any:

@@ -62,6 +62,9 @@ class ServerStore(ClickhouseStore):
                 fmt="Arrow",
             )
 
-    def free_bytes(self) -> int | None:
-        """None: the server's disks are its own."""
-        return None
+    def free_bytes(self) -> int:
+        """Free space of the disk that is the server's first."""
+        free = self.query(
+            "SELECT toUInt64(free_space) AS free FROM system.disks ORDER BY name = 'default' DESC LIMIT 1"
+        )
+        return int(free["free"][0].as_py())

@@ -10,7 +10,7 @@ from steelyard_proto.metrics import Catalogue, Metric, catalogue
 from steelyard_proto.v1 import batch_pb2
 
 # A view stands after those that it reads.
-VIEWS: Final = ("devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events")
+VIEWS: Final = ("devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events", "collector")
 _NO_RATE: Final = "CAST(NULL AS Nullable(Float64))"
 
 

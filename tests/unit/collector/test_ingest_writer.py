@@ -59,9 +59,13 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
+def _fail(error: Exception) -> None:
+    raise AssertionError("the writer ended") from error
+
+
 def writer_of(store: MemoryStore, commits: list[Commits], period_s: float = 0.02) -> Writer:
     limits = WriterLimits(period_s=period_s, block_rows=1000, queue_bytes=2000)
-    return Writer(store, limits, commits.append, first_flush=0)  # type: ignore[arg-type]
+    return Writer(store, limits, commits.append, first_flush=0, on_failure=_fail)  # type: ignore[arg-type]
 
 
 def test_what_is_queued_is_committed_and_said(store: MemoryStore) -> None:
@@ -143,3 +147,22 @@ def test_a_lost_range_keeps_its_place_in_the_order() -> None:
     lost = ingest_pb2.Lost(kind=KIND, seq_from=2, seq_to=9, reason="ring_full")
     messages = [message(1), Gap(Origin(1, 5, KIND, 9), lost), message(10)]
     assert [block.table for block in ordered_blocks(messages, 1000)] == ["raw_host", "gap", "raw_host"]
+
+
+def test_a_fault_of_ours_ends_it_and_is_told(store: MemoryStore) -> None:
+    failures: list[Exception] = []
+    commits: list[Commits] = []
+    writer = Writer(
+        store,  # type: ignore[arg-type]
+        WriterLimits(period_s=0.01),
+        commits.append,
+        first_flush=0,
+        on_failure=failures.append,
+    )
+    writer.start()
+    broken = Samples(Origin(7, 5, KIND, 9), SHAPE, 1, 20_000, b"three", b"", b"")
+    writer.put(broken)
+    until(lambda: bool(failures))
+    assert "agent 7" in "".join(failures[0].__notes__)
+    assert "seq 9" in "".join(failures[0].__notes__)
+    assert not commits

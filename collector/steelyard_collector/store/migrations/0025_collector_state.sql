@@ -15,7 +15,11 @@ CREATE TABLE IF NOT EXISTS steelyard_store.collector_state${local} ${on_cluster}
     queued_bytes UInt64,
     queue_age_s Float64,
     refused UInt64,
-    rollup_cpu_s Float64,
+    rollup_s Float64,
+    rolled_to DateTime64(3, 'UTC'),
+    store_bytes UInt64,
+    max_store_bytes UInt64,
+    oldest_day Nullable(Date),
     cpu_s Float64,
     recorded DateTime64(3, 'UTC')
 )
