@@ -99,5 +99,11 @@ def test_scrubbing_keeps_what_belongs_together(tmp_path: Path) -> None:
     assert (out.processes[0].rank, out.processes[0].device, out.events[0].code) == (1, 3, "xid_79")
     assert b"eve" not in out.SerializeToString()
     assert b"llama" not in out.SerializeToString()
+    step = batch_pb2.Step(job="train", run="train", tokens=7)
+    training = batch_pb2.Training(job="train", run="eve-7", model="llama", architecture="EveModel", layers=3)
+    told = scrub(ingest_pb2.AgentMessage(records=batch_pb2.Records(steps=[step], trainings=[training]))).records
+    assert told.steps[0].job == told.trainings[0].job == out.processes[0].job
+    assert (told.steps[0].tokens, told.trainings[0].layers) == (7, 3)
+    assert not any(word in told.SerializeToString().lower() for word in (b"eve", b"llama"))
     other = Scrubber(b"other")(ingest_pb2.AgentMessage(records=records)).records
     assert other.processes[0].job != out.processes[0].job

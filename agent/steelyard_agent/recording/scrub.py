@@ -47,6 +47,15 @@ class Scrubber:
             interval.job = self._alias("job", interval.job)
             interval.user = self._alias("user", interval.user)
             interval.name = self._alias("name", interval.name)
+        for step in records.steps:
+            step.job = self._alias("job", step.job)
+            step.run = self._alias("job", step.run)
+        for training in records.trainings:
+            training.job = self._alias("job", training.job)
+            training.run = self._alias("job", training.run)
+            training.model = self._alias("model", training.model)
+            # The class of somebody's own model tells whose it is.
+            training.architecture = self._alias("architecture", training.architecture)
         for event in records.events:
             # The code says what happened; the sentence may name a device, a path or a person.
             event.text = ""

@@ -29,9 +29,10 @@ STEP_FIELDS: Final[list[Any]] = [
 ]  # fmt: skip
 TRAINING_FIELDS: Final[list[Any]] = [
     ("pid", pa.uint32()), ("start_ts", TIME), ("job", pa.string()), ("run", pa.string()), ("rank", pa.int32()),
-    ("world_size", pa.int32()), *((name, pa.string()) for name in _NAMES), *((name, pa.uint64()) for name in _PARAMETERS),
+    ("world_size", pa.int32()), *((name, pa.string()) for name in _NAMES),
+    *((name, pa.uint64()) for name in _PARAMETERS),
     *((name, pa.uint32()) for name in _SIZES), ("declared_tokens_per_step", pa.uint64()),
-    ("price_per_device_hour", pa.float64()), ("currency", pa.string()), ("recompute", pa.uint8()),
+    ("price_per_device_hour", pa.float64()), ("currency", pa.string()), ("recompute", pa.bool_()),
     ("software", TEXTS), ("origins", TEXTS), ("absent", TEXTS),
 ]  # fmt: skip
 

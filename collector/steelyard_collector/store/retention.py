@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 DEFAULT_MAX_BYTES: Final = 50_000_000_000
 # Days of what isn't raw: an event is worth as much as the minutes around it.
 _RECORD_DAYS: Final = 90
-_RAW: Final = ("raw_device", "raw_host", "raw_agent", "process")
+_RAW: Final = ("raw_device", "raw_host", "raw_agent", "process", "step")
 _TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
 
 

@@ -114,6 +114,17 @@ def test_bad_records() -> None:
     assert field_of(check_records, two_days, {}) == "records.events.ts_ms"
 
 
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize("name", ["step_time_s", "devices", "host_gap_s", "total_s"])
+def test_a_step_with_a_nonsense_time_is_refused(name: str, nonsense: float) -> None:
+    good = batch_pb2.Step(ts_ms=NOW_MS, pid=3)
+    bad = batch_pb2.Step(ts_ms=NOW_MS, pid=3, **{name: nonsense})
+    steps = batch_pb2.Records(kind=batch_pb2.KIND_STEP, steps=[good])
+    assert check_records(steps, {}) == NOW_MS // 86_400_000
+    steps.steps.append(bad)
+    assert field_of(check_records, steps, {}) == f"records.steps[1].{name}"
+
+
 def test_a_bad_lost_range() -> None:
     check_lost(ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1))
     assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=2, seq_to=1)) == "lost.seq_from"

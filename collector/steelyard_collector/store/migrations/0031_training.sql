@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS steelyard_store.training${local} ${on_cluster}
     declared_tokens_per_step Nullable(UInt64),
     price_per_device_hour Nullable(Float64),
     currency LowCardinality(String),
-    recompute Nullable(UInt8),
+    recompute Nullable(Bool),
     software Map(String, String),
     origins Map(String, String),
     absent Map(String, String),
