@@ -11,6 +11,20 @@ from steelyard_proto.v1 import batch_pb2
 
 # A view stands after those that it reads.
 VIEWS: Final = ("devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events", "collector")
+_FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
+_DEVICE_COLUMNS: Final = {
+    "fleet_live": _FLEET_COLUMNS,
+    "devices": (
+        *_FLEET_COLUMNS, "device_id", "uid", "kind", "name", "package_uid", "device_index", "pci_address",
+        "driver_version", "power_scope", "first_seen",
+    ),
+}  # fmt: skip
+_FLEET_GAUGES: Final = (
+    "busy", "core_active", "tensor_active", "hbm_bw_active", "core_clock_mhz", "chip_temp_c", "power_w",
+    "hbm_used_bytes",
+)  # fmt: skip
+# What the device tells goes before what its table says.
+_HBM_TOTAL: Final = "coalesce(toFloat64(v.told_bytes), toFloat64(nullIf(v.memory_bytes, 0)))"
 _NO_RATE: Final = "CAST(NULL AS Nullable(Float64))"
 
 
@@ -27,7 +41,24 @@ def create_views(store: Store, topology: Topology = EMBEDDED) -> None:
 def view_statements(topology: Topology = EMBEDDED) -> list[str]:
     """The DDL of every view, in order."""
     values = _columns(catalogue()) | {"on_cluster": topology.placeholders["on_cluster"]}
-    return [statement("views", name, **values) for name in VIEWS]
+    return [statement("views", name, **values, newest_of_device=_newest_of_device(name)) for name in VIEWS]
+
+
+def _newest_of_device(view: str) -> str:
+    """The devices with their newest rows, as a subquery of the columns that a view makes its own of; "" for none."""
+    if view not in _DEVICE_COLUMNS:
+        return ""
+    gauges = _FLEET_GAUGES if view == "fleet_live" else [metric.name for metric in _fast_gauges(catalogue())]
+    return statement(
+        "queries",
+        "newest_of_device",
+        device_columns=", ".join(f"d.{name} AS {name}" for name in _DEVICE_COLUMNS[view]),
+        newest_columns=", ".join(f"f.{name} AS {name}" for name in gauges),
+    )
+
+
+def _fast_gauges(known: Catalogue) -> list[Metric]:
+    return [metric for metric in known.of("device") if metric.kind == "gauge" and metric.metric_class == "fast"]
 
 
 def _columns(known: Catalogue) -> dict[str, str]:
@@ -41,10 +72,9 @@ def _columns(known: Catalogue) -> dict[str, str]:
     kinds = {number: name.removeprefix("KIND_").lower() for name, number in batch_pb2.Kind.items() if number}
     return {
         "fast_gauges": _listed(
-            f"    if(state = 'silent', NULL, f.{metric.name}) AS {metric.name}"
-            for metric in gauges
-            if metric.metric_class == "fast"
+            f"    if(v.state = 'silent', NULL, v.{metric.name}) AS {metric.name}" for metric in _fast_gauges(known)
         ),
+        "hbm_total_bytes": _HBM_TOTAL,
         "agent_metrics": _listed(f"    m.{name} AS {name}" for name in agent),
         "newest_agent_metrics": _listed(f"        argMax(raw_agent.{name}, ts) AS {name}" for name in agent),
         "kind_numbers": ", ".join(map(str, kinds)),

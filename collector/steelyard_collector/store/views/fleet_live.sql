@@ -24,12 +24,15 @@ SELECT
 FROM
 (
     SELECT
-        vendor, chip, part, origin,
-        uniqExact(agent) AS nodes,
+        v.vendor AS vendor,
+        nullIf(v.chip, '') AS chip,
+        v.part AS part,
+        v.origin AS origin,
+        uniqExact(v.agent) AS nodes,
         count() AS devices,
-        countIf(state = 'live') AS reporting,
-        countIf(state = 'stale') AS stale,
-        uniqExactIf(job, state != 'silent') AS jobs,
+        countIf(v.state = 'live') AS reporting,
+        countIf(v.state = 'stale') AS stale,
+        uniqExactIf(v.job, v.state != 'silent') AS jobs,
         avgIf(v.busy, v.state = 'live') AS busy,
         avgIf(v.core_active, v.state = 'live') AS core_active,
         avgIf(v.tensor_active, v.state = 'live') AS tensor_active,
@@ -37,13 +40,11 @@ FROM
         avgIf(v.core_clock_mhz, v.state = 'live') AS core_clock_mhz,
         avgIf(v.chip_temp_c, v.state = 'live') AS chip_temp_c,
         avgIf(v.power_w, v.state = 'live') AS power_w,
-        avgIf(v.hbm_used_ratio, v.state = 'live') AS hbm_used_ratio,
+        avgIf(v.hbm_used_bytes / nullIf(${hbm_total_bytes}, 0), v.state = 'live') AS hbm_used_ratio,
         sumIf(v.power_w, v.state = 'live') AS power_total_w
     FROM
     (
-        SELECT vendor, chip, part, origin, agent, state, job, busy, core_active, tensor_active, hbm_bw_active,
-            core_clock_mhz, chip_temp_c, power_w, hbm_used_ratio
-        FROM steelyard.devices
+${newest_of_device}
     ) AS v
     GROUP BY vendor, chip, part, origin
 ) AS g
