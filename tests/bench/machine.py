@@ -69,7 +69,7 @@ def wait_until_idle(pid: int, *, cores: float = 0.08, quiet_s: float = 4.0, limi
     return False
 
 
-def wait_for(condition: Callable[[], bool], what: str, limit_s: float) -> None:
+def wait_for(condition: Callable[[], bool], what: str, limit_s: float, *, every_s: float = 0.05) -> None:
     """Polls until a condition holds.
 
     Raises:
@@ -79,4 +79,4 @@ def wait_for(condition: Callable[[], bool], what: str, limit_s: float) -> None:
     while not condition():
         if time.monotonic() > give_up:
             raise TimeoutError(f"{what}: not within {limit_s:.0f} s")
-        time.sleep(0.05)
+        time.sleep(every_s)
