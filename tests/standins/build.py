@@ -37,6 +37,15 @@ def build(name: str, directory: Path, *, without: Sequence[str] = ()) -> Path:
     return library
 
 
+def build_program(name: str, directory: Path) -> Path:
+    """Compiles tests/standins/<name>.c as a program into `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    program = directory / name
+    command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Werror", "-o", str(program), str(SOURCES / f"{name}.c")]
+    subprocess.run(command, check=True)
+    return program
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=FILE_NAMES)

@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """The registry's name of it: nvml, dcmi, cpu, host, replay, simulate."""
+        """The registry's name of it: nvml, dcmi, amdgpu, cpu, host, replay, simulate."""
         ...
 
     @property

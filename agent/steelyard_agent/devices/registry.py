@@ -68,6 +68,12 @@ def _dcmi(request: SourceRequest) -> Source:
     return DcmiSource(node=request.node)
 
 
+def _amdgpu(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.amdgpu.source import AmdgpuSource
+
+    return AmdgpuSource(node=request.node)
+
+
 def _replay(request: SourceRequest) -> Source:
     from steelyard_agent.devices.replay import open_replay
 
@@ -90,6 +96,7 @@ def _simulate(request: SourceRequest) -> Source:
 LOADERS: Final[Mapping[str, Loader]] = {
     "nvml": _nvml,
     "dcmi": _dcmi,
+    "amdgpu": _amdgpu,
     "cpu": _cpu,
     "host": _host,
     "replay": _replay,

@@ -67,9 +67,15 @@ def _missing(source: str, text: str, node: Node) -> Finding:
     hardware = next((one for one in HARDWARE if one.source == source), None)
     count = on_the_bus(hardware, node.root) if hardware else 0
     if not count:
-        return Finding("sources", "note", "its library isn't here, and nothing of this vendor is on the bus", source)
+        return Finding(
+            "sources", "note", "its library or driver isn't here, and nothing of this vendor is on the bus", source
+        )
     assert hardware is not None
-    remedy = "install the driver's library, or mount it into the container and name its directory in LD_LIBRARY_PATH"
+    remedy = "load the kernel's driver (modprobe amdgpu)"
+    if hardware.library:
+        remedy = (
+            "install the driver's library, or mount it into the container and name its directory in LD_LIBRARY_PATH"
+        )
     return Finding("sources", "problem", f"{text}; {count} {hardware.name} are on the bus", source, remedy)
 
 

@@ -20,6 +20,7 @@ from typing import Final
 
 import pytest
 
+from steelyard_agent.devices.amdgpu.source import AmdgpuSource
 from steelyard_agent.devices.base import Source
 from steelyard_agent.devices.cpu import CpuSource
 from steelyard_agent.devices.dcmi.source import DcmiSource
@@ -31,6 +32,7 @@ from steelyard_agent.model import Absent, DeviceInfo, Origin, Value
 from steelyard_proto.chips import load_chips
 from steelyard_proto.errors import DeviceError, DeviceLost
 from steelyard_proto.metrics import Metric, MetricClass, catalogue
+from tests.standins.amdgpu_tree import BOARDS, AmdTree
 from tests.standins.build import build
 from tests.standins.scenario import VARIABLE, Scenario
 
@@ -83,6 +85,7 @@ class Case:
         changes: keys that change between the ticks.
         standin: which library is built.
         without: symbols that the library lacks.
+        board: the AMD board whose driver's files are made; empty for none.
         origin: what the source shall say of its figures.
     """
 
@@ -91,6 +94,7 @@ class Case:
     standin: str = ""
     without: tuple[str, ...] = ()
     origin: Origin = "measured"
+    board: str = ""
 
 
 def _nvml(folder: Path, clock: Clock) -> Source:
@@ -100,6 +104,10 @@ def _nvml(folder: Path, clock: Clock) -> Source:
 
 def _dcmi(folder: Path, clock: Clock) -> Source:
     return DcmiSource(library_paths=[str(folder / "libdcmi.so")], clock=clock, node="n1", proc=folder / "proc")
+
+
+def _amdgpu(folder: Path, clock: Clock) -> Source:
+    return AmdgpuSource(node="n1", clock=clock, proc=folder / "proc", sys=folder / "sys")
 
 
 def _cpu(_folder: Path, clock: Clock) -> Source:
@@ -139,6 +147,10 @@ CASES: Final[Mapping[str, Case]] = {
     "replay": Case(_replay, {}, origin="replayed"),
     "dcmi-910b": Case(_dcmi, {"chip": "910B2", "pids.0": "4711:1024"}, "dcmi"),
     "dcmi-910c": Case(_dcmi, {"chip": "910C"}, "dcmi"),
+    "amdgpu-mi100": Case(_amdgpu, {}, board="MI100"),
+    "amdgpu-mi250x": Case(_amdgpu, {}, board="MI250X"),
+    "amdgpu-mi300x": Case(_amdgpu, {}, board="MI300X"),
+    "amdgpu-mi300x-early": Case(_amdgpu, {}, board="MI300X-early"),
     "dcmi-910a": Case(_dcmi, {"chip": "910A"}, "dcmi"),
 }
 
@@ -183,6 +195,14 @@ def rig(
             scenario.set({"clock": clock.now_s})
 
         advance(0)
+    if case.board:
+        tree = AmdTree(tmp_path, BOARDS[case.board], count=4)
+        tree.hold(4711, 0, 1 << 30)
+
+        def advance(seconds: float) -> None:
+            clock.advance(seconds)
+            tree.tick(clock.now_s)
+
     if case.origin == "replayed":
         shutil.copy(request.getfixturevalue("recording"), tmp_path / "recording")
     source = case.make(tmp_path, clock)

@@ -31,7 +31,7 @@ def test_defaults() -> None:
     assert config.collector.ca_file is None
     assert config.sampling.fast_period_ms == 1000
     assert config.spool_max_bytes == 256_000_000
-    assert config.sources == dict.fromkeys(("cpu", "host", "nvml", "dcmi"), "")
+    assert config.sources == dict.fromkeys(("cpu", "host", "nvml", "dcmi", "amdgpu"), "")
     assert config.origin == "measured"
     assert config.state_dir == Path("/var/lib/x")
     assert config.node

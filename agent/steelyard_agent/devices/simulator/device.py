@@ -104,7 +104,7 @@ class SimulatedDevice:
         return {
             **{name: self._ratio(name, value) for name, value in ratios.items()},
             "core_clock_mhz": float(round(profile.clock_mhz * self._clock_share / 15) * 15),
-            "core_clock_max_mhz": profile.clock_mhz,
+            "core_clock_max_mhz": float(profile.clock_mhz),
             "mem_clock_mhz": 1600.0,
             "power_w": _stepped(self._power_w, profile.vendor.power_step_w),
             "power_limit_w": self._limit_w,

@@ -1,0 +1,151 @@
+"""The files of the amdgpu driver, below a root of their own: what a node with AMD GPUs shows in sysfs."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.standins.build import build_program
+
+
+@dataclass(frozen=True)
+class Board:
+    """A kind of GPU: what its driver shows."""
+
+    device: str
+    version: str
+    product: str
+    power_w: int
+    gcds: int = 1
+
+
+BOARDS: Final[Mapping[str, Board]] = {
+    "MI100": Board("0x738c", "1.2", "", 250),
+    "MI250X": Board("0x7408", "1.3", "AMD Instinct MI250X", 480, gcds=2),
+    "MI300X": Board("0x74a1", "1.6", "AMD Instinct MI300X OAM", 700),
+    "MI300X-new": Board("0x74a1", "1.8", "AMD Instinct MI300X OAM", 700),
+    "MI300X-early": Board("0x74a1", "1.4", "", 700),
+}
+_TICKS_PER_J: Final = 65536
+
+
+@dataclass
+class AmdTree:
+    """A sysfs and procfs with some GPUs; `tick` lets time pass for all of them.
+
+    Attributes:
+        busy_percent: of all GPUs.
+        table: fields of gpu_metrics that are set apart from what `tick` makes of them, by device.
+    """
+
+    root: Path
+    board: Board
+    count: int = 2
+    busy_percent: int = 90
+    energy_factor: float = 1.0
+    table: dict[int, dict[str, object]] = field(default_factory=dict)
+    now_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._program = build_program("amdgpu", self.root)
+        (self.sys / "module/amdgpu").mkdir(parents=True)
+        self._put(self.sys / "module/amdgpu/version", "6.10.5")
+        for index in range(self.count):
+            self._make(index)
+        self.tick(1000.0)
+
+    @property
+    def sys(self) -> Path:
+        """The root of sysfs."""
+        return self.root / "sys"
+
+    def folder(self, index: int) -> Path:
+        """A GPU's folder."""
+        return self.sys / f"devices/pci0000:00/{self.address(index)}"
+
+    def address(self, index: int) -> str:
+        """A GPU's PCI address."""
+        return f"0000:{0x41 + index:02x}:00.0"
+
+    def put(self, index: int, name: str, text: object) -> None:
+        """Writes a file of a GPU."""
+        self._put(self.folder(index) / name, text)
+
+    def drop(self, index: int, name: str) -> None:
+        """Takes a file of a GPU away."""
+        (self.folder(index) / name).unlink()
+
+    def lose(self, index: int) -> None:
+        """Takes a GPU away, as a driver does that is unloaded."""
+        (self.sys / f"class/drm/card{index}/device").unlink()
+        self.folder(index).rename(self.root / f"gone-{index}")
+
+    def tick(self, now_s: float) -> None:
+        """Writes every table anew."""
+        self.now_s = now_s
+        for index in range(self.count):
+            if self.folder(index).exists():
+                self.put_table(index)
+
+    def put_table(self, index: int, version: str = "") -> None:
+        """Writes a GPU's table."""
+        power_w = self._power_w(index)
+        milliseconds = int(self.now_s * 1000)
+        fields: dict[str, object] = {
+            "hotspot": 61, "mem": 55, "power": power_w, "gfx": self.busy_percent, "umc": 35,
+            "energy": int(power_w * self.now_s * _TICKS_PER_J * self.energy_factor),
+            "gfx_acc": milliseconds * self.busy_percent % 2**32, "gfxclk": 1700, "uclk": 1300,
+            "fw_time": milliseconds * 100_000, "xgmi_read": f"{milliseconds},7", "xgmi_write": f"{2 * milliseconds},9",
+            "cycles": milliseconds % 2**32, "ppt": milliseconds // 10, "prochot": 0, "socket_thermal": 0,
+            "vr_thermal": 0, "hbm_thermal": 0, "replays": 0, "throttle": 0, "indep_throttle": 4,
+        }  # fmt: skip
+        fields |= self.table.get(index, {})
+        words = [f"{name}={value}" for name, value in fields.items()]
+        command = [str(self._program), version or self.board.version, *words]
+        table = subprocess.run(command, capture_output=True, check=True).stdout
+        # In place: the driver's file keeps its inode.
+        (self.folder(index) / "gpu_metrics").write_bytes(table)
+
+    def hold(self, pid: int, index: int, used_bytes: int) -> None:
+        """Lets a process have memory on a GPU; it has opened all of them."""
+        folder = self.sys / f"class/kfd/kfd/proc/{pid}"
+        for each in range(self.count):
+            self._put(folder / f"vram_{self._kfd_id(each)}", used_bytes if each == index else 0)
+
+    def _make(self, index: int) -> None:
+        folder = self.folder(index)
+        card = self.sys / f"class/drm/card{index}"
+        card.mkdir(parents=True)
+        (card / "device").symlink_to(folder)
+        # A connector is no card of its own.
+        (self.sys / f"class/drm/card{index}-DP-1").mkdir()
+        texts: dict[str, object] = {
+            "vendor": "0x1002", "device": self.board.device, "numa_node": index % 2,
+            "unique_id": f"{0xABCD000 + index:016x}",
+            "product_name": self.board.product, "serial_number": f"SN{index // self.board.gcds}",
+            "mem_info_vram_total": 64 << 30, "mem_info_vram_used": 20 << 30, "gpu_busy_percent": self.busy_percent,
+            "mem_busy_percent": 35, "pcie_replay_count": 3, "power/runtime_status": "active",
+            "pp_dpm_sclk": "0: 500Mhz\n1: 2100Mhz *", "hwmon/hwmon3/power1_cap": 750_000_000,
+            "hwmon/hwmon3/power1_input": self._power_w(index) * 1_000_000, "hwmon/hwmon3/temp2_label": "junction",
+            "hwmon/hwmon3/temp2_input": 61_000, "hwmon/hwmon3/temp3_label": "mem", "hwmon/hwmon3/temp3_input": 55_000,
+            "hwmon/hwmon3/freq1_label": "sclk", "hwmon/hwmon3/freq1_input": 1_700_000_000,
+            "ras/umc_err_count": "ue: 1\nce: 4", "ras/gfx_err_count": "ue: 0\nce: 2",
+            "ras/gpu_vram_bad_pages": "0x00001000 : 0x00001000 : R\n0x00002000 : 0x00001000 : P",
+        }  # fmt: skip
+        for name, text in texts.items():
+            self.put(index, name, text)
+        node = self.sys / f"class/kfd/kfd/topology/nodes/{index + 1}"
+        self._put(node / "gpu_id", self._kfd_id(index))
+        self._put(node / "properties", f"simd_count 880\nlocation_id {(0x41 + index) << 8}\ndomain 0")
+
+    def _power_w(self, index: int) -> int:
+        """The second GCD of a package says 0."""
+        return 0 if self.board.gcds == 2 and index % 2 else self.board.power_w
+
+    def _kfd_id(self, index: int) -> int:
+        return 41_000 + index
+
+    def _put(self, path: Path, text: object) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n", encoding="ascii")

@@ -1,0 +1,186 @@
+"""AMD GPUs over a stand-in of their driver's files: every version of the table, and the sad states."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from steelyard_agent.devices.amdgpu.gpu_metrics import LAYOUTS, decode, version_of
+from steelyard_agent.devices.amdgpu.source import AmdgpuSource
+from steelyard_agent.model import Absent, DeviceInfo, Value
+from steelyard_proto.errors import DeviceLost, LibraryMissing
+from steelyard_proto.metrics import MetricClass, catalogue
+from tests.standins.amdgpu_tree import BOARDS, AmdTree
+from tests.standins.build import build_program
+
+
+class Rig:
+    """A source over a tree, whose clocks go together."""
+
+    def __init__(self, folder: Path, board: str, count: int = 2) -> None:
+        self.tree = AmdTree(folder, BOARDS[board], count=count)
+        self.source = AmdgpuSource(node="n1", clock=lambda: self.tree.now_s, sys=self.tree.sys, proc=folder / "proc")
+        self.infos = list(self.source.discover())
+
+    def sample(self, index: int = 0, metric_class: MetricClass = "fast") -> dict[str, Value]:
+        info = self.infos[index]
+        values = self.source.sample(info.uid, metric_class)
+        names = [catalogue().by_id[number].name for number in info.metrics[metric_class]]
+        return dict(zip(names, values, strict=True))
+
+    def after(self, seconds: int, index: int = 0) -> dict[str, Value]:
+        values = self.sample(index)
+        for _ in range(seconds):
+            self.tree.tick(self.tree.now_s + 1)
+            values = self.sample(index)
+        return values
+
+
+def names_of(info: DeviceInfo) -> set[str]:
+    return {catalogue().by_id[number].name for ids in info.metrics.values() for number in ids}
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_program("amdgpu", tmp_path_factory.mktemp("amdgpu"))
+
+
+@pytest.mark.parametrize("version", sorted(LAYOUTS))
+def test_offsets_are_the_compilers(tables: Path, version: tuple[int, int]) -> None:
+    words = ["hotspot=61", "mem=55", "power=700", "gfx=97", "umc=40", "energy=123456789012", "gfx_acc=777", "uclk=1300",
+             "gfxclk=2100", "throttle=3", "indep_throttle=18", "fw_time=99999", "xgmi_read=1,2", "xgmi_write=4",
+             "cycles=11", "ppt=12", "prochot=13", "socket_thermal=14", "vr_thermal=15", "hbm_thermal=16",
+             "replays=17"]  # fmt: skip
+    raw = subprocess.run([tables, f"1.{version[1]}", *words], capture_output=True, check=True).stdout
+    assert version_of(raw) == (*version, len(raw))
+    told = {"hotspot_c": (61,), "memory_c": (55,), "power_w": (700,), "gfx_percent": (97,), "umc_percent": (40,),
+            "energy": (123456789012,), "gfx_acc": (777,), "uclk_mhz": (1300,), "gfxclk_mhz": (2100,),
+            "gfxclks_mhz": (2100,), "throttle": (3,), "throttle_bits": (18,), "time_10ns": (99999,),
+            "xgmi_read_kb": (1, 2), "xgmi_write_kb": (4,), "cycles": (11,), "ppt": (12,), "prochot": (13,),
+            "socket_thermal": (14,), "vr_thermal": (15,), "hbm_thermal": (16,), "replays": (17,)}  # fmt: skip
+    assert decode(raw) == {name: told[name] for name in LAYOUTS[version].offsets}
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\x01", b"\x60\x00\x01\x01", b"\x80\x01\x01\x06" + b"\xff" * 380, b"\xff" * 4096]
+)
+def test_a_table_of_another_size_or_version_is_not_read(raw: bytes) -> None:
+    assert decode(raw) is None
+
+
+def test_all_ones_is_absent_and_no_figure(tables: Path) -> None:
+    raw = subprocess.run([tables, "1.3"], capture_output=True, check=True).stdout
+    assert decode(raw) == {}
+
+
+def test_figures_of_a_busy_mi300x(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    info = rig.infos[0]
+    assert (info.chip, info.part, info.power_scope, info.package_uid) == ("MI300X", "package", "device", "")
+    assert (info.uid, info.driver_version, info.numa_node) == ("GPU-000000000abcd000", "6.10.5", 0)
+    values = rig.after(6)
+    assert values["busy"] == 0.9
+    assert values["core_active"] == pytest.approx(0.9, abs=0.001)
+    assert values["power_w"] == 700.0
+    assert values["energy_mj"] == pytest.approx(700_000 * rig.tree.now_s, rel=1e-6)
+    assert values["throttle_power_ns"] == pytest.approx(0.6e9, rel=0.02)
+    assert values["chip_temp_c"] == 61.0
+    assert values["link_rx_bytes"] == (int(rig.tree.now_s * 1000) + 7) * 1024
+    slow = rig.sample(metric_class="slow")
+    assert slow == {
+        "core_clock_max_mhz": 2100.0, "power_limit_w": 750.0, "hbm_total_bytes": float(64 << 30), "ecc_corrected": 6,
+        "ecc_uncorrected": 1, "remapped_rows": 1.0, "remap_pending": 1.0, "pcie_replays": 3,
+    }  # fmt: skip
+
+
+def test_a_package_of_two_gcds_counts_its_power_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI250X", count=4)
+    assert [info.part for info in rig.infos] == ["gcd"] * 4
+    assert rig.infos[0].package_uid == rig.infos[1].package_uid != rig.infos[2].package_uid
+    assert rig.infos[0].power_scope == "package"
+    assert "power_w" in names_of(rig.infos[0])
+    assert not {"power_w", "energy_mj"} & names_of(rig.infos[1])
+    assert rig.infos[1].power_scope == ""
+    assert rig.after(1, index=1)["busy"] == 0.9
+
+
+def test_energy_that_does_not_keep_pace_with_power_is_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.energy_factor = 0.25
+    assert rig.sample()["energy_mj"] == Absent("being checked against the power")
+    energy = rig.after(8)["energy_mj"]
+    assert isinstance(energy, Absent)
+    assert energy.reason == "the counter runs at 0.25 times the power"
+
+
+def test_a_version_that_is_not_known_leaves_the_text_files(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.put(0, "gpu_metrics", "v9")
+    source = AmdgpuSource(node="n1", clock=lambda: 0.0, sys=rig.tree.sys, proc=tmp_path)
+    info = source.discover()[0]
+    values = dict(zip(info.metrics["fast"], source.sample(info.uid, "fast"), strict=True))
+    # This driver's hwmon has no mclk, and nothing else counts energy.
+    assert values == {1: 0.9, 10: 0.35, 20: 1700.0, 23: 700.0, 40: float(20 << 30), 43: 55.0, 44: 61.0}
+
+
+def test_the_accumulator_wraps(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.table[0] = {"gfx_acc": 2**32 - 45_000}
+    rig.tree.put_table(0)
+    rig.sample()
+    rig.tree.table[0] = {"gfx_acc": 45_000}
+    rig.tree.tick(rig.tree.now_s + 1)
+    assert rig.sample()["core_active"] == pytest.approx(0.9)
+    rig.tree.table[0] = {"gfx_acc": 10}
+    rig.tree.tick(rig.tree.now_s + 1)
+    assert isinstance(rig.sample()["core_active"], Absent)
+
+
+def test_an_impossible_percentage_is_absent(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.table[0] = {"gfx": 250}
+    rig.tree.put_table(0)
+    assert rig.sample()["busy"] == Absent("250 % is not possible")
+
+
+def test_a_sleeping_device_is_not_woken(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.put(0, "power/runtime_status", "suspended")
+    assert all(isinstance(value, Absent) for value in rig.sample().values())
+    assert not isinstance(rig.sample(1)["busy"], Absent)
+    rig.tree.put(0, "power/runtime_status", "active")
+    assert rig.sample()["busy"] == 0.9
+
+
+def test_a_lost_device_hides_no_other_and_comes_back(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X", count=3)
+    rig.source.close()
+    rig.source.discover()
+    rig.tree.lose(1)
+    with pytest.raises(DeviceLost):
+        rig.sample(1)
+    assert len(rig.source.discover()) == 2
+    assert rig.sample(2)["busy"] == 0.9
+    (rig.tree.root / "gone-1").rename(rig.tree.folder(1))
+    (rig.tree.sys / "class/drm/card1/device").symlink_to(rig.tree.folder(1))
+    assert [info.uid for info in rig.source.discover()] == [info.uid for info in rig.infos]
+    assert rig.sample(1)["busy"] == 0.9
+
+
+def test_processes_are_those_with_memory(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.hold(4711, 1, 5 << 30)
+    assert [(holder.pid, holder.hbm_used_bytes) for holder in rig.source.processes(rig.infos[1].uid)] == [
+        (4711, 5 << 30)
+    ]
+    assert list(rig.source.processes(rig.infos[0].uid)) == []
+
+
+def test_a_node_without_the_driver(tmp_path: Path) -> None:
+    with pytest.raises(LibraryMissing, match="amdgpu"):
+        AmdgpuSource(sys=tmp_path, proc=tmp_path).discover()
+
+
+def test_known_boards_without_a_product_name(tmp_path: Path) -> None:
+    assert Rig(tmp_path, "MI300X-early").infos[0].chip == "MI300X"
+    assert Rig(tmp_path / "b", "MI100").infos[0].name == "AMD Instinct MI100"
