@@ -4,11 +4,13 @@ import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from steelyard_tui.client import Client, open_client
 from steelyard_tui.locations import find_locations
 from steelyard_tui.settings import DEFAULT_COLLECTOR, VARIABLES, Settings, load_settings
+
+if TYPE_CHECKING:
+    from steelyard_tui.client import Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     return load_settings(flags, os.environ, find_locations(os.environ).client_config)
 
 
-def client_of(arguments: argparse.Namespace) -> Client:
+def client_of(arguments: argparse.Namespace) -> "Client":
     """A client of the collector that the arguments name."""
+    # Here and not above: `--help` needs neither gRPC nor Arrow.
+    from steelyard_tui.client import open_client
+
     return open_client(settings_of(arguments))

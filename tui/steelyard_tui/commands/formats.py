@@ -5,16 +5,17 @@ import io
 import json
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, BinaryIO, Final, cast
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from steelyard_proto.units import ABSENT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMATS: Final = ("table", "csv", "json", "parquet", "arrow")
 
 
-def write_table(table: pa.Table, format_name: str, out: BinaryIO) -> None:
+def write_table(table: "pa.Table", format_name: str, out: BinaryIO) -> None:
     """Writes all rows in one of `FORMATS`. Absent is `–` in a table, empty in CSV, null in JSON."""
     writers = {"table": _write_text, "csv": _write_csv, "json": _write_json}
     if format_name == "parquet":
@@ -24,6 +25,8 @@ def write_table(table: pa.Table, format_name: str, out: BinaryIO) -> None:
         parquet.write_table(table, buffer)
         out.write(buffer.getvalue())
     elif format_name == "arrow":
+        import pyarrow as pa
+
         with pa.ipc.new_stream(pa.PythonFile(cast("io.IOBase", out), mode="w"), table.schema) as stream:
             stream.write_table(table)
     else:
@@ -31,11 +34,13 @@ def write_table(table: pa.Table, format_name: str, out: BinaryIO) -> None:
     out.flush()
 
 
-def _write_text(table: pa.Table, out: BinaryIO) -> None:
+def _write_text(table: "pa.Table", out: BinaryIO) -> None:
+    from pyarrow import types
+
     rows = [[_cell(value) for value in row.values()] for row in table.to_pylist()]
     names = table.column_names
     widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(names)]
-    right = [pa.types.is_integer(f.type) or pa.types.is_floating(f.type) for f in table.schema]
+    right = [types.is_integer(f.type) or types.is_floating(f.type) for f in table.schema]
     for row in [names, ["─" * width for width in widths], *rows]:
         cells = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
         out.write("  ".join(cells).rstrip().encode() + b"\n")
@@ -53,7 +58,7 @@ def _cell(value: Any) -> str:
     return str(value).replace("\n", " ")
 
 
-def _write_csv(table: pa.Table, out: BinaryIO) -> None:
+def _write_csv(table: "pa.Table", out: BinaryIO) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
@@ -62,7 +67,7 @@ def _write_csv(table: pa.Table, out: BinaryIO) -> None:
     out.write(text.getvalue().encode())
 
 
-def _write_json(table: pa.Table, out: BinaryIO) -> None:
+def _write_json(table: "pa.Table", out: BinaryIO) -> None:
     """One array of objects; times as ISO 8601."""
     out.write(json.dumps(table.to_pylist(), default=_plain, ensure_ascii=False, indent=1).encode() + b"\n")
 

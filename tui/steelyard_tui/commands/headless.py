@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Sequence
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from steelyard_proto.errors import SteelyardError, StoreError
-from steelyard_tui.client import Client
 from steelyard_tui.commands.formats import write_table
 from steelyard_tui.commands.processes import ProcessTree, wait_until
 from steelyard_tui.queries import read_query
 
+if TYPE_CHECKING:
+    from steelyard_tui.client import Client
+
 _START_S: Final = 60.0
 
 
-def wait_for_devices(client: Client, tree: ProcessTree, seconds: float, origins: Sequence[str]) -> None:
+def wait_for_devices(client: "Client", tree: ProcessTree, seconds: float, origins: Sequence[str]) -> None:
     """Waits until devices of each of these origins report, then lets some more seconds of samples come in.
 
     Raises:
@@ -34,7 +36,7 @@ def wait_for_devices(client: Client, tree: ProcessTree, seconds: float, origins:
         time.sleep(min(0.5, max(0.0, end - time.monotonic())))
 
 
-def print_fleet(client: Client, out: BinaryIO) -> None:
+def print_fleet(client: "Client", out: BinaryIO) -> None:
     """The live fleet and one question with its answer.
 
     Raises:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from steelyard_tui.client import connect
 from steelyard_tui.commands.command import Command
 from steelyard_tui.commands.headless import print_fleet, wait_for_devices
 from steelyard_tui.commands.processes import ProcessTree, end_on_signals, program, wait_for_line
@@ -57,6 +56,8 @@ def is_headless(asked: bool) -> bool:
 
 def print_once(tree: ProcessTree, address: str, seconds: float, origins: Sequence[str]) -> int:
     """Prints the fleet as a table and an answer in SQL, when devices of these origins have reported for a while."""
+    from steelyard_tui.client import connect
+
     with connect(address) as client:
         wait_for_devices(client, tree, seconds, origins)
         print_fleet(client, sys.stdout.buffer)

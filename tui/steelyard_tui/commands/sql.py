@@ -3,11 +3,14 @@
 import argparse
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from steelyard_proto.errors import ConfigError, SteelyardError
-from steelyard_tui.client import Client
 from steelyard_tui.commands.command import Command, add_collector_arguments, client_of
 from steelyard_tui.commands.formats import FORMATS, write_table
+
+if TYPE_CHECKING:
+    from steelyard_tui.client import Client
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +41,7 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _answer(client: Client, query: str, parameters: dict[str, str], arguments: argparse.Namespace) -> None:
+def _answer(client: "Client", query: str, parameters: dict[str, str], arguments: argparse.Namespace) -> None:
     result = client.sql(query, parameters, arguments.max_rows)
     if arguments.output:
         try:
@@ -52,7 +55,7 @@ def _answer(client: Client, query: str, parameters: dict[str, str], arguments: a
         print(f"only the first {result.table.num_rows} rows; ask for more with --max-rows", file=sys.stderr)
 
 
-def _shell(client: Client, arguments: argparse.Namespace) -> int:
+def _shell(client: "Client", arguments: argparse.Namespace) -> int:
     """Reads statements up to a semicolon, until the end of input."""
     import readline  # noqa: F401  editing and history for input()
 

@@ -3,7 +3,6 @@
 import argparse
 import sys
 
-from steelyard_tui.client import WatchQuery
 from steelyard_tui.commands.command import Command, add_collector_arguments, client_of
 from steelyard_tui.commands.formats import FORMATS, write_table
 
@@ -18,6 +17,8 @@ def _command(view: str, text: str, columns: tuple[str, ...], example: str) -> Co
         add_collector_arguments(parser)
 
     def run(arguments: argparse.Namespace) -> int:
+        from steelyard_tui.client import WatchQuery
+
         wanted = () if arguments.columns == "all" else tuple(arguments.columns.split(","))
         query = WatchQuery(
             view=view,
