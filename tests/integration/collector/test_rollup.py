@@ -192,13 +192,14 @@ def test_history_shows_every_level(store: Store) -> None:
     put(store, rows, "first")
     Roller(store, store.dirty).run_once(NOW_MS)
     sql = (
-        "SELECT level, count() AS n, sum(samples) AS samples, avgWeighted(power_w, samples) AS mean_w, max(power_w_max) AS peak_w "
-        "FROM steelyard.device_history WHERE device_id = 1 GROUP BY level ORDER BY samples, level"
+        "SELECT level, count() AS n, sum(samples) AS total, "
+        "avgWeighted(power_w, samples) AS mean_w, max(power_w_max) AS peak_w "
+        "FROM steelyard.device_history WHERE device_id = 1 GROUP BY level"
     )
     levels = {row["level"]: row for row in store.query(sql).to_pylist()}
     assert levels.keys() == {"raw", "10s", "1m", "1h"}
     for name, level in levels.items():
-        assert level["samples"] == pytest.approx(len(rows), abs=60)
+        assert level["total"] == pytest.approx(len(rows), abs=60)
         assert level["peak_w"] == max(row["power_w"] or 0 for row in rows)
         assert level["mean_w"] == pytest.approx(levels["raw"]["mean_w"], rel=0.01), name
     assert levels["raw"]["n"] == len(rows)
