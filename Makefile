@@ -9,9 +9,12 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(STAMP): pyproject.toml requirements.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "steelyard: making .venv; this happens once and takes one to five minutes, most of it downloads ..."
+	@$(PYTHON) -m venv .venv
+	@echo "steelyard: installing the packages of requirements.lock ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@echo "steelyard: .venv is ready"
 	@touch $(STAMP)
 
 install: $(STAMP) ## the environment in .venv
