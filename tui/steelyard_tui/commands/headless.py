@@ -50,3 +50,4 @@ def print_fleet(client: "Client", out: BinaryIO) -> None:
         out.write(f"{title}\n".encode())
         write_table(table, "table", out)
         out.write(b"\n")
+    out.write("simulated: no such device exists; –: not given; shares and means are of live devices\n".encode())

@@ -50,7 +50,6 @@ _TITLES: Final = {
     "vector_active": "vector active",
     "memctl_busy": "memory busy",
     "hbm_temp_c": "memory temperature",
-    "processes": "processes",
 }
 PLOTTED: Final = tuple(Plotted(name, title, catalogue().by_name[name].unit) for name, title in _TITLES.items())
 
