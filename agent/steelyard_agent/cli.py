@@ -26,6 +26,8 @@ class Command:
 
 COMMANDS: Final = (
     Command("daemon", "steelyard_agent.commands.daemon", "sample this node and stream what is seen to a collector"),
+    Command("run", "steelyard_agent.commands.run", "run a training that tells its steps and tokens"),
+    Command("hook", "steelyard_agent.commands.hook", "put the training hook into a Python, or take it out"),
     Command("record", "steelyard_agent.commands.record", "write what a daemon would send to a file"),
     Command("simulate", "steelyard_agent.simulate.command", "be a fleet of plausible nodes, marked as simulated"),
     Command("doctor", "steelyard_agent.doctor.command", "say what this node can tell, and what is missing and why"),
@@ -36,6 +38,7 @@ _EPILOG: Final = """\
 examples:
   steelyard-agent daemon                                 stream to the collector on this machine
   steelyard-agent daemon --collector head-node:8470      to another
+  steelyard-agent run -- torchrun train.py               a training whose steps and tokens are known
   steelyard-agent doctor                                 what can be seen here, and what can't and why
   steelyard-agent record --seconds 60 minute.steelyard   keep a minute, to be replayed elsewhere
 
@@ -67,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in words if not word.startswith("-")), "")
     try:
         arguments = build_parser(chosen).parse_args(words)
-        refuse_old_pynvml(sys.path)
+        if arguments.command not in ("run", "hook"):
+            # Those two need no driver, and a training must not fail for want of one.
+            refuse_old_pynvml(sys.path)
         module = next(command.module for command in COMMANDS if command.name == arguments.command)
         return int(importlib.import_module(module).run(arguments))
     except SteelyardError as error:

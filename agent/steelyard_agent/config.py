@@ -58,6 +58,8 @@ class Config:
     Attributes:
         sources: the names of the sources to ask, as the registry knows them, and what to tell each.
         origin: where the figures of all of them come from.
+        has_training: whether training processes may tell their steps.
+        training_socket: where they do; empty for the usual places.
     """
 
     collector: CollectorAccess
@@ -69,6 +71,8 @@ class Config:
     sources: Mapping[str, str]
     origin: Origin
     labels: Mapping[str, str]
+    has_training: bool
+    training_socket: str
 
 
 def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
@@ -96,6 +100,9 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
         sources=_sources(settings),
         origin=_origin(settings),
         labels=_table(settings, "labels"),
+        has_training=bool(settings["training.steps"].value),
+        # The hook's variable holds for both sides, so that one export moves both.
+        training_socket=settings["training.socket"].text or environ.get("STEELYARD_SOCKET", ""),
     )
 
 

@@ -10,7 +10,7 @@ from steelyard_agent.config import Config
 from steelyard_agent.devices.base import Source
 from steelyard_agent.devices.guard import GuardedSource
 from steelyard_agent.directory import Directory, Identity
-from steelyard_agent.jobs.watch import open_watch
+from steelyard_agent.jobs.watch import open_reader, open_watch
 from steelyard_agent.node import agent_id, read_node
 from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.guards import guard, periods_of
@@ -18,6 +18,8 @@ from steelyard_agent.sampling.loop import OwnFigures, SamplingLoop
 from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.self_metrics import Observed
 from steelyard_agent.spool.ring import Ring
+from steelyard_agent.training.endpoint import Endpoint, listen
+from steelyard_agent.training.watch import TrainingWatch
 from steelyard_agent.version import VERSION
 from steelyard_proto.metrics import catalogue
 from steelyard_proto.v1 import ingest_pb2
@@ -56,6 +58,8 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
         agent.sender.stop(_DRAIN_S)
         for guard in agent.guards:
             guard.close()
+        if agent.endpoint is not None:
+            agent.endpoint.close()
         agent.ring.close()
     log.info("stopped; %d of %d messages acknowledged", agent.sender.state.acked, agent.ring.counts.spooled)
 
@@ -69,6 +73,7 @@ class _Agent:
     guards: list[GuardedSource]
     sender: "Sender"
     loop: SamplingLoop
+    endpoint: Endpoint | None
 
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
@@ -88,6 +93,8 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         stats = [guard.stats() for guard in guards]
         return Observed(stats, sampler.counts, ring.counts, ring.bytes_on_disk(), sender.state)
 
+    # A recording or a simulation has no processes here that could speak.
+    endpoint = listen(config.training_socket) if config.origin == "measured" and config.has_training else None
     loop = SamplingLoop(
         sampler,
         gatherer,
@@ -96,8 +103,9 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         on_flush=sender.wake,
         own=OwnFigures(observe, config.sampling.agent_period_ms),
         follower=open_watch(config.node, sources),
+        teller=None if endpoint is None else TrainingWatch(endpoint, open_reader(config.node)),
     )
-    return _Agent(ring, directory, guards, sender, loop)
+    return _Agent(ring, directory, guards, sender, loop, endpoint)
 
 
 def open_spool(config: Config) -> tuple[Ring, Directory]:

@@ -119,4 +119,9 @@ def open_watch(node: str, sources: Iterable[object] = ()) -> JobWatch:
     for source in sources:
         if isinstance(source, ProcessReader):
             return JobWatch(source)
-    return JobWatch(ProcReader(ProcessFiles(), node=node, clock=time.monotonic))
+    return JobWatch(open_reader(node))
+
+
+def open_reader(node: str) -> ProcessReader:
+    """A reader of this machine's processes, for one user: it remembers when each was asked about last."""
+    return ProcReader(ProcessFiles(), node=node, clock=time.monotonic)

@@ -1,15 +1,23 @@
 """The sampling thread's loop: tick, gather, flush, until it is told to stop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from steelyard_agent.model import Event
 from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.holders import Follower, Sighting
-from steelyard_agent.sampling.records import event_records, interval_records, process_records
+from steelyard_agent.sampling.records import (
+    event_records,
+    interval_records,
+    process_records,
+    step_records,
+    training_records,
+)
 from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.sampling.schedule import Schedule
 from steelyard_agent.self_metrics import METRICS, Observed, self_values
+from steelyard_agent.training.watch import Teller
 from steelyard_proto.v1 import batch_pb2
 
 # With nothing to sample the agent still has its own figures to tell.
@@ -37,6 +45,7 @@ class SamplingLoop:
         on_flush: Callable[[], None] = lambda: None,
         own: OwnFigures | None = None,
         follower: Follower | None = None,
+        teller: Teller | None = None,
     ) -> None:
         """Wires a loop.
 
@@ -48,6 +57,7 @@ class SamplingLoop:
             on_flush: called when the spool has something new.
             own: the agent's own figures; None to leave them out.
             follower: makes rows of who holds the devices; None to leave them out.
+            teller: tells of training processes' steps; None to leave them out.
         """
         self._sampler = sampler
         self._gatherer = gatherer
@@ -56,6 +66,7 @@ class SamplingLoop:
         self._on_flush = on_flush
         self._own = own
         self._follower = follower
+        self._teller = teller
         self._own_schedule: Schedule | None = None
         self._flushed_s = 0.0
 
@@ -84,6 +95,10 @@ class SamplingLoop:
             self._put_sighting(self._follower.see(self._clock.wall_ms(), holders, self._gatherer.key_of))
         self._take_own()
         events = self._sampler.events()
+        if self._teller is not None:
+            if holders:
+                self._teller.look(holders)
+            events = sorted([*events, *self._take_told(self._teller)], key=lambda event: event.ts_ms)
         if events:
             self._gatherer.put_records(batch_pb2.KIND_EVENT, event_records(events, self._gatherer.find_key))
         now_s = self._clock.monotonic()
@@ -96,6 +111,12 @@ class SamplingLoop:
     def _put_sighting(self, seen: Sighting) -> None:
         self._gatherer.put_records(batch_pb2.KIND_PROCESS, process_records(seen.processes))
         self._gatherer.put_records(batch_pb2.KIND_JOB_INTERVAL, interval_records(seen.intervals))
+
+    def _take_told(self, teller: Teller) -> Sequence[Event]:
+        told = teller.take(self._clock.wall_ms(), self._gatherer.key_of)
+        self._gatherer.put_records(batch_pb2.KIND_STEP, step_records(told.steps))
+        self._gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(told.trainings))
+        return told.events
 
     def _take_own(self) -> None:
         if self._own is None or self._own_schedule is None or not self._own_schedule.take(self._clock.monotonic()):

@@ -41,6 +41,20 @@ def interval_records(rows: Iterable[batch_pb2.JobInterval]) -> Iterator[Framed]:
         yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
 
 
+def step_records(rows: Iterable[batch_pb2.Step]) -> Iterator[Framed]:
+    """Messages of the kind STEP."""
+    for part in by_day(list(rows)):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_STEP, steps=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
+def training_records(rows: Iterable[batch_pb2.Training]) -> Iterator[Framed]:
+    """Messages of the kind TRAINING."""
+    for part in by_day(list(rows)):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_TRAINING, trainings=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
 class _Stamped(Protocol):
     """A row with a time."""
 

@@ -1,25 +1,17 @@
 """What a training process knows of itself: what was declared in its environment, and its model's size and shape.
 
-Read every half minute by the hook, never on a step's way. Standard library only, valid for Python 3.8.
+Read every half minute by the hook, never on a step's way. Names that begin with `declared.` are the user's, those with
+`exact.` a framework's own arguments, those with `absent.` say why a figure isn't there; the others are inferred.
+Standard library only until torch is there, valid for Python 3.8.
 """
 
 import os
 import sys
 
 _DECLARED = (
-    ("declared_tokens_per_step", "STEELYARD_TOKENS_PER_STEP"),
-    ("model", "STEELYARD_MODEL"),
-    ("declared_parameters", "STEELYARD_PARAMETERS"),
-    ("declared_sequence_length", "STEELYARD_SEQUENCE_LENGTH"),
-    ("precision", "STEELYARD_PRECISION"),
-    ("task", "STEELYARD_TASK"),
-    ("data_parallel", "STEELYARD_DATA_PARALLEL"),
-    ("job", "STEELYARD_JOB"),
-    ("run", "STEELYARD_RUN"),
-    ("rank", "RANK"),
-    ("local_rank", "LOCAL_RANK"),
-    ("world_size", "WORLD_SIZE"),
-)
+    "model", "parameters", "active_parameters", "sequence_length", "precision", "task", "data_parallel",
+    "tensor_parallel", "currency",
+)  # fmt: skip
 _CONFIG = (
     ("layers", ("num_hidden_layers", "n_layer", "num_layers")),
     ("heads", ("num_attention_heads", "n_head", "num_heads")),
@@ -28,28 +20,65 @@ _CONFIG = (
     ("experts", ("num_local_experts", "num_experts", "n_routed_experts")),
     ("active_experts", ("num_experts_per_tok",)),
 )
+_MEGATRON = (
+    ("global_batch", "global_batch_size"), ("sequence_length", "seq_length"), ("layers", "num_layers"),
+    ("heads", "num_attention_heads"), ("hidden", "hidden_size"), ("data_parallel", "data_parallel_size"),
+    ("tensor_parallel", "tensor_model_parallel_size"), ("pipeline_parallel", "pipeline_model_parallel_size"),
+    ("context_parallel", "context_parallel_size"), ("expert_parallel", "expert_model_parallel_size"),
+)  # fmt: skip
 
 
-def declared_facts():  # type: ignore[no-untyped-def]
-    """What the environment says, as (name, value) pairs."""
-    return [(name, os.environ.get(variable) or None) for name, variable in _DECLARED]
+def facts_of(root, optimizer, shape):  # type: ignore[no-untyped-def]
+    """All that is known, as (name, value) pairs; None for what is not.
+
+    Args:
+        root: the largest model that is trained; None where none was found.
+        optimizer: that leads.
+        shape: of the tensor of tokens; empty where none was seen.
+    """
+    facts = _declared() + _megatron() + [("optimizer", type(optimizer).__name__)]
+    if len(shape) == 2:
+        facts.append(("sequence_length", shape[1]))
+    return facts if root is None else facts + _model(root)
 
 
-def model_facts(root):  # type: ignore[no-untyped-def]
-    """A model's parameters, shape and precision, as (name, value) pairs; None where this rank can't know."""
-    facts = [("architecture", type(_inner(root)).__name__)]
-    config = getattr(_inner(root), "config", None)
+def _declared():  # type: ignore[no-untyped-def]
+    facts = [("declared." + name, os.environ.get("STEELYARD_" + name.upper()) or None) for name in _DECLARED]
+    facts += [
+        ("declared.declared_tokens_per_step", os.environ.get("STEELYARD_TOKENS_PER_STEP") or None),
+        ("declared.price_per_device_hour", os.environ.get("STEELYARD_PRICE") or None),
+        ("run", os.environ.get("STEELYARD_RUN") or None),
+    ]
+    return facts + [(name.lower(), os.environ.get(name) or None) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")]
+
+
+def _megatron():  # type: ignore[no-untyped-def]
+    """Megatron-LM's own arguments, where it is loaded: exact, so they count as declared."""
+    arguments = getattr(sys.modules.get("megatron.training.global_vars"), "_GLOBAL_ARGS", None)
+    if arguments is None:
+        return []
+    return [("exact." + name, getattr(arguments, attribute, None)) for name, attribute in _MEGATRON]
+
+
+def _model(root):  # type: ignore[no-untyped-def]
+    import torch
+
+    inner = _inner(root)
+    config = getattr(inner, "config", None)
+    facts = [("architecture", type(inner).__name__), ("software.torch", torch.__version__)]
     for name, keys in _CONFIG:
-        value = next((getattr(config, key) for key in keys if isinstance(getattr(config, key, None), int)), None)
-        facts.append((name, value))
-    return facts + _parameters(root) + _precision(root) + _megatron()
+        values = (getattr(config, key, None) for key in keys)
+        facts.append((name, next((value for value in values if isinstance(value, int)), None)))
+    if getattr(inner, "is_gradient_checkpointing", None) is not None:
+        facts.append(("recompute", int(bool(inner.is_gradient_checkpointing))))
+    return facts + _parameters(root) + _precision(root) + _parallel(root) + _device(root)
 
 
 def _inner(root):  # type: ignore[no-untyped-def]
-    """The model inside the wrappers of torch (DDP, torch.compile)."""
+    """The model inside the wrappers of torch (DDP, FSDP1, torch.compile)."""
     for _ in range(4):
         wrapped = getattr(root, "_orig_mod", None) or (
-            getattr(root, "module", None) if type(root).__name__.endswith(("Parallel", "Module")) else None
+            getattr(root, "module", None) if type(root).__name__.endswith("Parallel") else None
         )
         if wrapped is None:
             return root
@@ -57,12 +86,16 @@ def _inner(root):  # type: ignore[no-untyped-def]
     return root
 
 
+def _is_fsdp1(root):  # type: ignore[no-untyped-def]
+    return any(type(module).__name__ == "FullyShardedDataParallel" for module in root.modules())
+
+
 def _parameters(root):  # type: ignore[no-untyped-def]
     import torch
 
-    if any(type(m).__name__ == "FullyShardedDataParallel" for m in root.modules()):
-        # FSDP's first version shows a rank its own shard only.
-        return [("parameters_absent", "FSDP1 shows shards")]
+    if _is_fsdp1(root):
+        reason = "the first version of FSDP shows a rank its own shard only"
+        return [("absent.parameters", reason), ("absent.matmul_parameters", reason)]
     embeddings = {id(m.weight) for m in root.modules() if isinstance(m, torch.nn.Embedding)}
     heads = {id(m.weight) for m in root.modules() if isinstance(m, torch.nn.Linear)}
     total = trainable = matmul = 0
@@ -76,8 +109,6 @@ def _parameters(root):  # type: ignore[no-untyped-def]
 
 
 def _precision(root):  # type: ignore[no-untyped-def]
-    if os.environ.get("STEELYARD_PRECISION"):
-        return []
     import torch
 
     parameter = next(root.parameters(), None)
@@ -87,21 +118,46 @@ def _precision(root):  # type: ignore[no-untyped-def]
     try:
         if torch.is_autocast_enabled(kind):
             return [("precision", str(torch.get_autocast_dtype(kind)).replace("torch.", ""))]
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, AttributeError):
         pass
     return [("precision", str(parameter.dtype).replace("torch.", ""))]
 
 
-def _megatron():  # type: ignore[no-untyped-def]
-    """Megatron-LM's own arguments, where it is loaded: exact, so they count as declared."""
-    module = sys.modules.get("megatron.training.global_vars")
-    arguments = getattr(module, "_GLOBAL_ARGS", None)
-    if arguments is None:
+def _parallel(root):  # type: ignore[no-untyped-def]
+    """Who has the same tokens: DDP and FSDP ranks have their own, tensor-parallel ones share them."""
+    wrappers = {type(module).__name__ for module in root.modules()}
+    sharded = [p for p in root.parameters() if hasattr(p, "device_mesh")]
+    sizes = {}
+    for parameter in sharded:
+        mesh = parameter.device_mesh
+        sizes.update(zip(mesh.mesh_dim_names or (), mesh.shape))
+    if "tp" in sizes:
+        return [("tensor_parallel", sizes["tp"]), ("data_parallel", _data_parallel(sizes["tp"]))]
+    is_data_parallel = wrappers & {"DistributedDataParallel", "FullyShardedDataParallel"} or any(
+        type(module).__name__.startswith("FSDP") for module in root.modules()
+    )
+    if sharded and not is_data_parallel:
+        reason = "tensors are sharded over a mesh that doesn't say which ranks share their tokens"
+        return [("absent.tensor_parallel", reason), ("absent.data_parallel", reason)]
+    return [("data_parallel", _data_parallel(1))] if is_data_parallel else []
+
+
+def _data_parallel(others):  # type: ignore[no-untyped-def]
+    import torch
+
+    if "megatron.training.global_vars" in sys.modules or not torch.distributed.is_initialized():
+        return None
+    return torch.distributed.get_world_size() // others
+
+
+def _device(root):  # type: ignore[no-untyped-def]
+    """The device, as its driver knows it."""
+    import torch
+
+    device = next((parameter.device for parameter in root.parameters()), None)
+    if device is None:
         return []
-    names = (
-        ("global_batch", "global_batch_size"), ("sequence_length", "seq_length"), ("layers", "num_layers"),
-        ("heads", "num_attention_heads"), ("hidden", "hidden_size"), ("data_parallel", "data_parallel_size"),
-        ("tensor_parallel", "tensor_model_parallel_size"), ("pipeline_parallel", "pipeline_model_parallel_size"),
-        ("context_parallel", "context_parallel_size"), ("expert_parallel", "expert_model_parallel_size"),
-    )  # fmt: skip
-    return [(name, getattr(arguments, attribute, None)) for name, attribute in names]
+    uuid = None
+    if device.type == "cuda":
+        uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return [("device_type", device.type), ("device_uuid", uuid)]

@@ -27,8 +27,10 @@ class _Steps:
         # The hook would count the same steps once more.
         os.environ["STEELYARD_HOOK"] = "0"
         self.number = self.steps = 0
-        self.seconds = self.end_s = 0.0
+        self.marked_steps = 0
+        self.seconds = self.marked_seconds = self.end_s = 0.0
         self.tokens = None  # type: int | None
+        self.token_steps = 0
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def end(self, took_s, tokens, mark):  # type: ignore[no-untyped-def]
@@ -37,12 +39,19 @@ class _Steps:
         if took_s is not None and not mark:
             self.steps += 1
             self.seconds += took_s
-            self.tokens = self.tokens if tokens is None else (self.tokens or 0) + tokens
+            if tokens is not None:
+                self.tokens = (self.tokens or 0) + tokens
+                self.token_steps += 1
+        elif took_s is not None:
+            self.marked_steps += 1
+            self.marked_seconds += took_s
         self.number += 1
         fields = [
             ("pid", os.getpid()), ("number", self.number), ("time", "%.6f" % time.time()), ("origin", "declared"),
             ("steps", self.steps), ("seconds", "%.6f" % self.seconds), ("tokens", self.tokens),
-            ("step_seconds", took_s), ("step_tokens", tokens), ("mark", mark),
+            ("token_steps", self.token_steps), ("marked_steps", self.marked_steps),
+            ("marked_seconds", "%.6f" % self.marked_seconds), ("step_seconds", took_s),
+            ("step_tokens", tokens), ("mark", mark),
         ] + [(name.lower(), os.environ.get(name)) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")]  # fmt: skip
         fields += [(name, os.environ.get("STEELYARD_" + name.upper())) for name in ("job", "run", "model", "task")]
         lines = ["steelyard 1 step"] + ["%s=%s" % pair for pair in fields if pair[1] is not None]
@@ -73,7 +82,7 @@ def step(tokens=None, mark=None):  # type: ignore[no-untyped-def]
 
     Args:
         tokens: what this rank processed in it; None where that is not known.
-        mark: "checkpoint" or "evaluation" for a step that did more than train: kept apart.
+        mark: "checkpoint", "evaluate" or "warmup" for a step that did more than train: kept apart.
     """
     steps = _steps()
     steps.end(time.monotonic() - steps.end_s if steps.end_s else None, _valid(tokens), mark)

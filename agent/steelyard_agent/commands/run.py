@@ -1,0 +1,43 @@
+"""`steelyard-agent run`: a training whose steps and tokens the agent learns, with no change to its script."""
+
+import argparse
+import os
+import sys
+
+from steelyard_agent.hook.start import with_hook
+from steelyard_proto.errors import ConfigError
+
+HELP = "run a training that tells its steps and tokens"
+
+_EPILOG = """\
+examples:
+  steelyard-agent run -- torchrun --nproc-per-node 8 train.py
+  STEELYARD_TOKENS_PER_STEP=4194304 steelyard-agent run -- python train.py
+
+The command takes this process's place: its exit code, output and signals are its own. Launchers that drop the
+environment need `steelyard-agent hook install` instead. What is counted, and what is not: docs/training.md.
+exit codes: the command's; 126 it can't be run; 127 it isn't there; 2 none was given
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command's arguments."""
+    parser = subparsers.add_parser(
+        "run", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("words", metavar="-- COMMAND", nargs=argparse.REMAINDER, help="the training, as ever")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Becomes the command; returns only where that fails."""
+    words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
+    if not words:
+        raise ConfigError("there is no command to run; write steelyard-agent run -- python train.py", key="COMMAND")
+    try:
+        os.execvpe(words[0], words, with_hook(os.environ))  # noqa: S606
+    except FileNotFoundError:
+        sys.stderr.write(f"steelyard-agent: {words[0]}: there is no such program\n")
+        return 127
+    except OSError as error:
+        sys.stderr.write(f"steelyard-agent: {words[0]}: {error.strerror}\n")
+        return 126

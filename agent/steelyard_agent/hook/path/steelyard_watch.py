@@ -1,0 +1,174 @@
+"""Follows one process's training through its optimizers' steps and its model's calls; docs/training.md has the rules.
+
+Everything that torch calls is guarded: it never raises, prints or blocks in the trainer, and after an error of its own
+it turns itself off, saying why once. Standard library only until torch is there, valid for Python 3.8.
+"""
+
+import os
+import time
+import weakref
+
+from steelyard_roots import Roots
+from steelyard_tokens import Tokens, find_tokens
+from steelyard_totals import Totals
+
+# After so many steps of others without one of its own an optimizer no longer leads.
+_SILENT_STEPS = 20
+# Nothing is told before it is clear who leads.
+_TRUST_STEPS, _TRUST_S = 8, 10.0
+_PATIENCE_STEPS = 3
+_FACTS_EVERY_S = 30.0
+
+
+class Watcher:
+    """The state of one process's training."""
+
+    def __init__(self, sender):  # type: ignore[no-untyped-def]
+        self._sender = sender
+        self._is_off = False
+        self._pid = os.getpid()
+        self._sizes = weakref.WeakKeyDictionary()  # type: ignore[var-annotated]
+        self._lead = None  # type: ignore[var-annotated]
+        self._since_lead = 0
+        self._roots = Roots(self.on_forward)
+        self._tokens = {}  # type: dict[int, Tokens]
+        self._totals = Totals()
+        self._shape = ()  # type: tuple[int, ...]
+        self._marked = ""
+        self._any_forward = self._ever_forward = False
+        self._forward_s = 0.0
+        self._calls = 0
+        self._first_s = self._facts_s = 0.0
+        self._without_tokens = 0
+
+    def on_step(self, optimizer):  # type: ignore[no-untyped-def]
+        """After an optimizer's step."""
+        if self._is_off:
+            return
+        try:
+            self._step(optimizer, time.monotonic())
+        except Exception as error:
+            self._turn_off(error)
+
+    def on_forward(self, module, args, kwargs):  # type: ignore[no-untyped-def]
+        """Before a root's forward."""
+        if self._is_off:
+            return
+        try:
+            self._forward(module, args, kwargs)
+        except Exception as error:
+            self._turn_off(error)
+
+    def _turn_off(self, error):
+        # type: (Exception) -> None
+        self._is_off = True
+        try:
+            where = error.__traceback__
+            while where is not None and where.tb_next is not None:
+                where = where.tb_next
+            place = "" if where is None else " (%s:%d)" % (
+                os.path.basename(where.tb_frame.f_code.co_filename), where.tb_lineno)  # fmt: skip
+            self._sender.send("off", [("reason", "%s: %s%s" % (type(error).__name__, error, place))])
+        except Exception:
+            pass
+
+    def _step(self, optimizer, now_s):  # type: ignore[no-untyped-def]
+        if os.getpid() != self._pid:
+            # A forked child trains on its own.
+            self._pid = os.getpid()
+            self._totals = Totals()
+            self._facts_s = 0.0
+        self._calls += 1
+        self._first_s = self._first_s or now_s
+        if optimizer not in self._sizes:
+            self._meet(optimizer)
+        if not self._leads(optimizer):
+            return
+        if self._roots and not self._any_forward and (self._ever_forward or self._calls <= _PATIENCE_STEPS):
+            # Two inner steps of one wrapper: the data has not changed since. Before the first forward was seen that
+            # can't be told from a root that is never called, so the first steps only set the clock.
+            if not (self._ever_forward and self._totals.end_s):
+                self._totals.end_s = now_s
+            return
+        counts, has_evaluated = self._take_tokens()
+        self._totals.end_step(now_s, self._forward_s, counts, self._marked, has_evaluated)
+        self._marked, self._forward_s = "", 0.0
+        if self._totals.counts[0] is None:
+            self._without_tokens += 1
+            if self._without_tokens >= _PATIENCE_STEPS:
+                self._roots.descend()
+        if self._calls >= _TRUST_STEPS or now_s - self._first_s > _TRUST_S:
+            self._report(now_s)
+
+    def _meet(self, optimizer):  # type: ignore[no-untyped-def]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self._sizes[optimizer] = sum(p.numel() for p in parameters)
+        mark = getattr(optimizer, "register_state_dict_pre_hook", None)
+        if mark is not None:
+            mark(self._on_state_dict)
+        self._roots.meet(parameters)
+
+    def _on_state_dict(self, *args):  # type: ignore[no-untyped-def]
+        self._marked = "checkpoint"
+
+    def _leads(self, optimizer):  # type: ignore[no-untyped-def]
+        """Whether a step of this optimizer ends a step of the training: the largest one leads."""
+        lead = self._lead() if self._lead is not None else None
+        if lead is optimizer:
+            self._since_lead = 0
+            return True
+        self._since_lead += 1
+        is_silent = self._since_lead > _SILENT_STEPS
+        if lead is not None and not is_silent and self._sizes[optimizer] <= self._sizes.get(lead, 0):
+            return False
+        is_second_training = lead is None and self._lead is not None
+        self._lead = weakref.ref(optimizer)
+        self._since_lead = 0
+        if is_second_training or is_silent:
+            self._totals.end_s = 0.0
+            self._tokens.clear()
+        else:
+            # What was counted so far was counted by the wrong one.
+            self._totals = Totals()
+        return True
+
+    def _forward(self, module, args, kwargs):  # type: ignore[no-untyped-def]
+        import torch
+
+        if torch.compiler.is_compiling():
+            return
+        if not torch.is_grad_enabled():
+            why = "train_no_grad" if module.training else "eval"
+        elif torch._C._current_graph_task_id() != -1:
+            why = "backward"
+        else:
+            why = "train" if module.training else "eval_grad"
+        if why not in ("eval", "train_no_grad"):
+            self._any_forward = self._ever_forward = True
+            self._forward_s = self._forward_s or time.monotonic()
+        entry = self._tokens.setdefault(id(module), Tokens())
+        names = self._roots.names(module)
+        entry.add(why, None if why == "eval" else find_tokens(args, kwargs, names, self._roots.has_embedding))
+
+    def _take_tokens(self):  # type: ignore[no-untyped-def]
+        """What the largest root was given since the last step, and whether there were calls that evaluate."""
+        taken, self._tokens = self._tokens, {}
+        self._any_forward = False
+        other = any("eval" in entry.calls for entry in taken.values())
+        for key in sorted(taken, key=lambda key: -self._roots.size(key)):
+            why = taken[key].counted()
+            if why is not None and why in taken[key].sums:
+                self._shape = taken[key].shape[why]
+                self._without_tokens = 0
+                return taken[key].sums[why], other
+        return [None, None, None, None], other
+
+    def _report(self, now_s):
+        # type: (float) -> None
+        if not self._facts_s or now_s - self._facts_s > _FACTS_EVERY_S:
+            self._facts_s = now_s
+            from steelyard_facts import facts_of
+
+            lead = self._lead() if self._lead is not None else None
+            self._sender.send("facts", facts_of(self._roots.largest(), lead, self._shape))
+        self._sender.send("step", self._totals.fields())

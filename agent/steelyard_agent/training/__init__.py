@@ -1,0 +1,1 @@
+"""What training processes tell of their steps: received, checked, and made into rows."""
