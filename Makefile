@@ -4,6 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEMO ?=
 PYTEST ?=
+TORCH ?= 1
+TORCH_STAMP := .venv/.torch
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,13 +19,24 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo "steelyard: .venv is ready"
 	@touch $(STAMP)
 
+# The hook's tests train on the CPU; nothing else needs torch.
+$(TORCH_STAMP): requirements-torch.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.lock
+	@touch $(TORCH_STAMP)
+
 install: $(STAMP) ## the environment in .venv
 
 demo: $(STAMP) ## a live fleet on this machine: DEMO="--headless --seconds 20" without a terminal
 	$(BIN)/steelyard demo $(DEMO)
 
-test: $(STAMP) ## all tests but the chaos ones: PYTEST="-k spool" for some
+ifeq ($(TORCH),1)
+test: $(STAMP) $(TORCH_STAMP) ## all tests but the chaos ones: PYTEST="-k spool" for some; TORCH=0 without torch
 	$(BIN)/python -m pytest -m "not chaos" $(PYTEST)
+else
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not chaos" --ignore=tests/integration/hook $(PYTEST)
+	@echo "TORCH=0: the trainings of tests/integration/hook were left out"
+endif
 
 chaos: $(STAMP) ## 200 kills of agent and collector under load
 	$(BIN)/python -m pytest -m chaos --timeout 3600 $(PYTEST)
