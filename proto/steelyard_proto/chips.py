@@ -26,6 +26,10 @@ class Chip:
     dies: int = 1
     bf16_tflops: float | None = None
     fp16_tflops: float | None = None
+    marketed_bf16_tflops: float | None = None
+    ceiling_tflops: float | None = None
+    ceiling_source: str = ""
+    ofu: bool = True
     clock_mhz: float | None = None
     hbm_gb_s: float | None = None
     hbm_gb: float | None = None
@@ -60,8 +64,8 @@ def load_chips(override: Path | None = None) -> ChipTable:
     if override is not None:
         try:
             text = override.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"can't be read: {error.strerror}", path=str(override)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"can't be read: {error}", path=str(override)) from error
         chips.update(parse_chips(text, path=str(override)))
     return ChipTable(chips.values())
 
@@ -72,15 +76,23 @@ def _shipped() -> dict[str, Chip]:
     return parse_chips(text, path="chips.toml")
 
 
-_FIGURES = ("dies", "bf16_tflops", "fp16_tflops", "clock_mhz", "hbm_gb_s", "hbm_gb", "tdp_w")
+_FIGURES = (
+    "dies", "bf16_tflops", "fp16_tflops", "marketed_bf16_tflops", "ceiling_tflops", "clock_mhz", "hbm_gb_s", "hbm_gb",
+    "tdp_w",
+)  # fmt: skip
 
 
 def parse_chips(text: str, *, path: str) -> dict[str, Chip]:
     """Reads a chip file; see `load_chips` for the errors."""
     try:
-        entries = tomllib.loads(text).get("chip", [])
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not TOML: {error}", path=path) from error
+    if unknown := sorted(document.keys() - {"chip"}):
+        raise ConfigError("is no table of this file; write [[chip]]", path=path, key=unknown[0])
+    entries = document.get("chip", [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ConfigError("must be a list; write [[chip]]", path=path, key="chip")
     chips: dict[str, Chip] = {}
     for entry in entries:
         chip = _chip(entry, path)
@@ -97,8 +109,14 @@ def _chip(entry: dict[str, object], path: str) -> Chip:
         raise ConfigError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}", path=path, key=name)
     for figure in _FIGURES:
         value = entry.get(figure)
-        if value is not None and not (isinstance(value, int | float) and value > 0):
-            raise ConfigError(f"{figure} is {value!r}; leave it out where it is unknown", path=path, key=name)
+        if value is not None and (isinstance(value, bool) or not (isinstance(value, int | float) and value > 0)):
+            raise ConfigError(
+                f"{figure} is {value!r}; write a number above 0, or leave it out where it is unknown",
+                path=path,
+                key=name,
+            )
+    if entry.get("ceiling_tflops") and not entry.get("ceiling_source"):
+        raise ConfigError("ceiling_tflops stands without a ceiling_source; say who measured it", path=path, key=name)
     if entry.get("per") not in ("package", "die", "gcd"):
         raise ConfigError(f"per is {entry.get('per')!r}; it must be package, die or gcd", path=path, key=name)
     values = dict(entry)

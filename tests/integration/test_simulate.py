@@ -78,6 +78,7 @@ def received(collector: IngestServer) -> dict[tuple[str, int, int], dict[str, An
             else:
                 records = message.records
                 rows = [*records.processes, *records.events, *records.job_intervals]
+                rows += [*records.steps, *records.trainings]
                 found[agent, kind, seq] = {"rows": len(rows)}
     return found
 

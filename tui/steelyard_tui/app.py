@@ -117,7 +117,8 @@ class SteelyardApp(App[int]):
 
     def on_link_changed(self, message: LinkChanged) -> None:
         """The link came or went."""
-        if message.generation != self.session.generation:
+        # Each page that is asked for opens a stream, which says that it is live: no news, and no cause to repaint.
+        if message.generation != self.session.generation or message.state == self.session.link:
             return
         self.session.link = message.state
         screen = self.live_screen

@@ -1,6 +1,7 @@
 """One open stream to the collector, with the types that grpc's own leave open."""
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 ENDED: Final = (grpc.aio.AioRpcError, asyncio.InvalidStateError)
 # The status follows the end of the stream at once; a peer that leaves it out must not hold the sender up.
 _STATUS_S: Final = 5.0
+# What gRPC calls the status itself when a write has failed, until the collector's own has arrived.
+_FAILED_WRITE: Final = "Internal error from Core"
+_STATUS_POLL_S: Final = 0.02
 
 
 class Wire:
@@ -55,7 +59,13 @@ class Wire:
             grpc.aio.AioRpcError: the collector's status.
             TransportError: it ended the stream without an error.
         """
-        code = await asyncio.wait_for(self._call.code(), _STATUS_S)
+        async with asyncio.timeout(_STATUS_S):
+            code = await self._call.code()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STATUS_S):
+                while code is grpc.StatusCode.INTERNAL and await self._call.details() == _FAILED_WRITE:
+                    await asyncio.sleep(_STATUS_POLL_S)
+                    code = await self._call.code()
         if code is grpc.StatusCode.OK:
             raise TransportError("the collector ended the stream")
         initial, trailing = await self._call.initial_metadata(), await self._call.trailing_metadata()

@@ -2,7 +2,7 @@
 
 import random
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -10,15 +10,23 @@ from typing import Final
 from steelyard_agent.devices.guard import Holders
 from steelyard_agent.devices.simulator.source import SimulatorSource
 from steelyard_agent.directory import Directory, Identity
+from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.jobs.watch import JobWatch
 from steelyard_agent.model import Absent, DeviceInfo, Event, Value
 from steelyard_agent.node import agent_id
 from steelyard_agent.sampling.gather import Gatherer, Row
-from steelyard_agent.sampling.records import event_records, interval_records, process_records
+from steelyard_agent.sampling.records import (
+    event_records,
+    interval_records,
+    process_records,
+    step_records,
+    training_records,
+)
 from steelyard_agent.sending.channel import Target
 from steelyard_agent.sending.sender import Sender
 from steelyard_agent.simulate.host import CPUS, FAST, MEMORY_BYTES, SLOW, SimulatedHost
 from steelyard_agent.simulate.plan import JobPlan, NodePlan
+from steelyard_agent.simulate.steps import JobSteps, step_rows, training_rows
 from steelyard_agent.simulate.trainers import SimulatedTrainers
 from steelyard_agent.simulate.truth import Truth, TruthfulSink
 from steelyard_agent.spool.ring import Ring
@@ -84,8 +92,13 @@ class SimulatedNode:
         self.gatherer = Gatherer(self.directory, catalogue(), sink)
         draw = random.Random(f"{around.seed}/{plan.name}/backoff").random
         self.sender = Sender(self.ring, self.directory, around.target, around.now_s, draw)
-        trainers = SimulatedTrainers(plan, job, zero_ms=int(around.now_s() * 1000), seed=around.seed)
-        self._watch = JobWatch(trainers)
+        self._zero_ms = int(around.now_s() * 1000)
+        self._job = job
+        self._trainers = SimulatedTrainers(plan, job, zero_ms=self._zero_ms, seed=around.seed)
+        self._watch = JobWatch(self._trainers)
+        workload = source.workload
+        self._steps = None if workload is None or not (job and job.tokens_per_step) else JobSteps(workload, 0.0)
+        self._has_facts = False
         self._host = SimulatedHost(f"{around.seed}/{plan.name}")
         self._skew_ms = zlib.crc32(plan.name.encode()) % _MOST_SKEW_MS
         self._infos: list[DeviceInfo] = source.all_devices()
@@ -110,6 +123,7 @@ class SimulatedNode:
         if is_slow:
             self._sample("slow", SLOW_MS, at_ms, present)
         self._sample_host(at_ms, len(present), is_slow=is_slow)
+        self._tell_steps(at_ms, present)
         if is_own:
             self._sample("processes", _OWN_MS, at_ms, present)
             holders: list[Holders] = [(info, self.source.processes(info.uid)) for info in present]
@@ -150,6 +164,24 @@ class SimulatedNode:
         self.gatherer.add_node("host", "fast", FAST_MS, at_ms, FAST, values)
         if is_slow:
             self.gatherer.add_node("host", "slow", SLOW_MS, at_ms, SLOW, self._host.slow())
+
+    def _tell_steps(self, at_ms: int, present: Sequence[DeviceInfo]) -> None:
+        if self._steps is None or self._job is None:
+            return
+        ends = list(self._steps.until(self.source.now_s()))
+        processes = [(info, who) for info in present if (who := self._process_on(info)) is not None]
+        if not ends or not processes:
+            return
+        if not self._has_facts:
+            self._has_facts = True
+            facts = training_rows(self._job, processes, at_ms, self.gatherer.key_of)
+            self.gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(facts))
+        steps = step_rows(self._job, ends, processes, self._zero_ms, self.gatherer.key_of)
+        self.gatherer.put_records(batch_pb2.KIND_STEP, step_records(steps))
+
+    def _process_on(self, info: DeviceInfo) -> ProcessFacts | None:
+        found = self.source.processes(info.uid)
+        return self._trainers.read(found[0].pid) if not isinstance(found, Absent) and found else None
 
     def _own_values(self) -> tuple[Value, ...]:
         counts, state = self.ring.counts, self.sender.state

@@ -18,6 +18,9 @@ class JobPlan:
     Attributes:
         id: as its scheduler numbers it.
         nodes: names, in the order of the ranks.
+        tokens_per_step: over the whole job; 0 for a job whose processes tell no steps.
+        parameters: of its model; 0 where it doesn't say.
+        sequence_length: of its batches; 0 where it doesn't say.
     """
 
     id: str
@@ -26,6 +29,9 @@ class JobPlan:
     scheduler: Scheduler = "slurm"
     user: str = ""
     workload: Workload = field(default_factory=Workload)
+    tokens_per_step: int = 0
+    parameters: int = 0
+    sequence_length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

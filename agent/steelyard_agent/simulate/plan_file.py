@@ -21,8 +21,10 @@ _SCHEDULERS: Final = get_args(Scheduler)
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("prefix", "chip", "name", "id", "scheduler", "user", "node", "kind"), str),
     **dict.fromkeys(("count", "devices", "device", "steps_per_checkpoint"), int),
+    **dict.fromkeys(("tokens_per_step", "parameters", "sequence_length"), int),
     "nodes": list,
 }
+_TRAINING: Final = ("tokens_per_step", "parameters", "sequence_length")
 _HIGHEST: Final = {"count": 10_000, "devices": 64, "device": 63}
 
 
@@ -105,7 +107,7 @@ def _nodes(table: _Table) -> list[NodePlan]:
 
 
 def _job(table: _Table, nodes: Mapping[str, NodePlan]) -> JobPlan:
-    table.check(("name", "nodes"), ("id", "scheduler", "user", *_WORKLOAD))
+    table.check(("name", "nodes"), ("id", "scheduler", "user", *_TRAINING, *_WORKLOAD))
     entry = table.entry
     for name in entry["nodes"]:
         if name not in nodes:
@@ -125,6 +127,7 @@ def _job(table: _Table, nodes: Mapping[str, NodePlan]) -> JobPlan:
         scheduler=cast(Scheduler, entry.get("scheduler", "slurm")),
         user=entry.get("user", ""),
         workload=Workload(**values),
+        **{key: entry[key] for key in _TRAINING if key in entry},
     )
 
 

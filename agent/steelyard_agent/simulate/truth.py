@@ -83,6 +83,7 @@ class TruthfulSink:
             return batch_content(self._layouts[message.batch.layout], message.batch)
         records = message.records
         rows = len(records.processes) + len(records.events) + len(records.job_intervals)
+        rows += len(records.steps) + len(records.trainings)
         return {"rows": rows, "ticks": 0, "values": {}}
 
 

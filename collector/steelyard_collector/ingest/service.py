@@ -23,6 +23,9 @@ METHOD: Final = "/steelyard.v1.Ingest/Stream"
 MAX_MESSAGE_BYTES: Final = 4 << 20
 _HELLO_TIMEOUT_S: Final = 30.0
 _ROOM_POLL_S: Final = 0.02
+# Longer than a commit takes; an agent that ends waits a second at most.
+_LAST_ACK_S: Final = 5.0
+_LAST_ACK_POLL_S: Final = 0.1
 # Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.
 _FLUSH_MS: Final = ((400, 1_000), (2_000, 2_000), (20_000, 5_000))
 _SLOWEST_FLUSH_MS: Final = 10_000
@@ -108,6 +111,7 @@ class IngestService:
         try:
             session = await self._greet(context)
             await self._read(session, context)
+            await self._acknowledge_last(session)
         except ContractError as error:
             self.refused += 1
             await _refuse(context, error)
@@ -176,6 +180,17 @@ class IngestService:
             while self._writer.is_full:
                 # Not reading is what pushes back: HTTP/2 holds the sender, whose spool holds the data.
                 await asyncio.sleep(_ROOM_POLL_S)
+
+    async def _acknowledge_last(self, session: "_Session") -> None:
+        """An agent that ends well hears of the commit of its last messages, which spares a repeat."""
+        agent, time_s = session.agent, asyncio.get_running_loop().time
+        until_s = time_s() + _LAST_ACK_S
+        while agent.stream is session and (session.is_writing or agent.accepted != agent.committed):
+            if time_s() > until_s:
+                return
+            await asyncio.sleep(_LAST_ACK_POLL_S)
+        if agent.stream is session:
+            await session.ack(self._clock(), self.flush_ms())
 
     def _take_batch(self, agent: Agent, batch: Any) -> None:
         entry = agent.layouts.get(batch.layout)
@@ -257,14 +272,15 @@ class _Session:
         """Whether the next acknowledgement may go: each costs as much as a message."""
         return abs(now_ms - self._last_ack_ms) >= min(10_000, 1_000 if flush_ms <= 1_000 else 2 * flush_ms) - 50
 
-    def ack(self, now_ms: int, flush_ms: int) -> None:
-        """Sends what is committed, without waiting for it to be sent."""
+    def ack(self, now_ms: int, flush_ms: int) -> "asyncio.Task[None]":
+        """Sends what is committed; needn't be waited for."""
         self._last_ack_ms = now_ms
         self.agent.flush_ms = flush_ms
         ack = ingest_pb2.Ack(
             committed=_committed(self.agent), wants=ingest_pb2.Wants(flush_ms=flush_ms), time_ms=now_ms
         )
         self._write = asyncio.ensure_future(self._send(ingest_pb2.CollectorMessage(ack=ack)))
+        return self._write
 
     async def _send(self, message: ingest_pb2.CollectorMessage) -> None:
         try:

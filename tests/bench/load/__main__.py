@@ -51,6 +51,8 @@ class Load:
         self._variants = Variants(self._shape, seed=1)
         self._stop = asyncio.Event()
         self._go = asyncio.Event()
+        # One process can't greet as fast as 16,000: a call that is open and waits for its turn here would time out.
+        self._opening = asyncio.Semaphore(200)
         self.tally = Tally()
 
     async def run(self) -> dict[str, float]:
@@ -85,11 +87,10 @@ class Load:
     async def _stream(self, channel: grpc.aio.Channel, number: int) -> None:
         options = self._options
         speaker = Speaker(number, self._shape, self._variants, run=options.run, start_ms=options.start_ms)
-        await asyncio.sleep(random.random() * options.agents / 2000)
-        call = ingest_pb2_grpc.IngestStub(channel).Stream()
-        await call.write(speaker.hello(options.epoch))
-        reply = await call.read()
-        agent = reply.welcome.agent
+        async with self._opening:
+            call = ingest_pb2_grpc.IngestStub(channel).Stream()
+            await call.write(speaker.hello(options.epoch))
+            agent = (await call.read()).welcome.agent
         self.tally.welcomed += 1
         waiting = self.tally.waiting.setdefault(number, [])
         reader = asyncio.create_task(self._read(call, waiting))

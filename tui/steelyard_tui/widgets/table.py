@@ -57,6 +57,7 @@ class LiveTable(Widget, can_focus=True):
         self._rows: Rows | None = None
         self._drawing = Drawing(glyphs)
         self._cache: dict[tuple[int, bool], Strip] = {}
+        self._tracks: dict[bool, Strip] = {}
         self._dimmed = False
         self._order = ""
         self._descending = False
@@ -151,8 +152,12 @@ class LiveTable(Widget, can_focus=True):
             return self._painter.strip((), _MARGIN)
         size = max(1, height * height // count)
         start = round(self.top / (count - height) * (height - size))
-        sign = (self._glyphs.thumb, "quiet") if start <= line < start + size else (self._glyphs.track, "faint")
-        return self._painter.strip(((" ", "ink"), sign), _MARGIN)
+        is_thumb = start <= line < start + size
+        strip = self._tracks.get(is_thumb)
+        if strip is None:
+            sign = (self._glyphs.thumb, "quiet") if is_thumb else (self._glyphs.track, "faint")
+            strip = self._tracks[is_thumb] = self._painter.strip(((" ", "ink"), sign), _MARGIN)
+        return strip
 
     def _lay_out(self) -> None:
         self.placed = place_columns(self._columns[self.first_column :], self.size.width - _MARGIN)
