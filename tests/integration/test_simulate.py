@@ -34,6 +34,9 @@ name = "train"
 id = "7"
 user = "ines"
 nodes = ["h-1", "h-2"]
+step_s = 0.5
+tokens_per_step = 4096
+parameters = 1000
 
 [[fault]]
 node = "h-2"
@@ -123,6 +126,13 @@ def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_pa
     rows = [row for records in collector.seen.records(batch_pb2.KIND_JOB_INTERVAL) for row in records.job_intervals]
     assert {(row.job, row.name, row.user, row.world_size) for row in rows} == {("7", "train", "ines", 4)}
     assert {rank for row in rows for rank in row.ranks} == {0, 1, 2, 3}
+    steps = [step for records in collector.seen.records(batch_pb2.KIND_STEP) for step in records.steps]
+    assert {(step.job, step.tokens, step.token_copies, step.steps) for step in steps} == {("7", 4096, 4, 1)}
+    of_rank_0 = [step.step for step in steps if step.rank == 0]
+    assert of_rank_0 == list(range(of_rank_0[0], of_rank_0[0] + len(of_rank_0)))
+    assert len(of_rank_0) >= 2
+    facts = [row for records in collector.seen.records(batch_pb2.KIND_TRAINING) for row in records.trainings]
+    assert {(row.rank, row.model, row.parameters) for row in facts} >= {(rank, "train", 1000) for rank in (0, 1, 2)}
 
 
 def test_a_killed_fleet_goes_on_where_it_was(collector: IngestServer, fleet: Path, tmp_path: Path) -> None:

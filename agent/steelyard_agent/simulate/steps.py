@@ -99,13 +99,10 @@ def training_rows(
     key_of: Callable[[DeviceInfo], int],
 ) -> list[batch_pb2.Training]:
     """The facts of each process; a job says its name as its model's."""
-    facts: dict[str, int] = {"declared_tokens_per_step": job.tokens_per_step}
-    if job.parameters:
-        facts |= {"parameters": job.parameters, "matmul_parameters": job.parameters}
-    if job.sequence_length:
-        facts["sequence_length"] = job.sequence_length
-    texts = {"model": job.name, "precision": "bfloat16"}
-    origins = dict.fromkeys([*facts, *texts], "declared")
+    facts = ["declared_tokens_per_step"]
+    facts += ["parameters", "matmul_parameters"] if job.parameters else []
+    facts += ["sequence_length"] if job.sequence_length else []
+    origins = dict.fromkeys([*facts, "model", "precision"], "declared")
     return [
         batch_pb2.Training(
             ts_ms=ts_ms,
@@ -116,9 +113,13 @@ def training_rows(
             run=who.job.id,
             rank=who.ranks.rank,
             world_size=who.ranks.world_size,
+            model=job.name,
+            precision="bfloat16",
             origins=origins,
-            **texts,
-            **facts,  # type: ignore[arg-type]
+            declared_tokens_per_step=job.tokens_per_step,
+            parameters=job.parameters or None,
+            matmul_parameters=job.parameters or None,
+            sequence_length=job.sequence_length or None,
         )
         for info, who in processes
     ]
