@@ -44,6 +44,20 @@ class Terminal:
     def resize(self, width: int, height: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
+    def cut(self) -> None:
+        """Takes the terminal away, as a lost connection does."""
+        os.close(self._fd)
+        self._fd = -1
+
+    def ended(self, timeout_s: float) -> int:
+        """Its exit code, once it has ended without anybody reading."""
+        end = time.monotonic() + timeout_s
+        while (done := os.waitpid(self.pid, os.WNOHANG))[0] == 0:
+            assert time.monotonic() < end, "it goes on"
+            time.sleep(0.05)
+        self.pid = 0
+        return os.waitstatus_to_exitcode(done[1])
+
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
 
@@ -82,7 +96,8 @@ class Terminal:
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
 
 
 @contextmanager
@@ -125,6 +140,13 @@ def test_signals_end_it_in_good_order(address: str, tmp_path: Path, number: sign
         os.kill(screen.pid, number)
         assert screen.wait() == 128 + number
         assert LEAVES_ALTERNATE_SCREEN in screen.text
+
+
+def test_a_terminal_that_goes_away_ends_it(address: str, tmp_path: Path) -> None:
+    with terminal(address, tmp_path, {}) as screen:
+        screen.until("MI300X")
+        screen.cut()
+        assert screen.ended(15) == 128 + signal.SIGHUP
 
 
 def test_ascii_writes_nothing_else(address: str, tmp_path: Path) -> None:

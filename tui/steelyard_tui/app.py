@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import termios
 import time
 from collections.abc import Callable
 from typing import ClassVar
@@ -31,6 +32,8 @@ from steelyard_tui.widgets.paint import Painter
 _ORDER = ("fleet", "jobs", "nodes", "devices", "sql")
 # A stream that says nothing for this long is opened anew.
 _SILENT_S = 15.0
+# An end that takes longer after the terminal is gone is forced.
+_LOST_S = 3.0
 
 
 class SteelyardApp(App[int]):
@@ -84,8 +87,23 @@ class SteelyardApp(App[int]):
         self.set_interval(1.0, self._tick)
         if not self.is_headless:
             # The terminal is put in order before the program ends.
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, self.exit, None, 128 + signal.SIGTERM)
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """Ends; where the terminal is gone, Textual may wait for ever for a writer that has died of it."""
+        code = 128 + signal.SIGHUP
+        try:
+            termios.tcgetattr(2)
+        except termios.error:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nowhere, descriptor)
+            # The one exception that the loop lets through; again and again, for closing the loop may wait as well.
+            signal.signal(signal.SIGALRM, lambda _number, _frame: sys.exit(code))
+            signal.setitimer(signal.ITIMER_REAL, _LOST_S, 1.0)
+        self.exit(None, code)
 
     def on_unmount(self) -> None:
         """Ends the feed."""
@@ -217,6 +235,7 @@ def run(settings: Settings, *, ascii: bool) -> int:
         try:
             app.run()
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             # The loop leaves the default ones behind; our caller may have its own.
             for number, handler in handlers.items():
                 signal.signal(number, handler)
