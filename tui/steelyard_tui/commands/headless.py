@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from steelyard_tui.client import Client
 
 _START_S: Final = 60.0
+_ORIGINS: Final = {"simulated": "simulated: no such device exists", "replayed": "replayed: recorded before"}
 
 
 def wait_for_devices(client: "Client", tree: ProcessTree, seconds: float, origins: Sequence[str]) -> None:
@@ -43,6 +44,7 @@ def print_fleet(client: "Client", out: BinaryIO) -> None:
         SteelyardError: the store has no answer.
     """
     asked = (("The fleet now", "demo_fleet"), ("Asked in SQL: the last minute by chip", "demo_question"))
+    notes = []
     for title, query in ((title, read_query(name)) for title, name in asked):
         table = client.sql(query).table
         if table.num_rows == 0:
@@ -50,4 +52,8 @@ def print_fleet(client: "Client", out: BinaryIO) -> None:
         out.write(f"{title}\n".encode())
         write_table(table, "table", out)
         out.write(b"\n")
-    out.write("simulated: no such device exists; –: not given; shares and means are of live devices\n".encode())
+        notes += [
+            note for origin, note in _ORIGINS.items() if origin in table["origin"].to_pylist() and note not in notes
+        ]
+    notes += ["–: not given", "shares and means are of live devices"]
+    out.write(f"{'; '.join(notes)}\n".encode())
