@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-# What the vendor's own loader looks for.
-FILE_NAMES = {"nvml": "libnvidia-ml.so.1", "dcmi": "libdcmi.so"}
+# What the vendor's own loader looks for; trouble.so is no vendor's.
+FILE_NAMES = {"nvml": "libnvidia-ml.so.1", "dcmi": "libdcmi.so", "trouble": "trouble.so"}
 
 
 def build(name: str, directory: Path, *, without: Sequence[str] = ()) -> Path:
     """Compiles tests/standins/<name>.c into `directory`.
 
     Args:
-        name: nvml or dcmi.
+        name: nvml, dcmi or trouble.
         directory: is made if need be.
         without: symbols to leave out, as an old driver does; each becomes -DWITHOUT_<symbol>.
     """
@@ -29,7 +29,7 @@ def build(name: str, directory: Path, *, without: Sequence[str] = ()) -> Path:
     unfinished = directory / f"{library.name}.unfinished"
     defines = [f"-DWITHOUT_{symbol}" for symbol in without]
     command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-pthread", *defines]
-    command += ["-o", str(unfinished), str(SOURCES / f"{name}.c"), "-lm"]
+    command += ["-o", str(unfinished), str(SOURCES / f"{name}.c"), "-lm", "-ldl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")

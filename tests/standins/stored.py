@@ -56,6 +56,21 @@ def assert_raw_is(store: Store, truth: Truth, lost: "Mapping[Key, str] | None" =
     assert_intervals(store, expected)
 
 
+def lost_messages(store: Store) -> dict[Key, str]:
+    """Every message that the public view `gaps` says is lost, with the reason."""
+    sql = """SELECT a.agent_id AS agent_id, g.epoch AS epoch, g.kind AS kind, g.seq_from AS seq_from,
+            g.seq_to AS seq_to, g.reason AS reason
+        FROM steelyard.gaps AS g JOIN steelyard.agents AS a ON a.agent = g.agent"""
+    lost: dict[Key, str] = {}
+    for row in store.query(sql).to_pylist():
+        kind = batch_pb2.Kind.Value(f"KIND_{row['kind'].upper()}")
+        for seq in range(row["seq_from"], row["seq_to"] + 1):
+            key = (row["agent_id"], row["epoch"], kind, seq)
+            assert key not in lost, f"{key} is lost twice"
+            lost[key] = row["reason"]
+    return lost
+
+
 def assert_same_keys(found: Any, wanted: Any, table: str) -> None:
     missing, surplus = sorted(set(wanted) - set(found)), sorted(set(found) - set(wanted))
     assert not missing, f"{table}: {len(missing)} messages are missing, first {missing[:5]}"

@@ -7,7 +7,6 @@ what the collector has acknowledged can't be newer than what a power cut leaves 
 
 import errno
 import fcntl
-import json
 import logging
 import os
 import threading
@@ -16,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from steelyard_agent.spool.numbering import STATE_FILE, Numbering, read_numbering, write_numbering
 from steelyard_agent.spool.record import Damage, frame, read_frame
-from steelyard_agent.spool.segment import Segment, learn_layouts, position, scan_segment
+from steelyard_agent.spool.segment import Segment, learn_layouts, position, scan_segment, uncommitted_spans
 from steelyard_proto.errors import SpoolError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 # A sixteenth of the ring at most: what is dropped at once when it is full.
 _SEGMENTS: Final = 16
-_STATE_FILE: Final = "sequence.json"
 _MAX_LOST_RANGES: Final = 256
 
 
@@ -79,9 +78,13 @@ class Ring:
         self._now_s = now_s
         self._is_started = False
         self._unsynced = False
+        self._is_disk_full = False
+        # A device or layout could not be written down: the next segment's Hello is to tell it.
+        self._is_undeclared = False
+        self._last_number = 0
         self._file: BinaryIO | None = None
         self._lock_file = _take_directory(directory)
-        state = _read_state(directory / _STATE_FILE)
+        state = read_numbering(directory)
         self.epoch: int = state.epoch if state else int(now_s())
         self._next: dict[int, int] = state.next if state else {}
         self.left_hello: ingest_pb2.Hello | None = None
@@ -140,7 +143,8 @@ class Ring:
         """Appends new devices and layouts, ahead of the batches that need them."""
         with self._lock:
             learn_layouts(self._kinds, message.layouts)
-            self._append(ingest_pb2.AgentMessage(describe=message))
+            if not self._append(ingest_pb2.AgentMessage(describe=message)):
+                self._is_undeclared = True
 
     def sync(self) -> None:
         """Puts what was appended on the disk. Slow on a busy disk: never called by the sampling thread."""
@@ -151,7 +155,7 @@ class Ring:
             self._unsynced = False
         try:
             os.fdatasync(descriptor)
-            _sync_path(self.directory / _STATE_FILE)
+            _sync_path(self.directory / STATE_FILE)
             _sync_path(self.directory)
         except OSError as error:
             log.warning("%s: can't be synced: %s", self.directory, error.strerror)
@@ -235,15 +239,16 @@ class Ring:
                 os.truncate(path, scan.end if not scan.segment.spans else scan.damages[-1].offset)
                 scan.segment.size = path.stat().st_size
             self._segments.append(scan.segment)
+            self._last_number = number
             for kind, span in scan.segment.spans.items():
                 self._next[kind] = max(self._next.get(kind, 1), span.seq_to + 1)
 
     def _begin_segment(self) -> None:
-        number = self._segments[-1].number + 1 if self._segments else 1
+        number = self._last_number + 1
         path = self.directory / f"segment-{number:010d}.spool"
         hello = self._hello()
         learn_layouts(self._kinds, hello.layouts)
-        _write_state(self.directory / _STATE_FILE, {"epoch": self.epoch, "next": self._next})
+        write_numbering(self.directory, Numbering(self.epoch, self._next))
         data = frame(ingest_pb2.AgentMessage(hello=hello).SerializeToString())
         file = path.open("wb", buffering=0)
         try:
@@ -256,6 +261,8 @@ class Ring:
         if self._file is not None:
             self._file.close()
         self._file = file
+        self._last_number = number
+        self._is_undeclared = False
         self._segments.append(Segment(number, path, size=len(data)))
         self._unsynced = True
 
@@ -264,15 +271,27 @@ class Ring:
         if not self._is_started:
             raise SpoolError(f"{self.directory}: a message came before the ring was started")
         try:
-            if self._file is None or self._segments[-1].size + len(data) > self._segment_bytes:
-                self._begin_segment()
-            while sum(s.size for s in self._segments) + len(data) > self._max_bytes and len(self._segments) > 1:
-                self._drop_oldest("ring_full")
-            return self._write(data)
+            self._write(data)
         except OSError as error:
-            return self._write_after(error, data)
+            self._count_write_error(error)
+            if not self._make_room():
+                return False
+            try:
+                self._write(data)
+            except OSError:
+                return False
+        if self._is_disk_full:
+            self._is_disk_full = False
+            log.info(
+                "%s: can be written again; writes that failed so far: %d", self.directory, self.counts.write_errors
+            )
+        return True
 
-    def _write(self, data: bytes) -> bool:
+    def _write(self, data: bytes) -> None:
+        if self._file is None or self._is_undeclared or self._segments[-1].size + len(data) > self._segment_bytes:
+            self._begin_segment()
+        while sum(s.size for s in self._segments) + len(data) > self._max_bytes and len(self._segments) > 1:
+            self._drop_oldest("ring_full")
         segment = self._segments[-1]
         assert self._file is not None
         written = self._file.write(data)
@@ -281,35 +300,34 @@ class Ring:
             raise OSError(errno.ENOSPC, "No space left on device")
         segment.size += len(data)
         self._unsynced = True
-        return True
 
-    def _write_after(self, error: OSError, data: bytes) -> bool:
-        """A full disk: the oldest segment makes room, as when the ring is full."""
-        self._count_write_error(error)
-        if len(self._segments) < 2 or self._file is None:
+    def _make_room(self) -> bool:
+        """On a full disk the oldest segment makes room, as when the ring is full; the last one if all of it is sent."""
+        if len(self._segments) > 1:
+            self._drop_oldest("disk_full")
+            return True
+        if self._file is None or not self._segments[0].spans or not self._segments[0].is_committed(self._committed):
             return False
-        self._drop_oldest("disk_full")
-        try:
-            return self._write(data)
-        except OSError:
-            return False
+        self._file.close()
+        self._file = None
+        self._remove_oldest()
+        return True
 
     def _count_write_error(self, error: OSError) -> None:
         self.counts.write_errors += 1
-        if self.counts.write_errors == 1:
+        if not self._is_disk_full:
+            self._is_disk_full = True
             log.warning("%s: %s; the oldest messages make room", self.directory, error.strerror)
 
     def _remove_foreign_segments(self) -> None:
         """Without the state file nobody knows their epoch's numbers, so they can't be sent exactly once."""
         for path in sorted(self.directory.glob("segment-*.spool")):
-            log.warning("%s: removed, for %s is missing or damaged", path, _STATE_FILE)
+            log.warning("%s: removed, for %s is missing or damaged", path, STATE_FILE)
             path.unlink(missing_ok=True)
 
     def _drop_oldest(self, reason: str) -> None:
-        for kind, span in self._segments[0].spans.items():
-            first = max(span.seq_from, self._committed.get(kind, 0) + 1)
-            if first <= span.seq_to:
-                self._note_lost(kind, first, span.seq_to, span.from_ms, span.to_ms, reason)
+        for kind, span in uncommitted_spans(self._segments[0], self._kinds, self._committed).items():
+            self._note_lost(kind, span.seq_from, span.seq_to, span.from_ms, span.to_ms, reason)
         self._remove_oldest()
 
     def _remove_oldest(self) -> None:
@@ -391,30 +409,6 @@ def _take_directory(directory: Path) -> BinaryIO:
             f"{directory}: another agent uses this spool; stop it, or name another with --state-dir"
         ) from error
     return file
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    epoch: int
-    next: dict[int, int]
-
-
-def _read_state(path: Path) -> _State | None:
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        return _State(int(state["epoch"]), {int(kind): int(seq) for kind, seq in state["next"].items()})
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        log.warning("%s: can't be read (%s); a new epoch begins", path, error)
-        return None
-
-
-def _write_state(path: Path, state: dict[str, object]) -> None:
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(state, file)
-    os.replace(temporary, path)
 
 
 def _sync_path(path: Path) -> None:

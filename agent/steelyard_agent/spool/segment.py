@@ -68,9 +68,9 @@ def position(message: ingest_pb2.AgentMessage, kinds: dict[int, int]) -> Positio
         return Position(kinds.get(batch.layout, 0), batch.seq, first, last)
     if which == "records":
         records = message.records
-        stamps_ms = [row.ts_ms for row in records.processes]
-        stamps_ms += [row.ts_ms for row in records.events]
-        stamps_ms += [row.ts_ms for row in records.job_intervals] or [0]
+        # A message has rows of one type.
+        rows = records.processes or records.events or records.job_intervals or records.steps or records.trainings
+        stamps_ms = [row.ts_ms for row in rows] or [0]
         return Position(records.kind, records.seq, min(stamps_ms), max(stamps_ms))
     return None
 
@@ -99,6 +99,27 @@ def scan_segment(number: int, path: Path, kinds: dict[int, int]) -> Scan:
             scan.end = item.end
     scan.segment.size = scan.end
     return scan
+
+
+def uncommitted_spans(segment: Segment, kinds: dict[int, int], committed: dict[int, int]) -> dict[int, Span]:
+    """What of a segment the collector doesn't hold; reads the file where it holds a part of a kind."""
+    left = {kind: span for kind, span in segment.spans.items() if span.seq_to > committed.get(kind, 0)}
+    if all(span.seq_from > committed.get(kind, 0) for kind, span in left.items()):
+        return left
+    rest = Segment(segment.number, segment.path)
+    with segment.path.open("rb") as file:
+        for item in read_frames(file):
+            if isinstance(item, Damage):
+                continue
+            where = position(ingest_pb2.AgentMessage.FromString(item.payload), kinds)
+            if where is not None and where.seq > committed.get(where.kind, 0):
+                rest.note(where.kind, where.seq, where.from_ms, where.to_ms)
+    # A frame that can't be read is lost as well, and only the numbers around it tell.
+    for kind, span in left.items():
+        first = max(span.seq_from, committed.get(kind, 0) + 1)
+        span = rest.spans.setdefault(kind, Span(first, span.seq_to, span.from_ms, span.to_ms))
+        span.seq_from, span.seq_to = first, left[kind].seq_to
+    return rest.spans
 
 
 def _take(scan: Scan, item: Frame, kinds: dict[int, int]) -> None:

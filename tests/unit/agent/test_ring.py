@@ -8,8 +8,8 @@ import pytest
 
 from steelyard_agent.spool.ring import Cursor, Ring, Spooled
 from steelyard_proto.errors import SpoolError
-from steelyard_proto.v1 import batch_pb2
-from tests.standins.agent_parts import Parts
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
+from tests.standins.agent_parts import START_MS, Parts
 
 DEVICES = batch_pb2.KIND_DEVICE_SAMPLES
 ALL = 1 << 30
@@ -89,6 +89,32 @@ def test_a_full_ring_drops_the_oldest_and_remembers_what(tmp_path: Path) -> None
     assert (lost.seq_from, lost.seq_to, lost.reason) == (1, left[0] - 1, "ring_full")
     assert lost.from_ms < lost.to_ms
     parts.ring.close()
+
+
+def test_a_lost_range_begins_where_the_collector_stopped_also_in_the_middle_of_a_segment(tmp_path: Path) -> None:
+    parts = Parts(tmp_path, max_bytes=256 * 1024)
+    parts.spool(20, devices=100)
+    times = [item.from_ms for item in unsent(parts.ring)]
+    parts.ring.commit({DEVICES: 7})
+    parts.spool(300, devices=100)
+    lost = parts.ring.lost_reason(DEVICES, 8)
+    assert lost is not None
+    assert (lost.seq_from, lost.from_ms) == (8, times[7])
+    assert parts.ring.counts.lost == lost.seq_to - 7
+    parts.ring.close()
+
+
+def test_records_that_were_read_back_keep_their_times(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    step = batch_pb2.Step(ts_ms=START_MS)
+    records = batch_pb2.Records(kind=batch_pb2.KIND_STEP, steps=[step])
+    parts.ring.put(batch_pb2.KIND_STEP, ingest_pb2.AgentMessage(records=records), START_MS, START_MS)
+    records = batch_pb2.Records(kind=batch_pb2.KIND_EVENT, events=[batch_pb2.Event(ts_ms=START_MS + 5)])
+    parts.ring.put(batch_pb2.KIND_EVENT, ingest_pb2.AgentMessage(records=records), START_MS + 5, START_MS + 5)
+    crash(parts)
+    again = Parts(tmp_path)
+    assert [item.from_ms for item in unsent(again.ring)] == [START_MS, START_MS + 5]
+    again.ring.close()
 
 
 @pytest.mark.parametrize("cut", [1, 7, 9, 60])
@@ -176,6 +202,31 @@ def test_a_full_disk_loses_the_message_not_the_agent(tmp_path: Path) -> None:
     parts.spool(1)
     assert numbers(parts.ring) == [1, 4]
     parts.ring.close()
+
+
+def test_on_a_full_disk_what_is_acknowledged_makes_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    parts = Parts(tmp_path)
+    parts.spool(3)
+    cursor = Cursor()
+    assert [item.seq for item in parts.ring.unsent(cursor, ALL)] == [1, 2, 3]
+    parts.ring.commit({DEVICES: 3})
+    assert parts.ring._file is not None
+    parts.ring._file.close()
+    parts.ring._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    parts.spool(2, devices=3)
+    assert (parts.ring.counts.write_errors, parts.ring.counts.lost) == (1, 0)
+    # A reader that stood in the old segment goes on in the new one, which declares all devices.
+    assert [item.seq for item in parts.ring.unsent(cursor, ALL)] == [4, 5]
+    assert [record.message.partition(": ")[2] for record in caplog.records] == [
+        "No space left on device; the oldest messages make room",
+        "can be written again; writes that failed so far: 1",
+    ]
+    crash(parts)
+    again = Parts(tmp_path)
+    assert numbers(again.ring) == [4, 5]
+    assert len(again.directory.hello(1, 0).devices) == 3
+    again.ring.close()
 
 
 def test_each_segment_can_be_read_alone(tmp_path: Path) -> None:
