@@ -11,6 +11,7 @@ from typing import Final
 
 from steelyard_collector.settings import Settings
 from steelyard_collector.store.base import Store
+from steelyard_collector.store.job_rollup import JobRoller
 from steelyard_collector.store.retention import Bounds, bounds_of, keep_within
 from steelyard_collector.store.rollup import Roller
 from steelyard_proto.errors import StoreError
@@ -60,6 +61,7 @@ class Upkeep:
         """
         self._store = store
         self._roller = Roller(store, store.dirty, raw_days=settings.store_retention_days)
+        self._job_roller = JobRoller(store, self._roller.rolled, raw_days=settings.store_retention_days)
         self._period_s = settings.rollup_period_s
         self.bounds: Bounds = bounds_of(store, settings.store_retention_days, settings.max_disk_bytes)
         self._on_failure = on_failure
@@ -110,15 +112,17 @@ class Upkeep:
 
     def _find_undone(self) -> None:
         begin_s = time.monotonic()
-        found = self._roller.recover(self._wall_ms())
+        found = self._roller.recover(self._wall_ms()) + self._job_roller.recover(self._wall_ms())
         self.state.rollup_s += time.monotonic() - begin_s
         if found:
-            log.info("%d device minutes to roll up that the last run left undone", found)
+            log.info("%d minutes of devices and agents to roll up that the last run left undone", found)
 
     def _roll(self) -> None:
         begin_s = time.monotonic()
         try:
             self._roller.run_once(self._wall_ms(), is_stopping=self._stop.is_set)
+            if not self._stop.is_set():
+                self._job_roller.run_once(self._wall_ms())
         finally:
             self.state.rollup_s += time.monotonic() - begin_s
         self.state.rolled_to_ms = self._roller.rolled_to_ms

@@ -81,7 +81,12 @@ class Store(Protocol):
 
     @property
     def dirty(self) -> DirtyMinutes:
-        """What the inserts noted for the rollups."""
+        """What the inserts noted for the rollups of devices."""
+        ...
+
+    @property
+    def dirty_jobs(self) -> DirtyMinutes:
+        """What the inserts noted for the rollups of jobs: agents in the place of devices."""
         ...
 
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
@@ -92,7 +97,8 @@ class Store(Protocol):
             block: columns named as the table's; those left out take their defaults.
             token: names this very block; inserting it again within the table's window does nothing.
 
-        A block of `raw_device` also brings the live views up to date, and is noted for the rollups.
+        A block of `raw_device` also brings the live views up to date, and is noted for the rollups; so are blocks
+        of `step` and `job_interval`.
 
         Raises:
             StoreError: nothing of the block is committed; or unknown, and the same call may be repeated.

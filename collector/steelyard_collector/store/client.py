@@ -178,6 +178,7 @@ class ClickhouseStore:
         self._dsn = dsn
         self._clients = Clients(connect)
         self._dirty = DirtyMinutes()
+        self._dirty_jobs = DirtyMinutes()
 
     @property
     def dsn(self) -> str:
@@ -188,6 +189,11 @@ class ClickhouseStore:
     def dirty(self) -> DirtyMinutes:
         """See base.Store."""
         return self._dirty
+
+    @property
+    def dirty_jobs(self) -> DirtyMinutes:
+        """See base.Store."""
+        return self._dirty_jobs
 
     def free_bytes(self) -> int:
         """See base.Store."""
@@ -204,6 +210,8 @@ class ClickhouseStore:
             # Refused here, the whole call is repeated, and its token keeps the raw rows from coming twice.
             self.insert("live_device", newest_rows(block), token=f"live-{token}")
             self._dirty.note(block)
+        if table in ("step", "job_interval"):
+            self._dirty_jobs.note_jobs(table, block)
 
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Which minutes of which devices have raw rows that the rollups don't hold yet."""
+"""Which minutes of which devices, or of which agents, have raw rows that the rollups don't hold yet."""
 
 import threading
 from collections.abc import Iterator
@@ -27,12 +27,11 @@ class Work:
     from_minute: int
     to_minute: int
 
-    @property
-    def condition(self) -> str:
-        """On `device_id`."""
+    def condition(self, column: str = "device_id") -> str:
+        """On the column that holds what was noted: devices, or agents."""
         if self.is_range:
-            return f"device_id BETWEEN {self.devices[0]} AND {self.devices[-1]}"
-        return f"device_id IN ({', '.join(map(str, self.devices))})"
+            return f"{column} BETWEEN {self.devices[0]} AND {self.devices[-1]}"
+        return f"{column} IN ({', '.join(map(str, self.devices))})"
 
 
 class DirtyMinutes:
@@ -46,6 +45,17 @@ class DirtyMinutes:
         """Takes a block of `raw_device`; to be called once it is committed."""
         stamps = np.asarray(block["ts"].cast(pa.int64()).to_numpy())
         self.add(np.asarray(block["device_id"].to_numpy()), stamps // MINUTE_MS)
+
+    def note_jobs(self, table: str, block: pa.Table) -> None:
+        """Takes a block of `step` or `job_interval`, whose agents' job minutes it changes.
+
+        An interval grows with each look: the minute of its end changes, and the one in which it ended before.
+        """
+        stamps = np.asarray(block["ts" if table == "step" else "to_ts"].cast(pa.int64()).to_numpy())
+        agents = np.asarray(block["agent"].to_numpy())
+        self.add(agents, stamps // MINUTE_MS)
+        if table == "job_interval":
+            self.add(agents, stamps // MINUTE_MS - 1)
 
     def add(self, devices: npt.NDArray[Any], minutes: npt.NDArray[Any]) -> None:
         """Takes devices and minutes since 1970, side by side."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.client import INSERT_SETTINGS, settings_clause
 from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
+from steelyard_collector.store.raw_days import changed_days, dropped_days, is_kept
 from steelyard_collector.store.rollup_columns import from_1m, from_raw_1m, from_raw_10s
 from steelyard_collector.store.statements import statement
 from steelyard_proto.errors import StoreError
@@ -24,12 +25,10 @@ log = logging.getLogger(__name__)
 GRACE_MS: Final = 15_000
 _HOUR_MINUTES: Final = 60
 _DAY_MS: Final = 86_400_000
-# A clock may be set by so much between two runs.
-_CLOCK_STEP_MS: Final = 2 * 3_600_000
 # How far back the value before a bucket is looked for; a counter of the slow class comes once a minute.
 _FAST_LOOKBACK_MS: Final = 30_000
 _SLOW_LOOKBACK_MS: Final = 130_000
-_SETTINGS: Final = settings_clause(
+ROLL_SETTINGS: Final = settings_clause(
     {name: value for name, value in INSERT_SETTINGS.items() if name != "insert_deduplicate"}
     | {"max_threads": 1, "insert_deduplicate": 0, "do_not_merge_across_partitions_select_final": 1}
 )
@@ -39,10 +38,14 @@ class Roller:
     """Owns what is dirty; used by one thread, but for `dirty`, which the inserting thread feeds."""
 
     def __init__(self, store: Store, dirty: DirtyMinutes, *, raw_days: int = 7) -> None:
-        """Args: the store; what it noted of its inserts (`store.dirty`); days that raw rows live."""
+        """Args: the store; what it noted of its inserts (`store.dirty`); days that raw rows live.
+
+        `rolled` notes the device minutes that were done, for the rollups that are made of these.
+        """
         self._store = store
         self._dirty = dirty
         self._hours = DirtyMinutes()
+        self.rolled = DirtyMinutes()
         self._raw_days = raw_days
         self._ver = 0
         self.rolled_to_ms = 0
@@ -60,30 +63,21 @@ class Roller:
         # The hint is written after the rows that carry later numbers.
         self._ver = int(state["ver"]) + MINUTE_MS if state["ver"] else 0
         found = 0
-        dropped = self._dropped()
+        dropped = dropped_days(self._store)
         for hour in self._undone_hours(int(state["ver"] or 0)):
-            if self._is_kept(hour, now_ms, dropped):
+            if is_kept(hour, now_ms, self._raw_days, dropped):
                 undone = self._store.query(statement("queries", "roll_undone", from_ms=hour))
-                self._dirty.add(_numbers(undone, "device_id"), _numbers(undone, "minute"))
+                self._dirty.add(numbers(undone, "device_id"), numbers(undone, "minute"))
                 found += undone.num_rows
         stale = self._store.query(statement("queries", "roll_hours_stale", from_ms=now_ms - 2 * _DAY_MS))
-        self._hours.add(_numbers(stale, "device_id"), _numbers(stale, "hour"))
+        self._hours.add(numbers(stale, "device_id"), numbers(stale, "hour"))
         return found
 
     def _undone_hours(self, hint_ms: int) -> list[int]:
-        """Hours in which raw rows and rollups differ in number, of the days that were written since the hint.
-
-        The hint is of this machine's clock, and so are the parts' times, but a clock may have been set meanwhile.
-        """
-        since_ms = hint_ms - _CLOCK_STEP_MS
-        changed = {
-            part.day
-            for part in self._store.day_bytes()
-            if part.table == "raw_device" and part.day is not None and part.changed_ms >= since_ms
-        }
-        if not changed:
+        """Hours in which raw rows and rollups differ in number, of the days that were written since the hint."""
+        days = changed_days(self._store, "raw_device", hint_ms)
+        if not days:
             return []
-        days = ", ".join(f"toDate('{day}')" for day in sorted(changed))
         rows = self._store.query(statement("queries", "roll_hours_undone", days=days)).to_pylist()
         return [int(row["hour_ms"]) for row in rows]
 
@@ -117,10 +111,10 @@ class Roller:
         taken = self._dirty.take(closed_minute)
         if not taken:
             return 0
-        dropped = self._dropped()
-        kept = {m: d for m, d in taken.items() if self._is_kept(m * MINUTE_MS, now_ms, dropped)}
+        dropped, days = dropped_days(self._store), self._raw_days
+        kept = {m: d for m, d in taken.items() if is_kept(m * MINUTE_MS, now_ms, days, dropped)}
         followers = _with_followers(kept, closed_minute)
-        changed = {m: d for m, d in followers.items() if self._is_kept(m * MINUTE_MS, now_ms, dropped)}
+        changed = {m: d for m, d in followers.items() if is_kept(m * MINUTE_MS, now_ms, days, dropped)}
         try:
             for work in plan(changed):
                 if is_stopping():
@@ -132,16 +126,17 @@ class Roller:
             raise
         for minute, devices in changed.items():
             self._hours.add(devices, np.full(len(devices), minute // _HOUR_MINUTES))
+            self.rolled.add(devices, np.full(len(devices), minute))
         return sum(len(devices) for devices in kept.values())
 
     def _roll_minute(self, work: Work) -> None:
         begin_ms = work.from_minute * MINUTE_MS
         values: dict[str, str | int] = {
-            "devices": work.condition,
+            "devices": work.condition(),
             "from_ms": begin_ms,
             "to_ms": work.to_minute * MINUTE_MS,
             "ver": self._ver,
-            "settings": _SETTINGS,
+            "settings": ROLL_SETTINGS,
         }
         self._store.command(statement("queries", "roll_10s", **values, **from_raw_10s()))
         lookback = {"fast_from_ms": begin_ms - _FAST_LOOKBACK_MS, "slow_from_ms": begin_ms - _SLOW_LOOKBACK_MS}
@@ -153,29 +148,19 @@ class Roller:
         try:
             for work in plan(taken):
                 span = {"from_s": work.from_minute * 3600, "to_s": work.to_minute * 3600}
-                values: dict[str, str | int] = {"devices": work.condition, "ver": self._ver, "settings": _SETTINGS}
+                values: dict[str, str | int] = {
+                    "devices": work.condition(),
+                    "ver": self._ver,
+                    "settings": ROLL_SETTINGS,
+                }
                 self._store.command(statement("queries", "roll_1h", **values, **span, **from_1m()))
         except StoreError:
             self._hours.give_back(taken)
             raise
 
-    def _is_kept(self, ts_ms: int, now_ms: int, dropped: dict[int, int]) -> bool:
-        """Whether the raw rows of then are still whole: a rollup of a rest would overwrite a full one.
 
-        Args:
-            ts_ms: the begin of a minute or hour.
-            now_ms: Unix time.
-            dropped: by day, until when its raw rows were dropped.
-        """
-        day = ts_ms // _DAY_MS
-        return day > now_ms // _DAY_MS - self._raw_days and ts_ms >= dropped.get(day, 0)
-
-    def _dropped(self) -> dict[int, int]:
-        rows = self._store.query(statement("queries", "dropped_days")).to_pylist()
-        return {int(row["day_ms"]) // _DAY_MS: int(row["until_ms"]) for row in rows}
-
-
-def _numbers(table: pa.Table, name: str) -> Any:
+def numbers(table: pa.Table, name: str) -> Any:
+    """A column, also of no rows."""
     return table[name].to_numpy() if table.num_rows else np.empty(0, np.uint64)
 
 

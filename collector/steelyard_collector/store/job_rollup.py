@@ -1,0 +1,115 @@
+"""Rolls a job's steps, allocation and energy up by minute: the sums that every figure of efficiency is made of.
+
+As with the devices' rollups the same again gives the same. A minute is rolled up while it is open, so that what is live
+and what is history are one, and again whenever something of it comes late.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from steelyard_collector.store.base import Store
+from steelyard_collector.store.dirty import MINUTE_MS, DirtyMinutes, Work, plan
+from steelyard_collector.store.raw_days import changed_days, dropped_days, is_kept
+from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers
+from steelyard_collector.store.statements import statement
+from steelyard_proto.errors import StoreError
+
+# Warming up: compilation, caches, and clocks. The larger of both is left out of a process's productive steps.
+FIRST_STEPS: Final = 20
+FIRST_S: Final = 300
+# A device counts as held, and a counter as read, over a whole minute from so many seconds on.
+_WHOLE_S: Final = 54
+# What a killed process may have left without energy or allocation.
+_OVERLAP_MS: Final = 10 * MINUTE_MS
+
+
+class JobRoller:
+    """Owns which agents' minutes are dirty; used by one thread, after the devices' rollups have run."""
+
+    def __init__(self, store: Store, rolled: DirtyMinutes, *, raw_days: int = 7) -> None:
+        """Args: the store; the device minutes that were rolled up (`Roller.rolled`); days that raw rows live."""
+        self._store = store
+        self._dirty = store.dirty_jobs
+        self._rolled = rolled
+        self._raw_days = raw_days
+        self._agents: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
+        self._ver = 0
+
+    def recover(self, now_ms: int) -> int:
+        """Finds what a former process left undone; to be called once, before the first `run_once`.
+
+        Returns:
+            The minutes that will be rolled up again, counted by agent.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        hint_ms = int(self._store.query(statement("queries", "roll_state")).to_pylist()[0]["ver"] or 0)
+        self._ver = hint_ms + MINUTE_MS if hint_ms else 0
+        found = 0
+        queries: list[tuple[str, dict[str, str | int]]] = [
+            ("job_minutes_recent", {"from_ms": max(hint_ms - _OVERLAP_MS, now_ms - self._raw_days * 86_400_000)})
+        ]
+        if days := changed_days(self._store, "step", hint_ms):
+            queries.append(("job_minutes_undone", {"days": days}))
+        for name, values in queries:
+            undone = self._store.query(statement("queries", name, **values))
+            self._dirty.add(numbers(undone, "agent"), numbers(undone, "minute"))
+            found += undone.num_rows
+        return found
+
+    def run_once(self, now_ms: int) -> int:
+        """Rolls up all minutes that are dirty; those that are still open stay so.
+
+        Returns:
+            How many minutes it did, counted by agent.
+
+        Raises:
+            StoreError: ClickHouse refused; what was not done stays dirty and the call may be repeated.
+        """
+        self._ver = max(self._ver + 1, now_ms)
+        self._follow_devices()
+        taken = self._dirty.take(now_ms // MINUTE_MS + 1)
+        try:
+            dropped = dropped_days(self._store) if taken else {}
+            due = {m: a for m, a in taken.items() if is_kept(m * MINUTE_MS, now_ms, self._raw_days, dropped)}
+            for work in plan(due):
+                self._roll(work)
+        except StoreError:
+            self._dirty.give_back(taken)
+            raise
+        closed_minute = (now_ms - GRACE_MS) // MINUTE_MS
+        self._dirty.give_back({minute: agents for minute, agents in taken.items() if minute >= closed_minute})
+        return sum(len(agents) for agents in due.values())
+
+    def _roll(self, work: Work) -> None:
+        self._store.command(
+            statement(
+                "queries",
+                "roll_job_minute",
+                agents=work.condition("agent"),
+                from_ms=work.from_minute * MINUTE_MS,
+                to_ms=work.to_minute * MINUTE_MS,
+                first_steps=FIRST_STEPS,
+                first_s=FIRST_S,
+                whole_s=_WHOLE_S,
+                ver=self._ver,
+                settings=ROLL_SETTINGS,
+            )
+        )
+
+    def _follow_devices(self) -> None:
+        """Energy comes out of the devices' minutes: theirs that were done are their agents' to do."""
+        done = self._rolled.take(1 << 31)
+        for minute, devices in done.items():
+            self._dirty.add(agents := self._agents_of(devices), np.full(len(agents), minute))
+
+    def _agents_of(self, devices: npt.NDArray[np.uint32]) -> Any:
+        if int(devices[-1]) >= len(self._agents):
+            rows = self._store.query("SELECT device_id, agent FROM steelyard_store.device FINAL")
+            ids = numbers(rows, "device_id")
+            self._agents = np.zeros(int(max(ids.max(initial=0), devices[-1])) + 1, np.uint32)
+            self._agents[ids] = numbers(rows, "agent")
+        return np.unique(self._agents[devices])

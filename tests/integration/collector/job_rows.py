@@ -1,0 +1,58 @@
+"""Steps, training facts and allocations of a few jobs, for tests of the figures."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from steelyard_collector.ingest.record_blocks import SCHEMAS
+from steelyard_collector.store.base import Store
+from steelyard_proto.v1 import batch_pb2
+
+Row = dict[str, Any]
+
+_STEP: Row = {"agent": 1, "epoch": 1, "devices": 1.0, "pid": 1, "run": "", "steps": 1, "token_copies": 1, "mark": "",
+              "origin": "inferred", "tokens_origin": "inferred", "tokens_absent": "", "total_steps": 0, "total_s": 0.0,
+              "step": 1000}  # fmt: skip
+_FACTS: Row = {"agent": 1, "epoch": 1, "pid": 1, "run": "", "model": "llama-7b", "architecture": "", "optimizer": "",
+               "precision": "bfloat16", "task": "", "sequence_length": 4096, "currency": "", "software": [],
+               "origins": [], "absent": []}  # fmt: skip
+_HELD: Row = {"agent": 1, "epoch": 1, "closed": 0, "scheduler": "slurm", "user": "ines", "name": "", "ranks": []}
+
+
+_TABLES = ("step", "training", "job_interval", "live_job", "raw_device", "live_device", "roll_10s", "roll_1m",
+           "roll_1h", "roll_state", "job_minute")  # fmt: skip
+
+
+def empty(store: Store) -> None:
+    """Drops what tests put into a store that they share, but for its agents and devices."""
+    for table in _TABLES:
+        store.command(f"TRUNCATE TABLE steelyard_store.{table}")
+    store.dirty.take(1 << 31)
+    store.dirty_jobs.take(1 << 31)
+
+
+def put_steps(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each row gives job, ts (Unix ms), step_time_s, tokens and what differs; seq counts on."""
+    _put(store, "step", batch_pb2.KIND_STEP, [{"seq": n, **_STEP, **row} for n, row in enumerate(rows, 1)])
+
+
+def put_facts(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each row gives job, ts, start_ts and what differs."""
+    _put(
+        store,
+        "training",
+        batch_pb2.KIND_TRAINING,
+        [{"seq": n, **_FACTS, **row} for n, row in enumerate(rows, 1)],
+    )
+
+
+def put_held(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each row gives job, device_id, from_ts, to_ts and what differs."""
+    whole = [{"seq": n, "ts": row["to_ts"], **_HELD, **row} for n, row in enumerate(rows, 1)]
+    _put(store, "job_interval", batch_pb2.KIND_JOB_INTERVAL, whole)
+
+
+def _put(store: Store, table: str, kind: int, rows: Sequence[Row]) -> None:
+    store.insert(table, pa.Table.from_pylist(list(rows), SCHEMAS[kind]), token=uuid.uuid4().hex)
