@@ -12,6 +12,8 @@ from typing import Final
 
 MAX_BATCHES: Final = 20
 MIN_BATCHES: Final = 6
+# Steps of a batch, on average.
+MIN_STEPS: Final = 5
 MIN_DF: Final = 3
 _MAX_CORRELATION: Final = 0.9
 
@@ -50,12 +52,13 @@ class JobFigure:
         return self.batches >= MIN_BATCHES and self.df >= MIN_DF
 
 
-def job_figure(counts: Sequence[float], amounts: Sequence[float]) -> JobFigure | None:
+def job_figure(counts: Sequence[float], amounts: Sequence[float], *, steps: float = math.inf) -> JobFigure | None:
     """A job's figure from its minutes.
 
     Args:
         counts: tokens of the steps that ended in each minute.
         amounts: device-seconds (or joules) of the same steps.
+        steps: how many steps they are in all; where they are few and long, batches grow.
 
     Returns:
         None where there is nothing to divide: no tokens, or no time.
@@ -63,7 +66,7 @@ def job_figure(counts: Sequence[float], amounts: Sequence[float]) -> JobFigure |
     total, amount = math.fsum(counts), math.fsum(amounts)
     if total <= 0 or amount <= 0:
         return None
-    merged = _batches(counts, amounts)
+    merged = _batches(counts, amounts, steps)
     m, ratio = len(merged), total / amount
     residuals = [count - ratio * part for count, part in merged]
     squares = math.fsum(u * u for u in residuals)
@@ -77,10 +80,10 @@ def job_figure(counts: Sequence[float], amounts: Sequence[float]) -> JobFigure |
     return JobFigure(math.log(ratio), variance, max(1, int(m / inflation) - 1), m, correlation)
 
 
-def _batches(counts: Sequence[float], amounts: Sequence[float]) -> list[tuple[float, float]]:
+def _batches(counts: Sequence[float], amounts: Sequence[float], steps: float) -> list[tuple[float, float]]:
     minutes = len(counts)
-    size = max(1, minutes // MAX_BATCHES)
-    whole = minutes // size
+    size = max(1, minutes // MAX_BATCHES, math.ceil(MIN_STEPS * minutes / max(steps, 1)))
+    whole = max(1, minutes // size)
     ends = [*(size * (i + 1) for i in range(whole - 1)), minutes]
     starts = [0, *ends[:-1]]
     return [(math.fsum(counts[a:b]), math.fsum(amounts[a:b])) for a, b in zip(starts, ends, strict=True)]

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from steelyard_collector.store.base import Store
-from steelyard_collector.store.dirty import MINUTE_MS, DirtyMinutes, Work, plan
-from steelyard_collector.store.raw_days import changed_days, dropped_days, is_kept
+from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
+from steelyard_collector.store.raw_days import DAY_MS, changed_days, dropped_days, is_kept
 from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers
 from steelyard_collector.store.statements import statement
 from steelyard_proto.errors import StoreError
@@ -21,6 +21,7 @@ FIRST_STEPS: Final = 20
 FIRST_S: Final = 300
 # A device counts as held, and a counter as read, over a whole minute from so many seconds on.
 _WHOLE_S: Final = 54
+_HOUR_MINUTES: Final = 60
 # What a killed process may have left without energy or allocation.
 _OVERLAP_MS: Final = 10 * MINUTE_MS
 
@@ -32,6 +33,7 @@ class JobRoller:
         """Args: the store; the device minutes that were rolled up (`Roller.rolled`); days that raw rows live."""
         self._store = store
         self._dirty = store.dirty_jobs
+        self._hours = DirtyMinutes()
         self._rolled = rolled
         self._raw_days = raw_days
         self._agents: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
@@ -50,7 +52,7 @@ class JobRoller:
         self._ver = hint_ms + MINUTE_MS if hint_ms else 0
         found = 0
         queries: list[tuple[str, dict[str, str | int]]] = [
-            ("job_minutes_recent", {"from_ms": max(hint_ms - _OVERLAP_MS, now_ms - self._raw_days * 86_400_000)})
+            ("job_minutes_recent", {"from_ms": max(hint_ms - _OVERLAP_MS, now_ms - self._raw_days * DAY_MS)})
         ]
         if days := changed_days(self._store, "step", hint_ms):
             queries.append(("job_minutes_undone", {"days": days}))
@@ -58,10 +60,12 @@ class JobRoller:
             undone = self._store.query(statement("queries", name, **values))
             self._dirty.add(numbers(undone, "agent"), numbers(undone, "minute"))
             found += undone.num_rows
+        stale = self._store.query(statement("queries", "job_hours_stale", from_ms=now_ms - 2 * DAY_MS))
+        self._hours.add(numbers(stale, "agent"), numbers(stale, "hour"))
         return found
 
     def run_once(self, now_ms: int) -> int:
-        """Rolls up all minutes that are dirty; those that are still open stay so.
+        """Rolls up all minutes that are dirty, of which those that are still open stay so; then closed hours.
 
         Returns:
             How many minutes it did, counted by agent.
@@ -75,13 +79,16 @@ class JobRoller:
         try:
             dropped = dropped_days(self._store) if taken else {}
             due = {m: a for m, a in taken.items() if is_kept(m * MINUTE_MS, now_ms, self._raw_days, dropped)}
-            for work in plan(due):
+            for work in plan(_filled(due)):
                 self._roll(work)
         except StoreError:
             self._dirty.give_back(taken)
             raise
         closed_minute = (now_ms - GRACE_MS) // MINUTE_MS
         self._dirty.give_back({minute: agents for minute, agents in taken.items() if minute >= closed_minute})
+        for minute, agents in due.items():
+            self._hours.add(agents, np.full(len(agents), minute // _HOUR_MINUTES))
+        self._roll_hours(closed_minute // _HOUR_MINUTES)
         return sum(len(agents) for agents in due.values())
 
     def _roll(self, work: Work) -> None:
@@ -100,6 +107,22 @@ class JobRoller:
             )
         )
 
+    def _roll_hours(self, closed_hour: int) -> None:
+        taken = self._hours.take(closed_hour)
+        try:
+            for work in plan(taken):
+                span = {"from_s": work.from_minute * 3600, "to_s": work.to_minute * 3600}
+                sums = statement(
+                    "queries",
+                    "job_sums",
+                    where=statement("queries", "job_hour_range", agents=work.condition("agent"), **span),
+                )
+                values: dict[str, str | int] = {"job_sums": sums, "ver": self._ver, "settings": ROLL_SETTINGS}
+                self._store.command(statement("queries", "roll_job_hour", **values))
+        except StoreError:
+            self._hours.give_back(taken)
+            raise
+
     def _follow_devices(self) -> None:
         """Energy comes out of the devices' minutes: theirs that were done are their agents' to do."""
         done = self._rolled.take(1 << 31)
@@ -113,3 +136,15 @@ class JobRoller:
             self._agents = np.zeros(int(max(ids.max(initial=0), devices[-1])) + 1, np.uint32)
             self._agents[ids] = numbers(rows, "agent")
         return np.unique(self._agents[devices])
+
+
+def _filled(due: dict[int, Devices]) -> dict[int, Devices]:
+    """Scattered minutes of an hour as one piece: a statement costs more than the minutes that it does in vain."""
+    hours: dict[int, list[int]] = {}
+    for minute in due:
+        hours.setdefault(minute // _HOUR_MINUTES, []).append(minute)
+    filled: dict[int, Devices] = {}
+    for minutes in hours.values():
+        agents = np.unique(np.concatenate([due[minute] for minute in minutes]))
+        filled |= dict.fromkeys(range(min(minutes), max(minutes) + 1), agents)
+    return filled

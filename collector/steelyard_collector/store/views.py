@@ -10,7 +10,18 @@ from steelyard_proto.metrics import Catalogue, Metric, catalogue
 from steelyard_proto.v1 import batch_pb2
 
 # A view stands after those that it reads.
-VIEWS: Final = ("devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events", "collector")
+VIEWS: Final = (
+    "job_facts",
+    "devices",
+    "nodes",
+    "jobs",
+    "fleet_live",
+    "device_history",
+    "agents",
+    "gaps",
+    "events",
+    "collector",
+)
 _FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
 _DEVICE_COLUMNS: Final = {
     "fleet_live": _FLEET_COLUMNS,
@@ -25,6 +36,14 @@ _FLEET_GAUGES: Final = (
 )  # fmt: skip
 # What the device tells goes before what its table says.
 _HBM_TOTAL: Final = "coalesce(toFloat64(v.told_bytes), toFloat64(nullIf(v.memory_bytes, 0)))"
+# Names, and sizes, of what a job trains: of rank 0 where it says them, and the newest.
+_FACT_TEXTS: Final = ("model", "architecture", "optimizer", "precision", "task", "currency")
+_FACT_NUMBERS: Final = (
+    "world_size", "parameters", "trainable_parameters", "matmul_parameters", "active_parameters", "layers", "heads",
+    "hidden", "head_size", "experts", "active_experts", "sequence_length", "global_batch", "data_parallel",
+    "tensor_parallel", "pipeline_parallel", "context_parallel", "expert_parallel", "declared_tokens_per_step",
+    "price_per_device_hour", "recompute",
+)  # fmt: skip
 _NO_RATE: Final = "CAST(NULL AS Nullable(Float64))"
 
 
@@ -71,6 +90,7 @@ def _columns(known: Catalogue) -> dict[str, str]:
     agent = [metric.name for metric in known.of("agent") if metric.name != "clock_offset_ms"]
     kinds = {number: name.removeprefix("KIND_").lower() for name, number in batch_pb2.Kind.items() if number}
     return {
+        "facts": _facts(),
         "fast_gauges": _listed(
             f"    if(v.state = 'silent', NULL, v.{metric.name}) AS {metric.name}" for metric in _fast_gauges(known)
         ),
@@ -84,6 +104,12 @@ def _columns(known: Catalogue) -> dict[str, str]:
         "roll_10s": _of_level(history, lambda metric: metric.rollup_10s, _rolled),
         "roll_long": _of_level(history, lambda metric: True, _rolled),
     }
+
+
+def _facts() -> str:
+    newest = "(ifNull(t.rank, 0) = 0, t.ts)"
+    texts = [f"        argMaxIf(toString(t.{name}), {newest}, t.{name} != '') AS {name}" for name in _FACT_TEXTS]
+    return _listed([*texts, *(f"        argMax(t.{name}, {newest}) AS {name}" for name in _FACT_NUMBERS)])
 
 
 def _rate_of(metric: Metric, taken: set[str]) -> bool:

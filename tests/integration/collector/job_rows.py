@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from steelyard_collector.ingest.record_blocks import SCHEMAS
 from steelyard_collector.store.base import Store
+from steelyard_collector.store.job_rollup import JobRoller
+from steelyard_collector.store.rollup import Roller
 from steelyard_proto.v1 import batch_pb2
 
 Row = dict[str, Any]
@@ -21,8 +23,13 @@ _FACTS: Row = {"agent": 1, "epoch": 1, "pid": 1, "run": "", "model": "llama-7b",
 _HELD: Row = {"agent": 1, "epoch": 1, "closed": 0, "scheduler": "slurm", "user": "ines", "name": "", "ranks": []}
 
 
+_MINUTE: Row = {"agent": 1, "vendor": "nvidia", "chip": "H100", "part": "package", "run": "", "n": 1, "ranks": 1,
+                "devices": 1.0, "steps": 20, "nonpad_tokens": None, "loss_tokens": None, "checkpoint_steps": 0,
+                "checkpoint_device_s": 0.0, "checkpoint_tokens": None, "wall_s": None, "energy_j": None,
+                "held_devices": 0, "tensor_clock_sum": 0.0, "tensor_clock_n": 0, "origin": "inferred",
+                "tokens_origin": "declared", "tokens_absent": "", "ver": 1}  # fmt: skip
 _TABLES = ("step", "training", "job_interval", "live_job", "raw_device", "live_device", "roll_10s", "roll_1m",
-           "roll_1h", "roll_state", "job_minute")  # fmt: skip
+           "roll_1h", "roll_state", "job_minute", "job_hour")  # fmt: skip
 
 
 def empty(store: Store) -> None:
@@ -52,6 +59,26 @@ def put_held(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     """Each row gives job, device_id, from_ts, to_ts and what differs."""
     whole = [{"seq": n, "ts": row["to_ts"], **_HELD, **row} for n, row in enumerate(rows, 1)]
     _put(store, "job_interval", batch_pb2.KIND_JOB_INTERVAL, whole)
+
+
+def put_minutes(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of job_minute as a rollup would have made them: each gives job, bucket (Unix s) and what differs."""
+    table = pa.Table.from_pylist([{**_MINUTE, **row} for row in rows])
+    at = table.column_names.index("bucket")
+    buckets = pa.array(table["bucket"].to_pylist(), pa.timestamp("s", tz="UTC"))
+    store.insert("job_minute", table.set_column(at, "bucket", buckets), token=uuid.uuid4().hex)
+
+
+class Rollers:
+    """Both rollups as upkeep runs them."""
+
+    def __init__(self, store: Store) -> None:
+        self.devices = Roller(store, store.dirty)
+        self.jobs = JobRoller(store, self.devices.rolled)
+
+    def run(self, now_ms: int) -> int:
+        self.devices.run_once(now_ms)
+        return self.jobs.run_once(now_ms)
 
 
 def _put(store: Store, table: str, kind: int, rows: Sequence[Row]) -> None:

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from steelyard_collector.store.base import Store
-from steelyard_collector.store.job_rollup import JobRoller
 from steelyard_collector.store.open import open_store
-from steelyard_collector.store.rollup import Roller
 from tests.integration.collector.fleet_rows import raw_block, register
-from tests.integration.collector.job_rows import empty, put_held, put_steps
+from tests.integration.collector.job_rows import Rollers, empty, put_held, put_steps
 
 # The clock of the rollups is the real one: TTLs and the times of parts go by it.
 NOW_MS = int(time.time() * 1000) // 3_600_000 * 3_600_000
@@ -43,18 +41,6 @@ def store(opened: Store) -> Store:
     return opened
 
 
-class Rollers:
-    """Both rollups as upkeep runs them."""
-
-    def __init__(self, store: Store) -> None:
-        self.devices = Roller(store, store.dirty)
-        self.jobs = JobRoller(store, self.devices.rolled)
-
-    def run(self, now_ms: int = NOW_MS) -> int:
-        self.devices.run_once(now_ms)
-        return self.jobs.run_once(now_ms)
-
-
 def minutes(store: Store) -> dict[tuple[str, str, int], dict[str, Any]]:
     """By job, chip and minute since BEGIN_MS."""
     sql = "SELECT *, toUnixTimestamp(bucket) * 1000 AS bucket_ms FROM steelyard_store.job_minute FINAL"
@@ -70,7 +56,7 @@ def test_steps_count_in_the_minute_in_which_they_end(store: Store) -> None:
     ranks = [{"device_id": 1, "rank": 0, "pid": 11}, {"device_id": 2, "rank": 1, "pid": 12}]
     rows = [row for rank in ranks for row in steps("17", [10, 20, 59.999, 60], **rank)]
     put_steps(store, rows)
-    Rollers(store).run()
+    Rollers(store).run(NOW_MS)
     found = minutes(store)
     assert found.keys() == {("17", "H100", 0), ("17", "H100", 1)}
     first = found["17", "H100", 0]
@@ -94,7 +80,7 @@ def test_copies_kinds_and_what_is_marked_stay_apart(store: Store) -> None:
         *steps("17", [9], device_id=1, step_time_s=None),
     ]
     put_steps(store, rows)
-    Rollers(store).run()
+    Rollers(store).run(NOW_MS)
     (row,) = minutes(store).values()
     assert (row["steps"], row["device_s"], row["tokens"]) == (3, 30.0, 4096.0)
     assert (row["nonpad_tokens"], row["loss_tokens"]) == (4000.0, 10.0)
@@ -107,7 +93,7 @@ def test_copies_kinds_and_what_is_marked_stay_apart(store: Store) -> None:
 def test_a_pipeline_s_later_stages_have_time_and_no_tokens(store: Store) -> None:
     rows = [*steps("17", [1], device_id=1, pid=11), *steps("17", [1], device_id=2, pid=12, tokens=None)]
     put_steps(store, rows)
-    Rollers(store).run()
+    Rollers(store).run(NOW_MS)
     (row,) = minutes(store).values()
     assert (row["tokens"], row["device_s"]) == (4096.0, 20.0)
 
@@ -131,7 +117,7 @@ def test_energy_is_the_counters_over_whole_minutes_or_nothing(store: Store) -> N
     store.insert("raw_device", raw_block(energy([1, 2], 190, 400)), token=uuid.uuid4().hex)
     put_held(store, held("17", [1, 2], 150))
     put_steps(store, steps("17", [10, 70], device_id=1))
-    Rollers(store).run()
+    Rollers(store).run(NOW_MS)
     found = minutes(store)
     assert [found["17", "H100", n]["energy_j"] for n in range(3)] == [48_000.0, 48_000.0, None]
     assert [found["17", "H100", n]["wall_s"] for n in range(3)] == [120.0, 120.0, 60.0]
@@ -144,7 +130,7 @@ def test_a_counter_that_was_away_gives_no_energy(store: Store) -> None:
     store.insert("raw_device", raw_block(energy([2], 190, 400, hole=range(61, 190))), token=uuid.uuid4().hex)
     put_held(store, held("17", [1, 2], 180))
     put_held(store, held("18", [1], 180))
-    Rollers(store).run()
+    Rollers(store).run(NOW_MS)
     found = minutes(store)
     assert [found["17", "H100", n]["energy_j"] for n in range(3)] == [48_000.0, None, None]
     # Between two readings the counter went on: the hole costs nothing.
@@ -154,7 +140,7 @@ def test_a_counter_that_was_away_gives_no_energy(store: Store) -> None:
 def test_a_package_s_energy_counts_once_and_only_for_all_of_it(store: Store) -> None:
     store.insert("raw_device", raw_block(energy([3], 70, 600)), token=uuid.uuid4().hex)
     put_held(store, [row | {"agent": 2} for row in held("both", [3, 4], 60) + held("half", [3], 60)])
-    Rollers(store).run()
+    Rollers(store).run(NOW_MS)
     found = minutes(store)
     assert found["both", "910C", 0]["energy_j"] == 36_000.0
     assert found["half", "910C", 0]["energy_j"] is None
@@ -165,7 +151,7 @@ def test_late_rows_roll_again_and_again_gives_the_same(store: Store) -> None:
     put_held(store, held("17", [1], 30))
     put_steps(store, steps("17", [10], device_id=1))
     rollers = Rollers(store)
-    rollers.run()
+    rollers.run(NOW_MS)
     assert minutes(store)["17", "H100", 0]["energy_j"] is None
     put_held(store, held("17", [1], 65))
     put_steps(store, steps("17", [20], device_id=1))
@@ -195,12 +181,12 @@ def test_a_new_process_finds_what_was_left(store: Store) -> None:
     store.dirty_jobs.take(1 << 31)  # as a process does that dies before its first run
     rollers = Rollers(store)
     assert rollers.jobs.recover(NOW_MS) > 0
-    rollers.run()
+    rollers.run(NOW_MS)
     assert [row["tokens"] for row in minutes(store).values()] == [4096.0, 4096.0]
 
 
 def test_a_process_that_does_not_say_its_device_is_on_its_job_s(store: Store) -> None:
     put_held(store, held("17", [1, 2], 60))
     put_steps(store, [*steps("17", [10], device_id=None), *steps("18", [10], device_id=None)])
-    Rollers(store).run()
+    Rollers(store).run(NOW_MS)
     assert {(job, chip) for job, chip, _ in minutes(store)} == {("17", "H100"), ("18", "")}

@@ -1,0 +1,35 @@
+"""The figures that a comparison is made of: one row a run, kind of device and quantity, over any window."""
+
+from typing import Final
+
+import pyarrow as pa
+
+from steelyard_collector.store.base import Store
+from steelyard_collector.store.statements import statement
+
+# A window up to so long is told by minutes, a longer one by hours: the cost grows with the rows of the rollups.
+MINUTES_UP_TO_S: Final = 48 * 3600
+_WINDOW: Final = "bucket >= toDateTime({from_s:UInt32}, 'UTC') AND bucket < toDateTime({to_s:UInt32}, 'UTC')"
+
+
+def job_figures(store: Store, from_s: int, to_s: int) -> pa.Table:
+    """Figures over a window; see docs/sql.md for the columns.
+
+    Args:
+        store: with its rollups.
+        from_s: Unix time, rounded down to the rollup's bucket.
+        to_s: Unix time, not part of the window.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    return store.query(figures_statement(from_s, to_s), {"from_s": from_s, "to_s": to_s})
+
+
+def figures_statement(from_s: int, to_s: int) -> str:
+    """The query, by minutes or by hours; it takes `from_s` and `to_s`."""
+    if to_s - from_s <= MINUTES_UP_TO_S:
+        source = statement("queries", "job_sums", where=_WINDOW.replace("bucket", "m.bucket"))
+        return statement("queries", "job_figures", source=source, bucket_s=60, level="minute")
+    source = f"SELECT * FROM steelyard_store.job_hour FINAL WHERE {_WINDOW}"  # noqa: S608
+    return statement("queries", "job_figures", source=source, bucket_s=3600, level="hour")
