@@ -26,6 +26,10 @@ from steelyard_collector.ingest.writer import Commits, Writer, WriterLimits
 from steelyard_collector.live.watch import LiveViews
 from steelyard_collector.observe import Observer
 from steelyard_collector.settings import Settings
+from steelyard_collector.shares.asking import ShareAsker
+from steelyard_collector.shares.keeper import ShareKeeper
+from steelyard_collector.shares.ledger import Ledger
+from steelyard_collector.shares.sources import Sources
 from steelyard_collector.sql.handlers import add_query_service
 from steelyard_collector.sql.http import HttpDoor, serve_http
 from steelyard_collector.sql.pool import ReaderPool
@@ -33,6 +37,7 @@ from steelyard_collector.sql.service import QueryService
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_collector.upkeep import Upkeep
+from steelyard_proto.chips import load_chips
 from steelyard_proto.errors import ConfigError, TransportError
 
 log = logging.getLogger(__name__)
@@ -66,6 +71,7 @@ class _Parts:
     views: LiveViews
     upkeep: Upkeep
     observer: Observer
+    ledger: Ledger
 
 
 def run_daemon(settings: Settings, say: Callable[[str], None]) -> int:
@@ -111,12 +117,14 @@ async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -
     parts = _build(settings, store, loop, fail)
     pool = ReaderPool(store)
     tokens = read_tokens(Path(settings.access_tokens) if settings.access_tokens else None)
-    query = QueryService(pool, parts.views, tokens.allow(READERS))
+    query = QueryService(pool, parts.views, tokens.allow(READERS), ShareAsker(parts.ledger, load_chips()))
     server, health_service = _server(parts.ingest, query)
     address = await _listen(server, settings)
     http = _listen_http(pool, settings, tokens)
     parts.writer.start()
     parts.upkeep.start()
+    keeper = ShareKeeper(parts.ledger)
+    keeper.start()
     say(f"listening on {address} (gRPC), store {store.dsn}")
     if http is not None:
         host = parse_address(settings.listen_http, key="listen.http").host
@@ -137,6 +145,7 @@ async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -
     if http is not None:
         await asyncio.to_thread(http.close)
     query.close()
+    await asyncio.to_thread(keeper.stop)
     await asyncio.to_thread(parts.upkeep.stop)
     pool.close()
     for failure in failures:
@@ -171,7 +180,9 @@ def _build(
     )
     views = LiveViews(store, _unix_ms)
     upkeep = Upkeep(store, settings, on_failure=fail)
-    return _Parts(store, writer, services[0], views, upkeep, Observer(services[0], writer, upkeep))
+    chips = load_chips()
+    ledger = Ledger(store, chips, Sources(chips, settings.claims, settings.prices), _unix_ms)
+    return _Parts(store, writer, services[0], views, upkeep, Observer(services[0], writer, upkeep), ledger)
 
 
 def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Server, health_async.HealthServicer]":

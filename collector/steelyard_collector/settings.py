@@ -22,6 +22,8 @@ _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 class Settings:
     """What the collector runs with; each field is a key of default.toml."""
 
+    claims: str
+    prices: str
     store_dsn: str
     store_retention_days: int
     store_max_disk: str

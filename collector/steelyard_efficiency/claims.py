@@ -48,7 +48,7 @@ def judge(claim: Claim, comparison: Comparison | None, *, absent: tuple[str, ...
 
     Args:
         claim: what is claimed.
-        comparison: of tokens per second, in the claim's unit; None where there is nothing to compare.
+        comparison: of tokens per second, in the claim's unit; None where the reference ran nothing.
         absent: chips of the pair that the fleet doesn't have.
     """
     if claim.quantity != "training":
@@ -56,7 +56,7 @@ def judge(claim: Claim, comparison: Comparison | None, *, absent: tuple[str, ...
     if absent:
         return _untested(f"no {' and no '.join(absent)} here")
     if comparison is None:
-        return _untested("no job counts tokens in this window")
+        return _untested("no job on the reference counts tokens in this window")
     if comparison.missing:
         return _untested(comparison.missing)
     share = comparison.between

@@ -21,7 +21,7 @@ from steelyard_efficiency.between import (
     workloads_like_these,
 )
 from steelyard_efficiency.confounds import confounds
-from steelyard_efficiency.jobs import MEASURED, Basis, JobRow, Mode, Quantity
+from steelyard_efficiency.jobs import Basis, JobRow, Mode, Quantity
 from steelyard_efficiency.matching import Excluded, Strata, match
 
 # Below it the figure of energy may leave out what the rest of the time took; both ends are shown.
@@ -81,7 +81,16 @@ class Comparison:
         return next((share for share in self.shares if isinstance(share, Share)), self.between)
 
 
-def compare(rows: Iterable[JobRow], chip: str, reference: str, mode: Mode = "matched") -> Comparison:
+def compare(
+    rows: Iterable[JobRow],
+    chip: str,
+    reference: str,
+    mode: Mode = "matched",
+    *,
+    quantity: Quantity = "tokens_per_s_device",
+    origin: str = "measured",
+    left: Iterable[Excluded] = (),
+) -> Comparison:
     """A chip's share of the reference.
 
     Args:
@@ -89,10 +98,12 @@ def compare(rows: Iterable[JobRow], chip: str, reference: str, mode: Mode = "mat
         chip: the chip in question.
         reference: the chip that it is held against.
         mode: "as run" leaves the precision out of what is matched.
+        quantity: that the rows are of.
+        origin: measured, simulated or replayed, as all of the rows.
+        left: jobs that have no such figure, and why.
     """
     rows = tuple(rows)
-    found = match(rows, chip, reference, mode)
-    quantity, origin = (rows[0].quantity, rows[0].origin) if rows else (MEASURED[0], "")
+    found = match(rows, chip, reference, mode, left)
     jobs = tuple(sum(len(pair[side]) for pair in found.strata.values()) for side in (0, 1))
     prior = fleet_prior(rows, found.basis, {job.run for job in _all(found.strata)})
     sides = {key: ([job.y for job in a], [job.y for job in r]) for key, (a, r) in found.strata.items()}
@@ -192,7 +203,15 @@ def _coverage_warnings(strata: Strata) -> tuple[str, ...]:
     if not partly:
         return ()
     least = min(job.coverage or 0.0 for job in partly)
-    return (f"energy is known over {least:.0%} of the time of some jobs: only minutes with both are counted",)
+    warning = f"energy is known over {least:.0%} of the time of some jobs: only minutes with both are counted"
+    scaled_ys = {
+        key: [[job.y if job.scaled_y is None else job.scaled_y for job in side] for side in pair]
+        for key, pair in strata.items()
+    }
+    if any(job.scaled_y is not None for job in partly):
+        ratio = math.exp(fmean(fmean(a) - fmean(r) for a, r in scaled_ys.values()))
+        warning += f"; scaled up to all of the time the ratio is {ratio:.3f}"
+    return (warning,)
 
 
 def _times(share: Share | NoShare, factor: float) -> Share | NoShare:

@@ -45,6 +45,8 @@ class JobRow:
         figure: ln(tokens / amount) with its variance.
         amount: device-seconds, or joules.
         coverage: of a figure of energy, the share of the job's time that the joules are known of.
+        scaled_y: the same with all of the tokens over the joules scaled up to all of the time: with y it brackets the
+            truth, whatever the time without joules was like.
         software: versions by name.
         marks: whether any step of the job was marked as no training.
     """
@@ -69,6 +71,7 @@ class JobRow:
     origin: str
     tokens_origin: str
     coverage: float | None = None
+    scaled_y: float | None = None
     marks: bool = False
     recompute: bool | None = None
     network: str = ""
@@ -84,4 +87,4 @@ def key_of(job: JobRow, mode: Mode) -> str:
     """The workload that a job counts for; empty where too little is known."""
     if mode == "matched" or not job.workload:
         return job.workload
-    return " ".join(part for part in (job.model, str(job.sequence_length or ""), job.task) if part)
+    return " | ".join(part for part in (job.model, str(job.sequence_length or ""), job.task) if part)

@@ -41,7 +41,9 @@ class Matching:
     missing: str = ""
 
 
-def match(rows: Iterable[JobRow], chip: str, reference: str, mode: Mode = "matched") -> Matching:
+def match(
+    rows: Iterable[JobRow], chip: str, reference: str, mode: Mode = "matched", left: Iterable[Excluded] = ()
+) -> Matching:
     """Sorts the jobs of two chips into workloads.
 
     Args:
@@ -49,26 +51,32 @@ def match(rows: Iterable[JobRow], chip: str, reference: str, mode: Mode = "match
         chip: the chip in question.
         reference: the one that it is held against.
         mode: "as run" takes jobs of the same model and task for alike, whatever their precision.
+        left: jobs that have no such figure, and why; the first reason of a run counts.
     """
     rows = tuple(rows)
     excluded: dict[str, Excluded] = {}
+    for job in left:
+        if job.chip in (chip, reference):
+            excluded.setdefault(job.run, job)
     usable: list[JobRow] = []
     mixed = _on_several_chips(rows)
     for row in rows:
         if row.chip not in (chip, reference):
             continue
         if reason := _fault(row, mixed):
-            excluded[row.run] = Excluded(row.run, row.name, row.chip, reason)
+            excluded.setdefault(row.run, Excluded(row.run, row.name, row.chip, reason))
         else:
             usable.append(row)
     basis, strata = _best(usable, chip, reference, mode)
     compared = {row.run for pair in strata.values() for side in pair for row in side}
     for row in usable:
-        if row.run not in compared and row.run not in excluded:
+        if row.run not in compared:
+            # It has a figure: that another basis of it has none isn't why it is left out.
             reason = _why_left(row, basis, strata, chip, reference, mode)
             excluded[row.run] = Excluded(row.run, row.name, row.chip, reason)
-    missing = "" if strata else _missing(rows, usable, tuple(excluded.values()), chip, reference, mode)
-    return Matching(strata, basis, tuple(excluded.values()), missing)
+    kept = tuple(job for run, job in excluded.items() if run not in compared)
+    missing = "" if strata else _missing(usable, kept, chip, reference, mode)
+    return Matching(strata, basis, kept, missing)
 
 
 def _on_several_chips(rows: Sequence[JobRow]) -> set[str]:
@@ -134,19 +142,12 @@ def _worded(basis: Basis) -> str:
     return f"{basis.token_kind} tokens over {basis.marked} time"
 
 
-def _missing(
-    rows: Sequence[JobRow],
-    usable: Sequence[JobRow],
-    excluded: Sequence[Excluded],
-    chip: str,
-    reference: str,
-    mode: Mode,
-) -> str:
+def _missing(usable: Sequence[JobRow], excluded: Sequence[Excluded], chip: str, reference: str, mode: Mode) -> str:
     for name in (reference, chip):
-        if not any(row.chip == name for row in rows):
-            return f"no job on {name} counts it in this window"
         if not any(row.chip == name for row in usable):
             reasons = Counter(job.reason for job in excluded if job.chip == name)
+            if not reasons:
+                return f"no job on {name} counts it in this window"
             return f"no job on {name} can be matched: {reasons.most_common(1)[0][0]}"
     sides = [[row for row in usable if row.chip == name] for name in (chip, reference)]
     keys = [{key_of(row, mode) for row in side} for side in sides]

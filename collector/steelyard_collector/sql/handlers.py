@@ -1,6 +1,6 @@
 """Puts the Query service into a server, so that a message that can't be read is answered and not logged as a fault."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import grpc
@@ -17,17 +17,30 @@ def add_query_service(service: QueryService, server: grpc.aio.Server) -> None:
     handlers = {
         "Sql": _handler(service.Sql, query_pb2.SqlRequest.FromString),
         "Watch": _handler(service.Watch, query_pb2.WatchRequest.FromString),
+        "Compare": _one_handler(service.Compare, query_pb2.CompareRequest.FromString),
+        "Claims": _one_handler(service.Claims, query_pb2.ClaimsRequest.FromString),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
 
 
 def _handler(method: Callable[..., AsyncIterator[Any]], parse: Callable[[bytes], Any]) -> Any:
     async def serve(data: bytes, context: Any) -> AsyncIterator[Any]:
-        try:
-            request = parse(data)
-        except DecodeError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the request is no message of query.proto: {error}")
+        request = await _parsed(data, parse, context)
         async for reply in method(request, context):
             yield reply
 
     return grpc.unary_stream_rpc_method_handler(serve, response_serializer=lambda reply: reply.SerializeToString())
+
+
+def _one_handler(method: Callable[..., Awaitable[Any]], parse: Callable[[bytes], Any]) -> Any:
+    async def serve(data: bytes, context: Any) -> Any:
+        return await method(await _parsed(data, parse, context), context)
+
+    return grpc.unary_unary_rpc_method_handler(serve, response_serializer=lambda reply: reply.SerializeToString())
+
+
+async def _parsed(data: bytes, parse: Callable[[bytes], Any], context: Any) -> Any:
+    try:
+        return parse(data)
+    except DecodeError as error:
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"the request is no message of query.proto: {error}")

@@ -3,15 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
 import pyarrow as pa
 
 from steelyard_collector.live.filter import BadRequest
 from steelyard_collector.live.watch import LiveViews
+from steelyard_collector.shares.asking import ShareAsker
 from steelyard_collector.sql.pool import TOO_MANY, ReaderPool, too_many
 from steelyard_collector.sql.remedies import CANCELLED, EXHAUSTED, out_of_patience
 from steelyard_collector.sql.run import QueryRun
@@ -23,6 +24,7 @@ Authorize = Callable[[str], str | None]
 
 # What a call is answered through; its request and reply differ by method.
 Context = Any
+_Reply = TypeVar("_Reply")
 
 PIECE_BYTES: Final = 256 * 1024
 
@@ -47,12 +49,16 @@ class QueryService(query_pb2_grpc.QueryServicer):
         pool: lends the clients that people's queries run on.
         views: the live views.
         authorize: asked for each call.
+        shares: answers Compare and Claims; without it they are not served.
     """
 
-    def __init__(self, pool: ReaderPool, views: LiveViews, authorize: Authorize = anybody) -> None:
+    def __init__(
+        self, pool: ReaderPool, views: LiveViews, authorize: Authorize = anybody, shares: ShareAsker | None = None
+    ) -> None:
         self._pool = pool
         self._views = views
         self._authorize = authorize
+        self._shares = shares
         # Those that wait for a place wait in a thread, too.
         self._most = pool.limits.running + pool.limits.waiting
         self._asked = 0
@@ -95,6 +101,28 @@ class QueryService(query_pb2_grpc.QueryServicer):
             # Not the watcher's fault, so not INVALID_ARGUMENT: it may try again.
             await context.abort(grpc.StatusCode.INTERNAL, f"the view {request.view} can't be read: {error}")
 
+    async def Compare(self, request: query_pb2.CompareRequest, context: Context) -> query_pb2.CompareReply:  # noqa: N802
+        """See query.proto."""
+        return await self._share(context, lambda shares: shares.compare(request))
+
+    async def Claims(self, request: query_pb2.ClaimsRequest, context: Context) -> query_pb2.ClaimsReply:  # noqa: N802
+        """See query.proto."""
+        return await self._share(context, lambda shares: shares.claims(request))
+
+    async def _share(self, context: Context, start: Callable[[ShareAsker], "Future[_Reply]"]) -> _Reply:
+        await self._admit(context)
+        shares = self._shares
+        if shares is None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this collector keeps no shares")
+            raise AssertionError
+        try:
+            async with asyncio.timeout(self._pool.patience_s):
+                return await asyncio.wrap_future(start(shares))
+        except StoreError as error:
+            await refuse(context, error)
+        except TimeoutError:
+            await refuse(context, out_of_patience(self._pool.patience_s))
+
     async def _answered(self, request: query_pb2.SqlRequest) -> "Answered":
         run = QueryRun(self._pool)
 
@@ -118,6 +146,8 @@ class QueryService(query_pb2_grpc.QueryServicer):
     def close(self) -> None:
         """Ends the threads once their queries have ended."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._shares is not None:
+            self._shares.close()
 
     async def _admit(self, context: Context) -> None:
         if reason := self._authorize(bearer_token(context.invocation_metadata() or ())):

@@ -21,6 +21,8 @@ VIEWS: Final = (
     "gaps",
     "events",
     "collector",
+    "shares",
+    "claims",
 )
 _FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
 _DEVICE_COLUMNS: Final = {

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esteelyard_proto/v1/query.proto\x12\x0csteelyard.v1\"\x9e\x01\n\nSqlRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12<\n\nparameters\x18\x02 \x03(\x0b\x32(.steelyard.v1.SqlRequest.ParametersEntry\x12\x10\n\x08max_rows\x18\x03 \x01(\x04\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"0\n\x08SqlReply\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x92\x01\n\x0cWatchRequest\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\r\n\x05order\x18\x04 \x01(\t\x12\x12\n\ndescending\x18\x05 \x01(\x08\x12\r\n\x05limit\x18\x06 \x01(\x04\x12\x0e\n\x06offset\x18\x07 \x01(\x04\x12\x11\n\tperiod_ms\x18\x08 \x01(\r\"V\n\nWatchReply\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x12\n\ntotal_rows\x18\x02 \x01(\x04\x12\x10\n\x08\x61ll_rows\x18\x03 \x01(\x04\x12\x11\n\tarrow_ipc\x18\x04 \x01(\x0c\x32\x83\x01\n\x05Query\x12\x39\n\x03Sql\x12\x18.steelyard.v1.SqlRequest\x1a\x16.steelyard.v1.SqlReply0\x01\x12?\n\x05Watch\x12\x1a.steelyard.v1.WatchRequest\x1a\x18.steelyard.v1.WatchReply0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esteelyard_proto/v1/query.proto\x12\x0csteelyard.v1\"\x9e\x01\n\nSqlRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12<\n\nparameters\x18\x02 \x03(\x0b\x32(.steelyard.v1.SqlRequest.ParametersEntry\x12\x10\n\x08max_rows\x18\x03 \x01(\x04\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"0\n\x08SqlReply\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x92\x01\n\x0cWatchRequest\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x02 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x03 \x01(\t\x12\r\n\x05order\x18\x04 \x01(\t\x12\x12\n\ndescending\x18\x05 \x01(\x08\x12\r\n\x05limit\x18\x06 \x01(\x04\x12\x0e\n\x06offset\x18\x07 \x01(\x04\x12\x11\n\tperiod_ms\x18\x08 \x01(\r\"V\n\nWatchReply\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x12\n\ntotal_rows\x18\x02 \x01(\x04\x12\x10\n\x08\x61ll_rows\x18\x03 \x01(\x04\x12\x11\n\tarrow_ipc\x18\x04 \x01(\x0c\"U\n\x0e\x43ompareRequest\x12\x10\n\x08window_s\x18\x01 \x01(\r\x12\x11\n\treference\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\t\x12\x0c\n\x04mode\x18\x04 \x01(\t\"1\n\x0c\x43ompareReply\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x0e\n\x06\x66\x61ults\x18\x02 \x03(\t\"!\n\rClaimsRequest\x12\x10\n\x08window_s\x18\x01 \x01(\r\"0\n\x0b\x43laimsReply\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x0e\n\x06\x66\x61ults\x18\x02 \x03(\t2\x8a\x02\n\x05Query\x12\x39\n\x03Sql\x12\x18.steelyard.v1.SqlRequest\x1a\x16.steelyard.v1.SqlReply0\x01\x12?\n\x05Watch\x12\x1a.steelyard.v1.WatchRequest\x1a\x18.steelyard.v1.WatchReply0\x01\x12\x43\n\x07\x43ompare\x12\x1c.steelyard.v1.CompareRequest\x1a\x1a.steelyard.v1.CompareReply\x12@\n\x06\x43laims\x12\x1b.steelyard.v1.ClaimsRequest\x1a\x19.steelyard.v1.ClaimsReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHREQUEST']._serialized_end=406
   _globals['_WATCHREPLY']._serialized_start=408
   _globals['_WATCHREPLY']._serialized_end=494
-  _globals['_QUERY']._serialized_start=497
-  _globals['_QUERY']._serialized_end=628
+  _globals['_COMPAREREQUEST']._serialized_start=496
+  _globals['_COMPAREREQUEST']._serialized_end=581
+  _globals['_COMPAREREPLY']._serialized_start=583
+  _globals['_COMPAREREPLY']._serialized_end=632
+  _globals['_CLAIMSREQUEST']._serialized_start=634
+  _globals['_CLAIMSREQUEST']._serialized_end=667
+  _globals['_CLAIMSREPLY']._serialized_start=669
+  _globals['_CLAIMSREPLY']._serialized_end=717
+  _globals['_QUERY']._serialized_start=720
+  _globals['_QUERY']._serialized_end=986
 # @@protoc_insertion_point(module_scope)

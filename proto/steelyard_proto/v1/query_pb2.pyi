@@ -62,3 +62,37 @@ class WatchReply(_message.Message):
     all_rows: int
     arrow_ipc: bytes
     def __init__(self, time_ms: _Optional[int] = ..., total_rows: _Optional[int] = ..., all_rows: _Optional[int] = ..., arrow_ipc: _Optional[bytes] = ...) -> None: ...
+
+class CompareRequest(_message.Message):
+    __slots__ = ("window_s", "reference", "quantity", "mode")
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    window_s: int
+    reference: str
+    quantity: str
+    mode: str
+    def __init__(self, window_s: _Optional[int] = ..., reference: _Optional[str] = ..., quantity: _Optional[str] = ..., mode: _Optional[str] = ...) -> None: ...
+
+class CompareReply(_message.Message):
+    __slots__ = ("arrow_ipc", "faults")
+    ARROW_IPC_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    arrow_ipc: bytes
+    faults: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, arrow_ipc: _Optional[bytes] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ClaimsRequest(_message.Message):
+    __slots__ = ("window_s",)
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    window_s: int
+    def __init__(self, window_s: _Optional[int] = ...) -> None: ...
+
+class ClaimsReply(_message.Message):
+    __slots__ = ("arrow_ipc", "faults")
+    ARROW_IPC_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    arrow_ipc: bytes
+    faults: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, arrow_ipc: _Optional[bytes] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...

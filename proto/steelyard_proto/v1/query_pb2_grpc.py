@@ -44,6 +44,16 @@ class QueryStub(object):
                 request_serializer=steelyard__proto_dot_v1_dot_query__pb2.WatchRequest.SerializeToString,
                 response_deserializer=steelyard__proto_dot_v1_dot_query__pb2.WatchReply.FromString,
                 _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/steelyard.v1.Query/Compare',
+                request_serializer=steelyard__proto_dot_v1_dot_query__pb2.CompareRequest.SerializeToString,
+                response_deserializer=steelyard__proto_dot_v1_dot_query__pb2.CompareReply.FromString,
+                _registered_method=True)
+        self.Claims = channel.unary_unary(
+                '/steelyard.v1.Query/Claims',
+                request_serializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsRequest.SerializeToString,
+                response_deserializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsReply.FromString,
+                _registered_method=True)
 
 
 class QueryServicer(object):
@@ -65,6 +75,21 @@ class QueryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Compare(self, request, context):
+        """Each chip's share of each reference over the window that ends now: rows of the view shares. Those of 1 h, 24 h and
+        7 d are the kept ones; any other window is computed. INVALID_ARGUMENT names the field.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Claims(self, request, context):
+        """The verdicts on the claims over a window: rows of the view claims.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +102,16 @@ def add_QueryServicer_to_server(servicer, server):
                     servicer.Watch,
                     request_deserializer=steelyard__proto_dot_v1_dot_query__pb2.WatchRequest.FromString,
                     response_serializer=steelyard__proto_dot_v1_dot_query__pb2.WatchReply.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=steelyard__proto_dot_v1_dot_query__pb2.CompareRequest.FromString,
+                    response_serializer=steelyard__proto_dot_v1_dot_query__pb2.CompareReply.SerializeToString,
+            ),
+            'Claims': grpc.unary_unary_rpc_method_handler(
+                    servicer.Claims,
+                    request_deserializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsRequest.FromString,
+                    response_serializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -133,6 +168,60 @@ class Query(object):
             '/steelyard.v1.Query/Watch',
             steelyard__proto_dot_v1_dot_query__pb2.WatchRequest.SerializeToString,
             steelyard__proto_dot_v1_dot_query__pb2.WatchReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.Query/Compare',
+            steelyard__proto_dot_v1_dot_query__pb2.CompareRequest.SerializeToString,
+            steelyard__proto_dot_v1_dot_query__pb2.CompareReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Claims(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.Query/Claims',
+            steelyard__proto_dot_v1_dot_query__pb2.ClaimsRequest.SerializeToString,
+            steelyard__proto_dot_v1_dot_query__pb2.ClaimsReply.FromString,
             options,
             channel_credentials,
             insecure,

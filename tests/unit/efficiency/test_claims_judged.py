@@ -58,4 +58,4 @@ def test_one_job_a_side_without_a_fleet_tests_no_claim() -> None:
 def test_nothing_matched_says_what_is_missing() -> None:
     found = judge(Claimed(0.8), compare([job("910B2", 800)], "910B2", "H100"))
     assert found.reason == "no job on H100 counts it in this window"
-    assert judge(Claimed(0.8), None).reason == "no job counts tokens in this window"
+    assert judge(Claimed(0.8), None).reason == "no job on the reference counts tokens in this window"

@@ -277,3 +277,11 @@ def test_a_job_alone_on_its_side_is_matched_by_its_key() -> None:
     found = match([job("910B2", 800), job("H100", 1000)], "910B2", "H100")
     assert list(found.strata) == ["7B 4096 bf16 pretrain"]
     assert found.basis == PRODUCTIVE
+
+
+def test_energy_of_part_of_the_time_is_bracketed() -> None:
+    # All of the tokens over the joules of 80 % of the time, scaled: 5 % less than over the minutes with both.
+    partly = job("910B2", 800, basis=WALL, coverage=0.8, scaled_y=math.log(760))
+    result = compare([partly, job("H100", 1000, basis=WALL, coverage=1.0)], "910B2", "H100")
+    assert result.ratio == pytest.approx(0.8)
+    assert result.warnings[0].endswith("scaled up to all of the time the ratio is 0.760")

@@ -13,6 +13,7 @@ WITH
             sum(s.wall_tokens) AS wall_tokens, sum(s.wall_s) AS wall_s,
             sum(s.energy_tokens) AS energy_tokens, sum(s.energy_j) AS energy_j, sum(s.energy_wall_s) AS energy_wall_s,
             sum(s.calm_tokens) AS calm_tokens, sum(s.calm_energy_j) AS calm_energy_j,
+            sum(s.checkpoint_device_s + s.evaluate_device_s) AS marked_device_s,
             max(s.origin) AS steps_origin, max(s.tokens_origin) AS tokens_origin, max(s.tokens_absent) AS tokens_absent
         FROM (${source}) AS s
         LEFT JOIN (SELECT job, run, workload FROM steelyard_store.job_facts) AS f ON f.job = s.job
@@ -24,7 +25,7 @@ WITH
             run, workload, vendor, chip, part,
             max(job) AS job, max(nodes) AS nodes, max(devices) AS devices, min(bucket) AS from_ts, max(bucket) + ${bucket_s} AS to_ts,
             max(steps_origin) AS steps_origin, max(tokens_origin) AS tokens_origin, max(tokens_absent) AS tokens_absent,
-            sum(wall_s) AS all_wall_s, sum(energy_wall_s) AS all_energy_wall_s,
+            sum(wall_s) AS all_wall_s, sum(energy_wall_s) AS all_energy_wall_s, sum(marked_device_s) > 0 AS marks,
             arraySort(x -> x.1, groupArray((
                 bucket, toFloat64(steps), toFloat64(calm_steps),
                 tokens, tokens_device_s, nonpad_tokens, nonpad_device_s, loss_tokens, loss_device_s,
@@ -103,6 +104,8 @@ SELECT
     b.batches AS batches, if(b.has_figure, b.r, NULL) AS correlation,
     b.sum_c AS tokens, b.sum_s AS amount, b.n_steps AS steps, b.devices AS devices, b.nodes AS nodes,
     toDateTime64(b.from_ts, 3, 'UTC') AS from_ts, toDateTime64(b.to_ts, 3, 'UTC') AS to_ts,
+    -- whether any step was marked as no training; and the share of the job's time that its energy is known of
+    b.marks AS marks, if(b.quantity = 'tokens_per_j', b.all_energy_wall_s / nullIf(b.all_wall_s, 0), NULL) AS coverage,
     f.software AS software, coalesce(nullIf(d.origin, ''), 'measured') AS origin, nullIf(b.steps_origin, '') AS steps_origin, nullIf(b.tokens_origin, '') AS tokens_origin,
     f.flops_per_token AS flops_per_token, f.price_per_device_hour AS price_per_device_hour, nullIf(f.currency, '') AS currency, f.recompute AS recompute,
     f.data_parallel AS data_parallel, f.tensor_parallel AS tensor_parallel, f.pipeline_parallel AS pipeline_parallel, f.global_batch AS global_batch,

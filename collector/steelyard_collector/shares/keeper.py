@@ -1,0 +1,86 @@
+"""The thread that keeps the shares: each window once a minute, below everything else; its faults are its own."""
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from steelyard_collector.shares.ledger import Ledger
+from steelyard_collector.shares.window import KEPT_S
+
+log = logging.getLogger(__name__)
+
+_PERIOD_S: Final = 60.0
+_FIRST_S: Final = 5.0
+_NICE: Final = 15
+
+
+@dataclass(slots=True)
+class KeeperState:
+    """What it has done; read by other threads.
+
+    Attributes:
+        busy_s: time spent.
+        runs: times that all windows were kept.
+        last_error: empty once a run succeeded.
+    """
+
+    busy_s: float = 0.0
+    runs: int = 0
+    last_error: str = ""
+
+
+class ShareKeeper:
+    """Nothing that goes wrong here reaches ingest: it is logged once, and tried again a minute later."""
+
+    def __init__(self, ledger: Ledger, *, period_s: float = _PERIOD_S, first_s: float = _FIRST_S) -> None:
+        """Args: what computes; seconds between runs, and before the first."""
+        self._ledger = ledger
+        self._period_s = period_s
+        self._first_s = first_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shares", daemon=True)
+        self._faults: tuple[str, ...] = ()
+        self.state = KeeperState()
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends after the window that is under way."""
+        self._stop.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        wait_s = self._first_s
+        while not self._stop.wait(wait_s):
+            begin_s = time.monotonic()
+            self._attempt()
+            spent_s = time.monotonic() - begin_s
+            self.state.busy_s += spent_s
+            wait_s = max(1.0, self._period_s - spent_s)
+
+    def _attempt(self) -> None:
+        try:
+            for seconds in KEPT_S:
+                if self._stop.is_set():
+                    return
+                self._tell(self._ledger.keep(seconds))
+        # The comparison may fail; ingest may not.
+        except Exception as error:
+            if str(error) != self.state.last_error:
+                log.exception("the shares can't be computed (tried again each minute)")
+            self.state.last_error = str(error)
+            return
+        self.state.last_error = ""
+        self.state.runs += 1
+
+    def _tell(self, faults: tuple[str, ...]) -> None:
+        if faults != self._faults:
+            for fault in faults:
+                log.error("left out until it is mended: %s", fault)
+        self._faults = faults

@@ -1,0 +1,87 @@
+"""Computes shares and verdicts of a window, keeps those of the kept windows as rows, and answers for any other."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from steelyard_collector.shares.compute import Fleet, compare_all, judge_all
+from steelyard_collector.shares.jobs import read_jobs
+from steelyard_collector.shares.rows import claim_table, share_table
+from steelyard_collector.shares.sources import Sources
+from steelyard_collector.shares.window import KEPT_S, Window, window_of
+from steelyard_collector.store.base import PUBLIC_DATABASE, Store
+from steelyard_collector.store.statements import statement
+from steelyard_proto.chips import ChipTable
+
+# Kept rows that are older than this are computed anew: the thread that keeps them lags or has ended.
+_FRESH_MS: Final = 180_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Rows of the views `shares` or `claims`, and the faults of the user's files that were left out."""
+
+    table: pa.Table
+    faults: tuple[str, ...]
+
+
+class Ledger:
+    """Used by any thread; each call computes in the thread that makes it."""
+
+    def __init__(
+        self, store: Store, chips: ChipTable, sources: Sources, wall_ms: Callable[[], int] | None = None
+    ) -> None:
+        """Args: the store; the chips; the user's claims and prices; Unix time."""
+        self._store = store
+        self._chips = chips
+        self._sources = sources
+        self._wall_ms = wall_ms or (lambda: int(time.time() * 1000))
+
+    def keep(self, seconds: int) -> tuple[str, ...]:
+        """Computes a kept window and stores it; returns the faults of the user's files.
+
+        Raises:
+            StoreError: ClickHouse refused; nothing, or only the shares, changed.
+        """
+        shares, claims, faults = self._computed(window_of(seconds, self._wall_ms()))
+        for name, table in (("share", shares), ("claim", claims)):
+            if table.num_rows:
+                self._store.insert(name, table, token=f"{name}-{seconds}-{table['computed_at'][0].value}")
+        return faults
+
+    def shares(self, seconds: int) -> Answer:
+        """The rows of the view `shares` of the window of so many seconds that ends now."""
+        return self._answer("shares", seconds)
+
+    def claims(self, seconds: int) -> Answer:
+        """The same of the view `claims`."""
+        return self._answer("claims", seconds)
+
+    def _answer(self, view: str, seconds: int) -> Answer:
+        window = window_of(seconds, self._wall_ms())
+        if seconds in KEPT_S:
+            sql = f"SELECT * FROM {PUBLIC_DATABASE}.{view} WHERE window = {{window:String}} AND computed_at >= fromUnixTimestamp64Milli({{since:Int64}})"  # noqa: S608, E501
+            kept = self._store.query(sql, {"window": window.name, "since": self._wall_ms() - _FRESH_MS})
+            if kept.num_rows:
+                return Answer(kept, self._faults())
+        shares, claims, faults = self._computed(window)
+        return Answer(shares if view == "shares" else claims, faults)
+
+    def _faults(self) -> tuple[str, ...]:
+        return tuple(fault for _, fault in (self._sources.claims(), self._sources.prices()) if fault)
+
+    def _computed(self, window: Window) -> tuple[pa.Table, pa.Table, tuple[str, ...]]:
+        claims, claims_fault = self._sources.claims()
+        prices, prices_fault = self._sources.prices()
+        seen = self._store.query(statement("queries", "seen_chips")).to_pylist()
+        fleet = Fleet(self._chips, prices, {row["chip"]: row["vendor"] for row in seen})
+        compared = compare_all(read_jobs(self._store, window), fleet)
+        now_ms = self._wall_ms()
+        return (
+            share_table(compared, fleet.vendors, window, now_ms),
+            claim_table(judge_all(claims, compared, fleet), window, now_ms),
+            tuple(fault for fault in (claims_fault, prices_fault) if fault),
+        )

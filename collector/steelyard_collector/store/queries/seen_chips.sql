@@ -1,0 +1,1 @@
+SELECT chip, any(vendor) AS vendor FROM steelyard_store.device FINAL WHERE chip != '' GROUP BY chip
