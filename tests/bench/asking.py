@@ -20,9 +20,9 @@ class Asker:
     def __init__(self, channel: grpc.Channel) -> None:
         self._stub = query_pb2_grpc.QueryStub(channel)
 
-    def table(self, query: str, **parameters: str) -> pa.Table:
-        """The rows of a query."""
-        replies = self._stub.Sql(query_pb2.SqlRequest(query=query, parameters=parameters))
+    def table(self, query: str, timeout_s: float | None = None, **parameters: str) -> pa.Table:
+        """The rows of a query; after so long it is given up, and the collector stops it."""
+        replies = self._stub.Sql(query_pb2.SqlRequest(query=query, parameters=parameters), timeout=timeout_s)
         data = b"".join(reply.arrow_ipc for reply in replies)
         with pa.ipc.open_stream(data) as stream:
             return stream.read_all()
