@@ -104,7 +104,7 @@ class Upkeep:
             step()
         except StoreError as error:
             if str(error) != self.state.last_error:
-                log.error("ClickHouse refuses upkeep (tried again): %s", error)
+                log.error("the store refuses upkeep (tried again): %s", error)
             self.state.last_error = str(error)
             return False
         self.state.last_error = ""

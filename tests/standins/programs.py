@@ -1,5 +1,6 @@
 """The real programs as processes, for tests that kill them, starve them and start them again."""
 
+import json
 import os
 import re
 import signal
@@ -7,9 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.standins.agent_parts import until
 
@@ -113,16 +116,35 @@ class Collector(Program):
         assert found is not None
         return found.group(1)
 
+    def ask(self, sql: str) -> list[dict[str, Any]]:
+        """The answer to a query of anybody, by the public door."""
+        body = f"{sql} FORMAT JSONEachRow".encode()
+        settings = "output_format_json_quote_64bit_integers=0"
+        with urllib.request.urlopen(f"http://{self.http}/?{settings}", body, timeout=_READY_S) as answer:
+            return [json.loads(line) for line in answer]
+
 
 class Simulator(Program):
     """`steelyard-agent simulate`: nodes with real spools and senders, and a file of what they spooled."""
 
-    def __init__(self, folder: Path, address: str, *flags: str, nodes: int = 4, devices: int = 8):
+    def __init__(
+        self,
+        folder: Path,
+        address: str,
+        *flags: str,
+        nodes: int = 4,
+        devices: int = 8,
+        environ: Mapping[str, str] | None = None,
+    ):
         self.truth = folder / "truth.jsonl"
         command = [str(BIN / "steelyard-agent"), "simulate", "--nodes", str(nodes), "--devices", str(devices)]
         command += ["--chip", "H20", "--collector", address, "--flush", "1", "--drain", "25"]
         command += ["--truth", str(self.truth), "--state-dir", str(folder / "fleet"), "--log-level", "info"]
-        super().__init__(folder, "simulator", [*command, *flags])
+        super().__init__(folder, "simulator", [*command, *flags], environ or {})
+
+    def welcomed(self, since: int = 0) -> set[str]:
+        """The agents that a collector has welcomed, by what was said from a place on."""
+        return set(re.findall(r"welcomed by collector \S+ as agent (\d+)", self.said[since:]))
 
     @property
     def told(self) -> int:

@@ -5,7 +5,7 @@
  *         room_bytes              so much can still be written under the directory; negative: as much as one wants
  *     STEELYARD_STANDIN_DISK      the directory
  *
- * Deleting and cutting files gives their room back. Only Python's own clock jumps: a library that waits for an
+ * Deleting, replacing and cutting files gives their room back. Only Python's own clock jumps: a library that waits for an
  * absolute time would be woken by the kernel's clock, which doesn't. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/time.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,6 +131,27 @@ int unlink(const char *path) {
     if (is_ours && code == 0)
         give_back(before.st_size);
     return code;
+}
+
+int rename(const char *from, const char *to) {
+    struct stat before;
+    int is_ours = trouble && disk && is_beneath(to) && stat(to, &before) == 0;
+    int code = REAL(rename, from, to);
+    if (is_ours && code == 0)
+        give_back(before.st_size);
+    return code;
+}
+
+int statvfs(const char *path, struct statvfs *found) {
+    int code = REAL(statvfs, path, found);
+    int64_t room = trouble ? __atomic_load_n(&trouble->room_bytes, __ATOMIC_SEQ_CST) : -1;
+    if (code == 0 && disk && room >= 0 && is_beneath(path))
+        found->f_bfree = found->f_bavail = (fsblkcnt_t)(room / (int64_t)found->f_frsize);
+    return code;
+}
+
+int statvfs64(const char *path, struct statvfs64 *found) {
+    return statvfs(path, (struct statvfs *)found);
 }
 
 /* Whether Python itself asks, by the file that the caller's code lies in. */

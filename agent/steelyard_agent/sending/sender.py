@@ -14,7 +14,7 @@ from steelyard_agent.directory import Directory
 from steelyard_agent.sending.channel import Target, metadata, open_channel
 from steelyard_agent.sending.session import Session
 from steelyard_agent.sending.state import SenderState
-from steelyard_agent.sending.wire import Wire
+from steelyard_agent.sending.wire import FAILED_WRITE, Wire
 from steelyard_agent.spool.ring import Ring
 from steelyard_proto.errors import SteelyardError
 from steelyard_proto.v1 import batch_pb2
@@ -165,6 +165,9 @@ _NO_HANDSHAKE: Final = (
 def _explain(error: grpc.aio.AioRpcError) -> str:
     code, details = error.code(), error.details() or ""
     remedy = _REMEDIES.get(code)
+    if code is grpc.StatusCode.INTERNAL and details == FAILED_WRITE:
+        # The connection broke, and no status of the collector's came any more.
+        code, remedy = grpc.StatusCode.UNAVAILABLE, _REMEDIES[grpc.StatusCode.UNAVAILABLE]
     if code is grpc.StatusCode.UNAVAILABLE and remedy:
         # gRPC's own words differ from try to try (ports, timers), and tell no more.
         log.debug("gRPC says: %s", details)

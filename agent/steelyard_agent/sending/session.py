@@ -16,6 +16,8 @@ from steelyard_proto.v1 import batch_pb2, ingest_pb2
 log = logging.getLogger(__name__)
 
 _HANDSHAKE_S: Final = 20.0
+# Between declarations of losses that nothing has followed: each is a row of `gaps`.
+_TAILS_S: Final = 10.0
 # Read from the spool at once, before a look at what the collector says.
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -34,9 +36,11 @@ class Session:
         self._half_trip_ms = 0.0
         self._committed: dict[int, int] = {}
         self._expected: dict[int, int] = {}
+        self._declared: dict[int, list[tuple[int, int]]] = {}
         self._extent = Extent(0, 0)
         self._agent = 0
         self._max_bytes = 0
+        self._tails_s = 0.0
 
     async def run(self, wire: Wire) -> None:
         """Speaks until the stream ends; returns only when the agent has ended it.
@@ -116,10 +120,17 @@ class Session:
                 continue
             committed = _numbers(reply.ack.committed)
             for kind, seq in committed.items():
-                self._state.acked += max(0, seq - self._committed.get(kind, 0))
+                self._state.acked += self._count_acked(kind, self._committed.get(kind, 0), seq)
                 self._committed[kind] = max(seq, self._committed.get(kind, 0))
             self._ring.commit(committed)
             self._take_wants(reply.ack.wants, reply.ack.time_ms)
+
+    def _count_acked(self, kind: int, before: int, seq: int) -> int:
+        """Messages behind one number and up to another; what was declared lost is none of them."""
+        declared = [(first, last) for first, last in self._declared.get(kind, ()) if last > before]
+        self._declared[kind] = [(first, last) for first, last in declared if last > seq]
+        lost = sum(max(0, min(seq, last) - max(before, first - 1)) for first, last in declared)
+        return max(0, seq - before - lost)
 
     async def _write(self, wire: Wire) -> None:
         cursor = Cursor()
@@ -134,6 +145,7 @@ class Session:
                     await self._send(wire, item)
             if any_sent:
                 continue
+            await self._declare_tails(wire)
             if self._state.is_draining:
                 await wire.finish()
                 return
@@ -165,6 +177,18 @@ class Session:
             await self._send_lost(wire, item.kind, first, last, lost)
             first = last + 1
 
+    async def _declare_tails(self, wire: Wire) -> None:
+        """Tells what is lost and has nothing behind it yet, now and then: a full disk may lose all for days."""
+        now_s = time.monotonic()
+        if now_s - self._tails_s < _TAILS_S and not self._state.is_draining:
+            return
+        for kind in self._ring.kinds():
+            first = self._expected.get(kind, 1)
+            if (lost := self._ring.lost_reason(kind, first)) is not None:
+                self._tails_s = now_s
+                self._expected[kind] = lost.seq_to + 1
+                await self._send_lost(wire, kind, first, lost.seq_to, lost)
+
     def _given_up(self, item: Spooled) -> ingest_pb2.Lost | None:
         lost = self._ring.lost_reason(item.kind, item.seq)
         if lost is not None:
@@ -184,6 +208,7 @@ class Session:
             to_ms=known.to_ms if known else 0,
             reason=known.reason if known else "damaged",
         )
+        self._declared.setdefault(kind, []).append((first, last))
         log.warning("lost for good: kind %d, messages %d to %d: %s", kind, first, last, lost.reason)
         await wire.send(ingest_pb2.AgentMessage(lost=lost))
 

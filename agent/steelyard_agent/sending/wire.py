@@ -18,7 +18,7 @@ ENDED: Final = (grpc.aio.AioRpcError, asyncio.InvalidStateError)
 # The status follows the end of the stream at once; a peer that leaves it out must not hold the sender up.
 _STATUS_S: Final = 5.0
 # What gRPC calls the status itself when a write has failed, until the collector's own has arrived.
-_FAILED_WRITE: Final = "Internal error from Core"
+FAILED_WRITE: Final = "Internal error from Core"
 _STATUS_POLL_S: Final = 0.02
 
 
@@ -63,7 +63,7 @@ class Wire:
             code = await self._call.code()
         with suppress(TimeoutError):
             async with asyncio.timeout(_STATUS_S):
-                while code is grpc.StatusCode.INTERNAL and await self._call.details() == _FAILED_WRITE:
+                while code is grpc.StatusCode.INTERNAL and await self._call.details() == FAILED_WRITE:
                     await asyncio.sleep(_STATUS_POLL_S)
                     code = await self._call.code()
         if code is grpc.StatusCode.OK:

@@ -144,8 +144,8 @@ class SimulatedNode:
 
     @property
     def unacknowledged(self) -> int:
-        """Messages of this run that the collector hasn't acknowledged."""
-        return max(0, self.ring.counts.spooled - self.sender.state.acked)
+        """Messages in the spool that the collector hasn't acknowledged."""
+        return self.ring.waiting()
 
     def _sample(self, metric_class: MetricClass, period_ms: int, at_ms: int, present: Iterable[DeviceInfo]) -> None:
         rows: list[Row] = []

@@ -200,6 +200,20 @@ class Ring:
         with self._lock:
             return self._note_lost(item.kind, item.seq, item.seq, item.from_ms, item.to_ms, reason)
 
+    def waiting(self) -> int:
+        """Messages that are held here and aren't acknowledged."""
+        with self._lock:
+            left: dict[int, list[range]] = {}
+            for segment in self._segments:
+                for kind, span in segment.spans.items():
+                    first = max(span.seq_from, self._committed.get(kind, 0) + 1)
+                    left.setdefault(kind, []).append(range(first, span.seq_to + 1))
+            count = sum(len(held) for spans in left.values() for held in spans)
+            # What was lost between messages that are held.
+            for lost in self._lost:
+                count -= sum(_overlap(held, lost) for held in left.get(lost.kind, ()))
+            return count
+
     def next_seq(self, kind: int) -> int:
         """The number that the next message of a kind will get."""
         with self._lock:
@@ -280,7 +294,7 @@ class Ring:
                 self._write(data)
             except OSError:
                 return False
-        if self._is_disk_full:
+        if self._is_disk_full and self._has_room():
             self._is_disk_full = False
             log.info(
                 "%s: can be written again; writes that failed so far: %d", self.directory, self.counts.write_errors
@@ -297,9 +311,19 @@ class Ring:
         written = self._file.write(data)
         if written != len(data):
             os.ftruncate(self._file.fileno(), segment.size)
+            # Else the next message would stand behind a hole, where no reader finds it.
+            self._file.seek(segment.size)
             raise OSError(errno.ENOSPC, "No space left on device")
         segment.size += len(data)
         self._unsynced = True
+
+    def _has_room(self) -> bool:
+        """Whether the disk takes a segment more: what makes its own room, message by message, would flap."""
+        try:
+            disk = os.statvfs(self.directory)
+        except OSError:
+            return False
+        return disk.f_bavail * disk.f_frsize > self._segment_bytes
 
     def _make_room(self) -> bool:
         """On a full disk the oldest segment makes room, as when the ring is full; the last one if all of it is sent."""
@@ -383,6 +407,10 @@ class Ring:
                 cursor.segment, cursor.offset = segment.number, 0
                 return segment
         return None
+
+
+def _overlap(held: range, lost: ingest_pb2.Lost) -> int:
+    return max(0, min(held.stop, lost.seq_to + 1) - max(held.start, lost.seq_from))
 
 
 @dataclass(slots=True)

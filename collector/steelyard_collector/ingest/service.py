@@ -29,6 +29,7 @@ _LAST_ACK_POLL_S: Final = 0.1
 # Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.
 _FLUSH_MS: Final = ((400, 1_000), (2_000, 2_000), (20_000, 5_000))
 _SLOWEST_FLUSH_MS: Final = 10_000
+_ENDING: Final = "the collector is ending; send again when it is back"
 
 # Takes the bearer token of a call, "" for none; gives the reason why it may not write, None where it may.
 Authorize = Callable[[str], str | None]
@@ -107,6 +108,8 @@ class IngestService:
     async def _stream(self, _requests: object, context: Context) -> None:
         if reason := self._authorize(_bearer(context.invocation_metadata() or ())):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+        if self._is_draining:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, _ENDING)
         session = None
         try:
             session = await self._greet(context)
@@ -160,7 +163,7 @@ class IngestService:
             if agent.stream is not session:
                 await context.abort(grpc.StatusCode.ABORTED, "another stream speaks for this agent now")
             if self._is_draining:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the collector is ending; send again when it is back")
+                await context.abort(grpc.StatusCode.UNAVAILABLE, _ENDING)
             message = _parse(raw)
             which = message.WhichOneof("message")
             if which == "batch":

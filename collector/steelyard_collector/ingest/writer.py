@@ -238,7 +238,7 @@ class Writer:
             except StoreError as error:
                 self.state.failures += 1
                 if str(error) != self.state.last_error:
-                    log.error("ClickHouse refuses %s (kept and tried again): %s", table, error)
+                    log.error("the store refuses %s (kept and tried again): %s", table, error)
                 self.state.last_error = str(error)
                 if self._gives_up.wait(_RETRY_S[min(attempt, len(_RETRY_S) - 1)]):
                     raise _GivenUp from error

@@ -46,11 +46,19 @@ class ChdbStore(ClickhouseStore):
 
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
         # A file of our own inside the store: its size counts against the same disk.
-        with tempfile.NamedTemporaryFile(dir=self._blocks, suffix=".arrow") as file, as_store_error():
-            file.write(ipc_stream(block))
-            file.flush()
-            source = f"FROM INFILE {quoted(file.name)} SETTINGS {settings_clause(settings)} FORMAT Arrow"
-            self._clients.mine().command(f"INSERT INTO {target} {source}")
+        try:
+            with tempfile.NamedTemporaryFile(dir=self._blocks, suffix=".arrow") as file:
+                file.write(ipc_stream(block))
+                file.flush()
+                source = f"FROM INFILE {quoted(file.name)} SETTINGS {settings_clause(settings)} FORMAT Arrow"
+                with as_store_error():
+                    self._clients.mine().command(f"INSERT INTO {target} {source}")
+        except OSError as error:
+            # Also from closing the file, which tries once more to write.
+            raise StoreError(
+                f"{self._directory}: {error.strerror}; make room there, or keep less with --retention or --max-disk",
+                name="STORE_UNUSABLE",
+            ) from error
 
     def free_bytes(self) -> int:
         """Free space of the file system that the store lies in."""

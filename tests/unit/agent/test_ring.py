@@ -2,11 +2,14 @@ import json
 import os
 import random
 import shutil
+from io import FileIO
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import pytest
 
 from steelyard_agent.spool.ring import Cursor, Ring, Spooled
+from steelyard_agent.spool.segment import scan_segment
 from steelyard_proto.errors import SpoolError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 from tests.standins.agent_parts import START_MS, Parts
@@ -204,6 +207,36 @@ def test_a_full_disk_loses_the_message_not_the_agent(tmp_path: Path) -> None:
     parts.ring.close()
 
 
+def test_a_message_that_fits_in_part_leaves_no_hole(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    parts.spool(1)
+    assert parts.ring._file is not None
+    parts.ring._file.close()
+    segment = next((tmp_path / "spool").glob("segment-*"))
+    parts.ring._file = cast(BinaryIO, HalfFull(segment))
+    parts.spool(1)
+    assert parts.ring.counts.lost == 1
+    parts.spool(1)
+    assert numbers(parts.ring) == [1, 3]
+    assert parts.ring.waiting() == 2
+    parts.ring.close()
+    assert scan_segment(1, segment, {}).damages == []
+
+
+class HalfFull(FileIO):
+    """A file on a disk that takes half of the first message."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "r+b")
+        self.seek(0, os.SEEK_END)
+        self._has_taken = False
+
+    def write(self, data: Any) -> int:
+        taken = data if self._has_taken else data[: len(data) // 2]
+        self._has_taken = True
+        return super().write(taken)
+
+
 def test_on_a_full_disk_what_is_acknowledged_makes_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     parts = Parts(tmp_path)
@@ -233,8 +266,6 @@ def test_each_segment_can_be_read_alone(tmp_path: Path) -> None:
     parts = Parts(tmp_path, max_bytes=256 * 1024)
     parts.spool(200, devices=50)
     parts.ring.close()
-    from steelyard_agent.spool.segment import scan_segment
-
     for path in (tmp_path / "spool").glob("segment-*"):
         scan = scan_segment(1, path, {})
         assert scan.hello is not None
