@@ -14,7 +14,7 @@ from steelyard_agent.directory import Directory
 from steelyard_agent.sending.channel import Target, metadata, open_channel
 from steelyard_agent.sending.session import Session
 from steelyard_agent.sending.state import SenderState
-from steelyard_agent.sending.wire import FAILED_WRITE, Wire
+from steelyard_agent.sending.wire import Wire, is_without_status
 from steelyard_agent.spool.ring import Ring
 from steelyard_proto.errors import SteelyardError
 from steelyard_proto.v1 import batch_pb2
@@ -121,6 +121,7 @@ class Sender:
             try:
                 await self._stream(wake)
             except grpc.aio.AioRpcError as error:
+                self.state.caution = self.state.caution + 1 if is_without_status(error) else 0
                 self._note_refusal(error)
                 self._note_failure(_explain(error))
             except SteelyardError as error:
@@ -165,8 +166,7 @@ _NO_HANDSHAKE: Final = (
 def _explain(error: grpc.aio.AioRpcError) -> str:
     code, details = error.code(), error.details() or ""
     remedy = _REMEDIES.get(code)
-    if code is grpc.StatusCode.INTERNAL and details == FAILED_WRITE:
-        # The connection broke, and no status of the collector's came any more.
+    if is_without_status(error):
         code, remedy = grpc.StatusCode.UNAVAILABLE, _REMEDIES[grpc.StatusCode.UNAVAILABLE]
     if code is grpc.StatusCode.UNAVAILABLE and remedy:
         # gRPC's own words differ from try to try (ports, timers), and tell no more.

@@ -16,6 +16,11 @@ from steelyard_proto.v1 import batch_pb2, ingest_pb2
 log = logging.getLogger(__name__)
 
 _HANDSHAKE_S: Final = 20.0
+# A stream that ended without a status is followed by one whose first messages go apart, the more of them and the
+# further apart the more such ends there were: a status that meets no write is kept.
+_CAREFUL_MESSAGES: Final = 8
+_CARE_S: Final = 0.1
+_LONGEST_CARE_S: Final = 2.0
 # Between declarations of losses that nothing has followed: each is a row of `gaps`.
 _TAILS_S: Final = 10.0
 # Read from the spool at once, before a look at what the collector says.
@@ -40,6 +45,7 @@ class Session:
         self._extent = Extent(0, 0)
         self._agent = 0
         self._max_bytes = 0
+        self._careful = (_CAREFUL_MESSAGES << min(state.caution, 6)) if state.caution else 0
         self._tails_s = 0.0
 
     async def run(self, wire: Wire) -> None:
@@ -168,6 +174,13 @@ class Session:
         inner.agent = self._agent
         await wire.send(item.message)
         self._state.sent += 1
+        await self._take_care()
+
+    async def _take_care(self) -> None:
+        """Waits for a refusal, where the last stream's may have been hidden by the failure of the write behind it."""
+        if self._careful > 0:
+            self._careful -= 1
+            await asyncio.sleep(min(_LONGEST_CARE_S, _CARE_S * (1 << self._state.caution)))
 
     async def _declare_missing(self, wire: Wire, item: Spooled) -> None:
         first = self._expected.get(item.kind, 1)

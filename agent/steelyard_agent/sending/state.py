@@ -17,6 +17,7 @@ class SenderState:
         is_connected: a stream is open and welcomed.
         is_draining: the agent ends; once the spool is sent the stream is to be ended too.
         last_error: why the last stream ended, empty while one is open.
+        caution: streams in a row whose end had no status, for a write failed at the same time.
         refusals: kind and number of messages that are to be declared lost.
     """
 
@@ -29,6 +30,7 @@ class SenderState:
     is_connected: bool = False
     is_draining: bool = False
     last_error: str = ""
+    caution: int = 0
     refusals: set[tuple[int, int]] = field(default_factory=set)
 
     @property

@@ -1,7 +1,6 @@
 """One open stream to the collector, with the types that grpc's own leave open."""
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
 ENDED: Final = (grpc.aio.AioRpcError, asyncio.InvalidStateError)
 # The status follows the end of the stream at once; a peer that leaves it out must not hold the sender up.
 _STATUS_S: Final = 5.0
-# What gRPC calls the status itself when a write has failed, until the collector's own has arrived.
-FAILED_WRITE: Final = "Internal error from Core"
-_STATUS_POLL_S: Final = 0.02
+# What gRPC calls the status itself when a write fails before the collector's own has arrived, which is dropped then.
+_FAILED_WRITE: Final = "Internal error from Core"
 
 
 class Wire:
@@ -61,11 +59,6 @@ class Wire:
         """
         async with asyncio.timeout(_STATUS_S):
             code = await self._call.code()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_STATUS_S):
-                while code is grpc.StatusCode.INTERNAL and await self._call.details() == FAILED_WRITE:
-                    await asyncio.sleep(_STATUS_POLL_S)
-                    code = await self._call.code()
         if code is grpc.StatusCode.OK:
             raise TransportError("the collector ended the stream")
         initial, trailing = await self._call.initial_metadata(), await self._call.trailing_metadata()
@@ -75,3 +68,8 @@ class Wire:
     def cancel(self) -> None:
         """Ends the stream at once."""
         self._call.cancel()
+
+
+def is_without_status(error: grpc.aio.AioRpcError) -> bool:
+    """Whether only gRPC's own words are known of a stream's end: the connection broke, or a message was refused."""
+    return error.code() is grpc.StatusCode.INTERNAL and error.details() == _FAILED_WRITE
