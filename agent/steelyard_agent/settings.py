@@ -107,7 +107,7 @@ def _from_file(path: Path, defaults: Settings) -> dict[str, Setting]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"can't be read: {error.strerror}", path=str(path)) from error
+        raise ConfigError(f"can't be read: {error.strerror}; name another with --config", path=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"is not TOML: {error}", path=str(path)) from error
     found = dict(_flatten(table, str(path)))
@@ -161,6 +161,10 @@ def _check_known(key: str, origin: str, defaults: Settings) -> None:
         return
     tail = key.rpartition(".")[2]
     near = [known for known in defaults if known.rpartition(".")[2] == tail or known.startswith(key)]
+    # Imported here: a daemon whose settings are right does without.
+    from difflib import get_close_matches
+
+    near = near or get_close_matches(key, defaults, 1)
     hint = f"did you mean {near[0]}?" if near else "`steelyard-agent daemon --print-config` lists what there is"
     raise ConfigError(f"is no setting; {hint}", path=origin, key=key)
 

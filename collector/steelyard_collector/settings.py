@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -61,17 +62,21 @@ def gather_settings(flags: Mapping[str, Scalar], environ: Mapping[str, str], con
         ConfigError: a file can't be read or is no TOML, a key is unknown, or a value has the wrong type.
     """
     values = dict(_flatten(tomllib.loads(default_text()), "default.toml"))
+    origins = dict.fromkeys(values, "")
     path = config or _usual_file(environ)
     if path is not None:
         for key, value in _read(path).items():
             values[key] = _typed(key, value, values, str(path))
+            origins[key] = str(path)
     for key in list(values):
-        text = environ.get("STEELYARD_" + key.replace(".", "_").upper())
-        if text is not None:
-            values[key] = _typed(key, _parsed(text, values[key]), values, "environment")
+        variable = "STEELYARD_" + key.replace(".", "_").upper()
+        if variable in environ:
+            values[key] = _typed(key, _parsed(environ[variable], values[key]), values, variable)
+            origins[key] = variable
     values.update(flags)
+    origins.update(dict.fromkeys(flags, "command line"))
     settings = Settings(**{key.replace(".", "_"): value for key, value in values.items()})  # type: ignore[arg-type]
-    _check(settings)
+    _check(settings, origins)
     return settings
 
 
@@ -88,14 +93,18 @@ def parse_bytes(text: str, *, key: str) -> int:
     return int(float(found.group(1)) * base ** _POWERS[found.group(2).lower()])
 
 
-def _check(settings: Settings) -> None:
-    parse_bytes(settings.store_max_disk, key="store.max_disk")
+def _check(settings: Settings, origins: Mapping[str, str]) -> None:
+    try:
+        parse_bytes(settings.store_max_disk, key="store.max_disk")
+    except ConfigError as error:
+        raise ConfigError(str(error).partition(": ")[2], path=origins[error.key], key=error.key) from error
     for name, least in (("store_retention_days", 1), ("ingest_commit_ms", 10), ("ingest_queue_mb", 8)):
-        value = getattr(settings, name)
+        value, key = getattr(settings, name), name.replace("_", ".", 1)
         if value < least:
-            raise ConfigError(f"is {value}; it must be at least {least}", key=name.replace("_", ".", 1))
+            raise ConfigError(f"is {value}; it must be at least {least}", path=origins[key], key=key)
     if bool(settings.tls_cert) != bool(settings.tls_key):
-        raise ConfigError("TLS needs both tls.cert and tls.key", key="tls.cert")
+        given, missing = ("tls.cert", "tls.key") if settings.tls_cert else ("tls.key", "tls.cert")
+        raise ConfigError(f"is given without {missing}; TLS needs both", path=origins[given], key=given)
 
 
 def _usual_file(environ: Mapping[str, str]) -> Path | None:
@@ -112,7 +121,7 @@ def _read(path: Path) -> dict[str, Scalar]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"can't be read: {error.strerror}", path=str(path)) from error
+        raise ConfigError(f"can't be read: {error.strerror}; name another with --config", path=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"is not TOML: {error}", path=str(path)) from error
     return dict(_flatten(table, str(path)))
@@ -132,13 +141,29 @@ def _flatten(table: Mapping[str, object], origin: str, prefix: str = "") -> Iter
 
 def _typed(key: str, value: Scalar, known: Mapping[str, Scalar], origin: str) -> Scalar:
     if key not in known:
-        raise ConfigError(f"is no setting; there are {', '.join(sorted(known))}", path=origin, key=key)
+        tail = key.rpartition(".")[2]
+        near = [name for name in known if name.rpartition(".")[2] == tail or name.startswith(key)]
+        near = near or get_close_matches(key, known, 1)
+        hint = f"did you mean {near[0]}?" if near else "`steelyard-collector daemon --print-config` lists what there is"
+        raise ConfigError(f"is no setting; {hint}", path=origin, key=key)
     if type(value) is not type(known[key]):
-        raise ConfigError(f"is {value!r}; give a {type(known[key]).__name__}", path=origin, key=key)
+        wanted = {str: "a text in quotes", int: "a whole number", bool: "true or false"}[type(known[key])]
+        raise ConfigError(f"is {value!r}; give {wanted}", path=origin, key=key)
     return value
 
 
 def _parsed(text: str, default: Scalar) -> Scalar:
+    """A variable's text as the setting's type; as it is where it can't be."""
     if isinstance(default, bool):
-        return text.lower() in ("1", "true", "yes", "on")
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        return words.get(text.lower(), text)
     return int(text) if isinstance(default, int) and text.lstrip("-").isdigit() else text
