@@ -38,7 +38,7 @@ def _named(jobs: Sequence[JobRow]) -> set[str]:
 def _line(name: str, values: Sequence[set[str]], chip: str, reference: str) -> list[str]:
     if not values[0] or not values[1] or values[0] & values[1]:
         return []
-    return [f"{name}: {_listed(values[0])} on {chip}, {_listed(values[1])} on {reference}"]
+    return [f"splits by chip: {name}: {_listed(values[0])} on {chip}, {_listed(values[1])} on {reference}"]
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.commands import demo, local, sql, views
+from steelyard_tui.commands import claims, compare, demo, local, sql, views
 from steelyard_tui.commands.command import Command, add_collector_arguments, settings_of
 
 COMMANDS: Final[tuple[Command, ...]] = (
+    compare.COMMAND,
+    claims.COMMAND,
     sql.COMMAND,
     views.DEVICES,
     views.NODES,
@@ -28,6 +30,7 @@ examples:
   steelyard                                   the live screens of the collector on this machine
   steelyard --collector head-node:8470        of another
   steelyard local                             collector, agent and screens for this machine, in one
+  steelyard compare --reference H100          how much of an H100 each chip is
   steelyard sql "SELECT * FROM fleet_live"    ask the store
 
 exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted

@@ -76,6 +76,14 @@ class _Call(Protocol):
     def cancel(self) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ShareRows:
+    """Rows of the view shares or claims, and what is wrong with the collector's files of claims and prices."""
+
+    table: pa.Table
+    faults: tuple[str, ...]
+
+
 class SqlCall:
     """A query that runs; its rows come as they arrive, or as one table."""
 
@@ -187,6 +195,27 @@ class Client:
             return next(stream)
         finally:
             stream.cancel()
+
+    def compare(self, window_s: int, *, quantity: str = "", mode: str = "") -> ShareRows:
+        """Every chip's share of every other over the window that ends now; see query.proto.
+
+        Raises:
+            StoreError: the collector refuses the window, or can't compute it.
+            TransportError: the collector can't be reached.
+        """
+        request = query_pb2.CompareRequest(window_s=window_s, quantity=quantity, mode=mode)
+        return self._share_rows(self._stub.Compare, request)
+
+    def claims(self, window_s: int) -> ShareRows:
+        """The verdicts on the claims over the window that ends now; raises as `compare`."""
+        return self._share_rows(self._stub.Claims, query_pb2.ClaimsRequest(window_s=window_s))
+
+    def _share_rows(self, method: Any, request: Any) -> ShareRows:
+        try:
+            reply = method(request, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _translated(error, self.address) from error
+        return ShareRows(pa.ipc.open_stream(reply.arrow_ipc).read_all(), tuple(reply.faults))
 
     def close(self) -> None:
         """Ends the connection and every call on it."""

@@ -146,7 +146,7 @@ def test_precision_is_matched_unless_asked_for_as_run() -> None:
     result = compare(rows, "910B2", "H100", "as run")
     assert result.mode == "as run"
     assert shown(result).ratio == pytest.approx(0.4, rel=0.01)
-    assert "precision: bf16 on 910B2, fp8 on H100" in result.warnings
+    assert "splits by chip: precision: bf16 on 910B2, fp8 on H100" in result.warnings
 
 
 @pytest.mark.parametrize(
@@ -237,9 +237,9 @@ def test_what_splits_as_the_chips_do_is_warned_of() -> None:
         *jobs("H100", (1000, 990), software={"torch": "2.7", "cuda": "12.8"}, network="ib", recompute=True),
     ]
     assert compare(rows, "910B2", "H100").warnings == (
-        "network: hccs on 910B2, ib on H100",
-        "node count: 2 on 910B2, 1 on H100",
-        "version of torch: 2.6 on 910B2, 2.7 on H100",
+        "splits by chip: network: hccs on 910B2, ib on H100",
+        "splits by chip: node count: 2 on 910B2, 1 on H100",
+        "splits by chip: version of torch: 2.6 on 910B2, 2.7 on H100",
     )
     shared = [*rows, job("910B2", 805, nodes=1, software={"torch": "2.7"}, network="ib")]
     assert compare(shared, "910B2", "H100").warnings == ()

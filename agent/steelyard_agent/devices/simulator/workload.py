@@ -89,7 +89,8 @@ def load_of(workload: Workload, at_s: float, window_s: float, own_factor: float 
 def steps_done(workload: Workload, at_s: float) -> int:
     """Steps that the job has finished by then."""
     end_s = min(max(at_s, workload.from_s), workload.to_s)
-    return int(_training_s(workload, end_s) / workload.step_s)
+    # The last step before a checkpoint has ended when the checkpoint begins, whatever the floating point makes of it.
+    return int(_training_s(workload, end_s) / workload.step_s + 1e-9)
 
 
 def _factor_at(workload: Workload, at_s: float) -> float:

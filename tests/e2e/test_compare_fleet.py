@@ -1,0 +1,182 @@
+"""A simulated fleet of the past, the real collector and `steelyard compare`: what the simulation knows comes out."""
+
+import csv
+import io
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steelyard_agent.sampling.sampler import Clock
+from steelyard_agent.sending.channel import Target
+from steelyard_agent.simulate.fleet import open_fleet, run_fleet
+from steelyard_agent.simulate.node import Surroundings
+from steelyard_agent.simulate.plan_file import load_fleet
+from steelyard_tui.client import connect
+from tests.standins.agent_parts import until
+from tests.standins.programs import BIN, Collector
+
+CHIPS = {"H100": 1.0, "910B2": 2.5, "910C": 2.4}
+JOBS = (0.97, 1.01, 1.02)
+MINUTES = 12
+CLAIMS = """
+[[claim]]
+id = "ours"
+subject = "910B"
+subject_chips = ["910B2"]
+reference = "H100"
+reference_chips = ["H100"]
+unit = "device"
+quantity = "training"
+value = 0.40
+said_by = "the simulation"
+said_on = "2026"
+"""
+
+
+def fleet_file(folder: Path) -> Path:
+    """Three jobs of one workload on each chip, which differ by some per cent."""
+    text = ""
+    for chip, step_s in CHIPS.items():
+        prefix = chip.lower()
+        text += f'[[nodes]]\nprefix = "{prefix}"\ncount = {len(JOBS)}\nchip = "{chip}"\ndevices = 1\n'
+        for number, factor in enumerate(JOBS, 1):
+            text += (
+                f'[[job]]\nname = "llama-8b"\nid = "{prefix}-{number}"\nnodes = ["{prefix}-{number}"]\n'
+                f"step_s = {step_s * factor}\ntokens_per_step = 16384\nparameters = 8000000000\n"
+                "sequence_length = 4096\n"
+            )
+    path = folder / "fleet.toml"
+    path.write_text(text)
+    return path
+
+
+def train(folder: Path, address: str) -> None:
+    """All of the fleet's minutes at once: its clock began in the past, and runs as fast as it can."""
+    began_s = time.time() - (MINUTES + 2) * 60
+    passed = [0.0]
+
+    def pause(seconds: float) -> bool:
+        passed[0] += seconds
+        return False
+
+    def now_s() -> float:
+        return began_s + passed[0]
+
+    clock = Clock(lambda: passed[0], lambda: int(now_s() * 1000), pause)
+    around = Surroundings(folder / "fleet", Target(address=address), None, 1, now_s)
+    nodes = open_fleet(load_fleet(str(fleet_file(folder))), around, clock)
+    outcome = run_fleet(nodes, clock, seconds=MINUTES * 60, flush_ms=60_000, drain_s=60)
+    assert outcome.acknowledged == outcome.spooled, outcome
+
+
+@pytest.fixture(scope="module")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
+    folder = tmp_path_factory.mktemp("compared")
+    (folder / "claims.toml").write_text(CLAIMS)
+    (folder / "prices.toml").write_text('currency = "USD"\n[price]\nH100 = 2.0\n910B2 = 1.0\n910C = 1.0\n')
+    flags = ("--claims", str(folder / "claims.toml"), "--prices", str(folder / "prices.toml"), "--rollup-period", "1")
+    program = Collector(folder, *flags)
+    program.serve()
+    try:
+        train(folder, program.address)
+        until(lambda: all(bar_of(program, chip).get("n_a") == len(JOBS) for chip in ("910B2", "910C")), 100)
+        yield program
+    finally:
+        program.terminate()
+
+
+def asked(collector: Collector, command: str, *arguments: str) -> str:
+    run = subprocess.run(
+        [str(BIN / "steelyard"), command, *arguments, "--collector", collector.address],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def rows(collector: Collector, seconds: int = 3540, quantity: str = "tokens_per_s_device") -> list[dict[str, Any]]:
+    with connect(collector.address) as client:
+        return list(client.compare(seconds, quantity=quantity, mode="matched").table.to_pylist())
+
+
+def bar_of(collector: Collector, chip: str, unit: str = "device", **asked_for: Any) -> dict[str, Any]:
+    wanted = {"chip": chip, "reference": "H100", "unit": unit, "scope": "all"}
+    found = [
+        row
+        for row in rows(collector, **asked_for)
+        if row["is_shown"] and all(row[name] == value for name, value in wanted.items())
+    ]
+    return found[0] if found else {}
+
+
+def test_the_simulation_s_truth_lies_inside_the_intervals(collector: Collector) -> None:
+    for chip in ("910B2", "910C"):
+        truth = CHIPS["H100"] / CHIPS[chip]
+        bar = bar_of(collector, chip)
+        assert bar["kind"] == "jobs like these"
+        assert (bar["n_a"], bar["n_r"], bar["origin"], bar["marked"]) == (3, 3, "simulated", "productive")
+        assert bar["lo"] < truth < bar["hi"]
+        assert bar["ratio"] == pytest.approx(truth, rel=0.001)
+        assert bar["hi"] - bar["lo"] < 0.1
+    cost = bar_of(collector, "910B2", quantity="cost_per_mtoken")
+    assert cost["lo"] < 0.5 * 2.5 < cost["hi"]
+    package = bar_of(collector, "910C", "package")
+    assert package["lo"] < 2 / 2.4 < package["hi"]
+
+
+def test_people_read_a_bar_and_what_it_is_made_of(collector: Collector) -> None:
+    said = asked(collector, "compare", "--since", "59m")
+    assert "SIMULATED: such devices and jobs don't exist" in said
+    assert "share of H100 in tokens/s per device, 59 min to" in said
+    assert "matched on model, sequence length, precision, task" in said
+    line = next(line for line in said.splitlines() if "910B2 " in line)
+    assert "█" in line
+    assert "0.40 [" in line
+    assert "over jobs like these; 2.5 devices = 1 H100" in line
+    assert "3 against 3 jobs of 1 workload" in said
+    plain = asked(collector, "compare", "--since", "59m", "--ascii", "--quantity", "tokens_per_j")
+    assert plain.isascii()
+    table = list(csv.DictReader(io.StringIO(asked(collector, "compare", "--since", "59m", "--format", "csv"))))
+    assert {row["reference"] for row in table} == {"H100"}
+
+
+def test_claims_are_judged_and_marked_as_simulated(collector: Collector) -> None:
+    said = asked(collector, "claims", "--since", "59m")
+    ours = said.partition("ours: 910B = 0.40 of H100 per device; the simulation, 2026\n")[2].splitlines()[0]
+    assert ours.startswith("  910B2 of H100: SIMULATED DATA: consistent: 0.40 [")
+    assert "within 5 points; 3 against 3 jobs of 1 workload" in ours
+    assert "910B2 of A100-80G: not testable here: no A100-80G here" in said
+    assert "not testable here: it is of inference; only training is measured here" in said
+
+
+def test_the_kept_rows_are_what_the_command_says(collector: Collector) -> None:
+    query = "SELECT chip, ratio, lo, hi FROM shares WHERE window = '1h' AND reference = 'H100' AND is_shown"
+    query += " AND quantity = 'tokens_per_s_device' AND mode = 'matched' AND unit = 'device' AND n_a = 3 ORDER BY chip"
+
+    def kept() -> list[dict[str, Any]]:
+        with connect(collector.address) as client:
+            return list(client.sql(query).table.to_pylist())
+
+    until(lambda: len(kept()) == 2, 100)
+
+    def is_told() -> bool:
+        told = json.loads(asked(collector, "compare", "--since", "1h", "--format", "json"))
+        names = ("chip", "ratio", "lo", "hi")
+        return kept() == [{name: row[name] for name in names} for row in told if row["is_shown"] and row["n_a"]]
+
+    # They may have been kept anew in between.
+    until(is_told, 60)
+
+
+def test_a_reference_that_nothing_ran_on_is_said(collector: Collector) -> None:
+    run = subprocess.run(
+        [str(BIN / "steelyard"), "compare", "--reference", "H20", "--since", "59m", "--collector", collector.address],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "no job ran on H20 in this window; jobs ran on 910B2, 910C, H100: choose --reference" in run.stderr
