@@ -1,7 +1,7 @@
 """Student's t for any positive number of degrees of freedom, fractions included.
 
-By the regularised incomplete beta function (DLMF 8.17.22, Lentz's algorithm); the quantile by bisection. Agrees with
-published quantiles to 1e-10, and spares the programs that need nothing else of it a large library.
+By the regularised incomplete beta function (DLMF 8.17.22, Lentz's algorithm); the quantile by Newton's steps. Agrees
+with published quantiles to 1e-10, and spares the programs that need nothing else of it a large library.
 """
 
 import math
@@ -9,6 +9,7 @@ from typing import Final
 
 _TINY: Final = 1e-300
 _MAX_TERMS: Final = 500
+_MAX_STEPS: Final = 200
 
 
 def probability(t: float, df: float) -> float:
@@ -27,20 +28,29 @@ def quantile(p: float, df: float) -> float:
     """
     if not 0 < p < 1 or not df > 0:
         raise ValueError(f"no quantile for p = {p}, df = {df}")
+    if p == 0.5:
+        return 0.0
     if p < 0.5:
         return -quantile(1 - p, df)
     low, high = 0.0, 1.0
     while probability(high, df) < p:
         low, high = high, 2 * high
-    for _ in range(200):
-        middle = (low + high) / 2
-        if middle in (low, high):
+    t = (low + high) / 2
+    for _ in range(_MAX_STEPS):
+        error = probability(t, df) - p
+        low, high = (low, t) if error > 0 else (t, high)
+        # Newton's step where it stays inside what is known, else the middle.
+        step = t - error / _density(t, df)
+        following = step if low < step < high else (low + high) / 2
+        if abs(following - t) <= 1e-15 * t:
             break
-        if probability(middle, df) < p:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+        t = following
+    return t
+
+
+def _density(t: float, df: float) -> float:
+    log_front = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - 0.5 * math.log(df * math.pi)
+    return math.exp(log_front - (df + 1) / 2 * math.log1p(t * t / df))
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:

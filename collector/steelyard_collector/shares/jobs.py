@@ -8,6 +8,7 @@ from typing import Any
 from steelyard_collector.shares.window import Window
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_figures import job_figures
+from steelyard_collector.store.statements import statement
 from steelyard_efficiency.jobs import Basis, JobRow, Measured
 from steelyard_efficiency.matching import Excluded
 from steelyard_efficiency.within import JobFigure
@@ -36,6 +37,9 @@ def read_jobs(store: Store, window: Window) -> Jobs:
     Raises:
         StoreError: the store can't be read.
     """
+    # Planning that query takes longer than finding out that nothing trains.
+    if not store.query(statement("queries", "any_job_minute", from_s=window.from_ms // 1000)).num_rows:
+        return Jobs()
     rows = job_figures(store, window.from_ms // 1000, window.to_ms // 1000).to_pylist()
     wall_tokens = {
         (row["run"], row["chip"], row["workload"]): row["tokens"]
