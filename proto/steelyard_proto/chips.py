@@ -30,6 +30,7 @@ class Chip:
     ceiling_tflops: float | None = None
     ceiling_source: str = ""
     ofu: bool = True
+    ofu_validated: bool = False
     clock_mhz: float | None = None
     hbm_gb_s: float | None = None
     hbm_gb: float | None = None

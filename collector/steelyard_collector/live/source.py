@@ -16,6 +16,7 @@ _STATES: Final = {
     "jobs": ("since", "job"),
     "fleet_live": ("vendor", "chip", "part", "origin"),
     "agents": ("node", "agent"),
+    "efficiency_live": ("scope", "name", "chip", "origin"),
 }
 _LOGS: Final = {"events": "ts", "gaps": "recorded"}
 LOG_ROWS: Final = 10_000

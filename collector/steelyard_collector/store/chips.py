@@ -1,7 +1,8 @@
 """The chip table in the store, so that a view can put a figure beside the peak it is a part of."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -14,19 +15,35 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+_CEILING: Final = ("name", "marketed_bf16_tflops", "ceiling_tflops", "ceiling_source", "ofu", "ofu_validated")
+
+
 def put_chips(store: Store, chips: ChipTable) -> bool:
     """Writes the table where it differs from what the store holds; returns whether it did.
 
     Raises:
         StoreError: the store can't be read or written.
     """
-    wanted = [{name: asdict(chip)[name] for name in _COLUMNS} for chip in chips.by_name.values()]
-    listed = ", ".join(_COLUMNS)
-    sql = f"SELECT {listed}, ver FROM steelyard_store.chip FINAL ORDER BY name"  # noqa: S608
+    known = [asdict(chip) for chip in chips.by_name.values()]
+    changed = [
+        put_rows(store, table, [{name: row[name] for name in columns} for row in known])
+        for table, columns in (("chip", _COLUMNS), ("chip_ceiling", _CEILING))
+    ]
+    return any(changed)
+
+
+def put_rows(store: Store, table: str, wanted: Sequence[Mapping[str, Any]]) -> bool:
+    """Writes a whole small table, keyed by its first column, where it differs; returns whether it did.
+
+    Raises:
+        StoreError: the store can't be read or written.
+    """
+    key, *_ = columns = tuple(wanted[0])
+    sql = f"SELECT {', '.join(columns)}, ver FROM steelyard_store.{table} FINAL ORDER BY {key}"  # noqa: S608
     held = store.query(sql).to_pylist()
     newest = max((row.pop("ver") for row in held), default=0)
-    if sorted(wanted, key=lambda row: str(row["name"])) == held:
+    if sorted(wanted, key=lambda row: str(row[key])) == held:
         return False
-    rows = pa.Table.from_pylist([row | {"ver": newest + 1} for row in wanted])
-    store.insert("chip", rows, token=f"chips-{newest + 1}")
+    rows = pa.Table.from_pylist([{**row, "ver": newest + 1} for row in wanted])
+    store.insert(table, rows, token=f"{table}-{newest + 1}")
     return True

@@ -5,6 +5,7 @@ from typing import Final
 import pyarrow as pa
 
 from steelyard_collector.store.base import Store
+from steelyard_collector.store.job_sums import job_sums
 from steelyard_collector.store.statements import statement
 
 # A window up to so long is told by minutes, a longer one by hours: the cost grows with the rows of the rollups.
@@ -29,7 +30,7 @@ def job_figures(store: Store, from_s: int, to_s: int) -> pa.Table:
 def figures_statement(from_s: int, to_s: int) -> str:
     """The query, by minutes or by hours; it takes `from_s` and `to_s`."""
     if to_s - from_s <= MINUTES_UP_TO_S:
-        source = statement("queries", "job_sums", where=_WINDOW.replace("bucket", "m.bucket"))
+        source = job_sums(_WINDOW.replace("bucket", "m.bucket"))
         return statement("queries", "job_figures", source=source, bucket_s=60, level="minute")
     source = f"SELECT * FROM steelyard_store.job_hour FINAL WHERE {_WINDOW}"  # noqa: S608
     return statement("queries", "job_figures", source=source, bucket_s=3600, level="hour")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
+from steelyard_collector.store.job_sums import job_sums, live_efficiency
 from steelyard_collector.store.raw_days import DAY_MS, changed_days, dropped_days, is_kept
 from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers
 from steelyard_collector.store.statements import statement
@@ -22,6 +23,7 @@ FIRST_S: Final = 300
 # A device counts as held, and a counter as read, over a whole minute from so many seconds on.
 _WHOLE_S: Final = 54
 _HOUR_MINUTES: Final = 60
+_LIVE_MINUTES: Final = 5
 # What a killed process may have left without energy or allocation.
 _OVERLAP_MS: Final = 10 * MINUTE_MS
 
@@ -89,6 +91,8 @@ class JobRoller:
         for minute, agents in due.items():
             self._hours.add(agents, np.full(len(agents), minute // _HOUR_MINUTES))
         self._roll_hours(closed_minute // _HOUR_MINUTES)
+        if any(minute >= closed_minute - _LIVE_MINUTES for minute in due):
+            self._store.command(live_efficiency(now_ms // 1000, self._ver, ROLL_SETTINGS))
         return sum(len(agents) for agents in due.values())
 
     def _roll(self, work: Work) -> None:
@@ -112,11 +116,7 @@ class JobRoller:
         try:
             for work in plan(taken):
                 span = {"from_s": work.from_minute * 3600, "to_s": work.to_minute * 3600}
-                sums = statement(
-                    "queries",
-                    "job_sums",
-                    where=statement("queries", "job_hour_range", agents=work.condition("agent"), **span),
-                )
+                sums = job_sums(statement("queries", "job_hour_range", agents=work.condition("agent"), **span))
                 values: dict[str, str | int] = {"job_sums": sums, "ver": self._ver, "settings": ROLL_SETTINGS}
                 self._store.command(statement("queries", "roll_job_hour", **values))
         except StoreError:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from steelyard_collector.store.base import Store
+from steelyard_collector.store.job_sums import efficiency_view
 from steelyard_collector.store.migrate import EMBEDDED, Topology
 from steelyard_collector.store.statements import statement
 from steelyard_proto.metrics import Catalogue, Metric, catalogue
@@ -11,19 +12,9 @@ from steelyard_proto.v1 import batch_pb2
 
 # A view stands after those that it reads.
 VIEWS: Final = (
-    "job_facts",
-    "devices",
-    "nodes",
-    "jobs",
-    "fleet_live",
-    "device_history",
-    "agents",
-    "gaps",
-    "events",
-    "collector",
-    "shares",
-    "claims",
-)
+    "job_facts", "device_peak", "devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events",
+    "collector", "steps", "efficiency", "efficiency_live", "goodput", "shares", "claims",
+)  # fmt: skip
 _FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
 _DEVICE_COLUMNS: Final = {
     "fleet_live": _FLEET_COLUMNS,
@@ -61,7 +52,7 @@ def create_views(store: Store, topology: Topology = EMBEDDED) -> None:
 
 def view_statements(topology: Topology = EMBEDDED) -> list[str]:
     """The DDL of every view, in order."""
-    values = _columns(catalogue()) | {"on_cluster": topology.placeholders["on_cluster"]}
+    values = _columns(catalogue()) | efficiency_view() | {"on_cluster": topology.placeholders["on_cluster"]}
     return [statement("views", name, **values, newest_of_device=_newest_of_device(name)) for name in VIEWS]
 
 

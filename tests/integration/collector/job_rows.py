@@ -28,8 +28,12 @@ _MINUTE: Row = {"agent": 1, "vendor": "nvidia", "chip": "H100", "part": "package
                 "checkpoint_device_s": 0.0, "checkpoint_tokens": None, "wall_s": None, "energy_j": None,
                 "held_devices": 0, "tensor_clock_sum": 0.0, "tensor_clock_n": 0, "origin": "inferred",
                 "tokens_origin": "declared", "tokens_absent": "", "ver": 1}  # fmt: skip
+_TYPED: dict[str, Any] = {
+    "bucket": pa.timestamp("s", tz="UTC"),
+    "step_hist": pa.map_(pa.int16(), pa.uint64()),
+}
 _TABLES = ("step", "training", "job_interval", "live_job", "raw_device", "live_device", "roll_10s", "roll_1m",
-           "roll_1h", "roll_state", "job_minute", "job_hour")  # fmt: skip
+           "roll_1h", "roll_state", "job_minute", "job_hour", "live_efficiency")  # fmt: skip
 
 
 def empty(store: Store) -> None:
@@ -63,10 +67,12 @@ def put_held(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def put_minutes(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows of job_minute as a rollup would have made them: each gives job, bucket (Unix s) and what differs."""
-    table = pa.Table.from_pylist([{**_MINUTE, **row} for row in rows])
-    at = table.column_names.index("bucket")
-    buckets = pa.array(table["bucket"].to_pylist(), pa.timestamp("s", tz="UTC"))
-    store.insert("job_minute", table.set_column(at, "bucket", buckets), token=uuid.uuid4().hex)
+    whole = [{**_MINUTE, **row} for row in rows]
+    table = pa.Table.from_pylist([{name: row[name] for name in row if name not in _TYPED} for row in whole])
+    for name, kind in _TYPED.items():
+        if name in whole[0]:
+            table = table.append_column(name, pa.array([row[name] for row in whole], kind))
+    store.insert("job_minute", table, token=uuid.uuid4().hex)
 
 
 class Rollers:

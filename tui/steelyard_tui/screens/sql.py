@@ -28,7 +28,10 @@ from steelyard_tui.widgets.canvas import Canvas
 from steelyard_tui.widgets.editor import make_editor
 from steelyard_tui.widgets.table import MOVES, LiveTable
 
-VIEWS: Final = ("devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events")
+VIEWS: Final = (
+    "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "steps", "device_history",
+    "agents", "gaps", "events",
+)  # fmt: skip
 _ENDINGS: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "table"}
 _RESULT_KEYS: Final = {
     "up": "up,k", "down": "down,j", "page_up": "pageup,ctrl+b", "page_down": "pagedown,ctrl+f",

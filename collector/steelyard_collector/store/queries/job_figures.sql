@@ -106,7 +106,7 @@ SELECT
     toDateTime64(b.from_ts, 3, 'UTC') AS from_ts, toDateTime64(b.to_ts, 3, 'UTC') AS to_ts,
     -- whether any step was marked as no training; and the share of the job's time that its energy is known of
     b.marks AS marks, if(b.quantity = 'tokens_per_j', b.all_energy_wall_s / nullIf(b.all_wall_s, 0), NULL) AS coverage,
-    f.software AS software, coalesce(nullIf(d.origin, ''), 'measured') AS origin, nullIf(b.steps_origin, '') AS steps_origin, nullIf(b.tokens_origin, '') AS tokens_origin,
+    f.software AS software, coalesce(nullIf(f.origin, ''), nullIf(d.origin, '')) AS origin, nullIf(b.steps_origin, '') AS steps_origin, nullIf(b.tokens_origin, '') AS tokens_origin,
     f.flops_per_token AS flops_per_token, f.price_per_device_hour AS price_per_device_hour, nullIf(f.currency, '') AS currency, f.recompute AS recompute,
     f.data_parallel AS data_parallel, f.tensor_parallel AS tensor_parallel, f.pipeline_parallel AS pipeline_parallel, f.global_batch AS global_batch,
     multiIf(
@@ -125,9 +125,9 @@ LEFT JOIN (SELECT * FROM steelyard_store.job_facts) AS f ON f.job = b.job
 LEFT JOIN (SELECT job, argMax(name, to_ts) AS name FROM steelyard_store.live_job GROUP BY job) AS j ON j.job = b.job
 LEFT JOIN
 (
-    SELECT m.job AS job, max(a.origin) AS origin
-    FROM (SELECT DISTINCT job, agent FROM steelyard_store.job_minute WHERE bucket >= toDateTime({from_s:UInt32}, 'UTC') AND bucket < toDateTime({to_s:UInt32}, 'UTC')) AS m
-    INNER JOIN (SELECT agent, toString(origin) AS origin FROM steelyard_store.agent FINAL) AS a ON a.agent = m.agent
-    GROUP BY m.job
+    SELECT l.job AS job, any(toString(r.origin)) AS origin
+    FROM (SELECT job, any(device_id) AS device_id FROM steelyard_store.live_job GROUP BY job) AS l
+    INNER JOIN (SELECT device_id, origin FROM steelyard_store.device FINAL) AS r ON r.device_id = l.device_id
+    GROUP BY job
 ) AS d ON d.job = b.job
 ORDER BY workload, chip, run, quantity, marked, token_kind

@@ -1,6 +1,6 @@
 -- a job's minutes over its nodes, each figure's sums in pairs: what is divided, and what it is divided by, of the same minutes
 SELECT
-    g.job AS job, g.vendor AS vendor, g.chip AS chip, g.part AS part, g.bucket AS bucket, g.run AS run, g.nodes AS nodes, g.devices AS devices,
+    ${outer_agent}g.job AS job, g.vendor AS vendor, g.chip AS chip, g.part AS part, g.bucket AS bucket, g.run AS run, g.nodes AS nodes, g.devices AS devices,
     g.steps AS steps, g.device_s AS device_s, g.tokens AS tokens, if(g.tokens IS NULL, 0, g.device_s) AS tokens_device_s,
     g.nonpad_tokens AS nonpad_tokens, if(g.nonpad_tokens IS NULL, 0, g.device_s) AS nonpad_device_s,
     g.loss_tokens AS loss_tokens, if(g.loss_tokens IS NULL, 0, g.device_s) AS loss_device_s,
@@ -15,7 +15,7 @@ SELECT
 FROM
 (
     SELECT
-        m.job AS job, m.vendor AS vendor, m.chip AS chip, m.part AS part, m.bucket AS bucket,
+        ${inner_agent}m.job AS job, m.vendor AS vendor, m.chip AS chip, m.part AS part, m.bucket AS bucket,
         max(m.run) AS run, toUInt32(count()) AS nodes, sum(if(m.devices > 0, m.devices, toFloat64(m.held_devices))) AS devices,
         max(m.steps) AS steps, sum(m.device_s) AS device_s, sum(m.tokens) AS tokens,
         if(countIf(m.tokens IS NOT NULL AND m.nonpad_tokens IS NULL) = 0, sum(m.nonpad_tokens), NULL) AS nonpad_tokens,
@@ -31,5 +31,5 @@ FROM
         sumMap(m.step_hist) AS step_hist, max(m.origin) AS origin, max(m.tokens_origin) AS tokens_origin, max(m.tokens_absent) AS tokens_absent
     FROM steelyard_store.job_minute AS m FINAL
     WHERE ${where}
-    GROUP BY job, vendor, chip, part, bucket
+    GROUP BY ${by_agent}job, vendor, chip, part, bucket
 ) AS g

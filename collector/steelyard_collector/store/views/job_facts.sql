@@ -44,11 +44,13 @@ FROM
                 max(t.run) AS told_run,
                 min(t.start_ts) AS start_ts,
                 max(t.ts) AS told_ts,
+            any(toString(a.origin)) AS origin,
 ${facts},
                 argMax(t.software, t.ts) AS software,
                 argMax(t.origins, (ifNull(t.rank, 0) = 0, t.ts)) AS origins,
                 argMax(t.absent, (ifNull(t.rank, 0) = 0, t.ts)) AS absent
-            FROM steelyard_store.training AS t FINAL
+            FROM (SELECT * FROM steelyard_store.training FINAL) AS t
+            LEFT JOIN (SELECT agent, origin FROM steelyard_store.agent FINAL) AS a ON a.agent = t.agent
             GROUP BY job
         ) AS n
     ) AS f

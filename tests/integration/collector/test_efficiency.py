@@ -1,0 +1,190 @@
+"""Each figure of efficiency on small cases counted by hand; live and over a window the definitions are the same."""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from steelyard_collector.store.base import Store
+from steelyard_collector.store.job_sums import live_efficiency
+from steelyard_collector.store.open import open_store
+from steelyard_collector.store.rollup import ROLL_SETTINGS
+from tests.integration.collector.fleet_rows import register
+from tests.integration.collector.job_rows import empty, put_facts, put_held, put_minutes, put_steps
+
+NOW_S = int(time.time()) // 60 * 60
+BEGIN_S = NOW_S - 180
+LLAMA = {"matmul_parameters": 7_000_000_000, "parameters": 7_100_000_000, "layers": 32, "heads": 32, "head_size": 128,
+         "sequence_length": 4096}  # fmt: skip
+# 6 x 7e9 + 12 x 32 x 32 x 128 x 4096
+LLAMA_FLOPS = 42e9 + 6_442_450_944
+DEVICES = [
+    {"device_id": 1, "agent": 1},
+    {"device_id": 2, "agent": 2, "chip": "910C", "part": "die", "vendor": "huawei"},
+    {"device_id": 3, "agent": 3, "chip": "", "name": "NVIDIA Q9000"},
+]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = open_store(f"chdb://{tmp_path_factory.mktemp('efficiency')}/store")
+    register(store, [{"name": "NVIDIA H100"} | device for device in DEVICES], now_ms=NOW_S * 1000)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def store(opened: Store) -> Store:
+    empty(opened)
+    return opened
+
+
+def train(store: Store, job: str, *, facts: dict[str, Any] | None = None, **same: Any) -> None:
+    """Three minutes of one device, 3,000 tokens a second in 50 seconds of steps of each."""
+    rows = [
+        {"job": job, "bucket": BEGIN_S + 60 * n, "tokens": 150_000.0, "device_s": 50.0, "wall_s": 60.0, "steps": 25,
+         "held_devices": 1, "step_hist": [(69, 24), (231, 1)], **same}
+        for n in range(3)
+    ]  # fmt: skip
+    put_minutes(store, rows)
+    agent = same.get("agent", 1)
+    known = {"job": job, "agent": agent, "start_ts": BEGIN_S * 1000, "ts": BEGIN_S * 1000, **LLAMA, **(facts or {})}
+    put_facts(store, [known])
+
+
+def over(store: Store, job: str) -> dict[str, Any]:
+    """The newest of its minutes."""
+    sql = f"SELECT * FROM steelyard.efficiency WHERE job = '{job}' AND level = '1m' ORDER BY ts DESC LIMIT 1"
+    (row,) = store.query(sql).to_pylist()
+    return row
+
+
+def live(store: Store) -> dict[tuple[str, str], dict[str, Any]]:
+    store.command(live_efficiency(NOW_S, int(time.time() * 1000), ROLL_SETTINGS))
+    return {
+        (row["scope"], row["name"]): row for row in store.query("SELECT * FROM steelyard.efficiency_live").to_pylist()
+    }
+
+
+def test_a_dense_model_on_a_known_chip_live_and_over_a_minute(store: Store) -> None:
+    train(store, "a", energy_j=30_000.0, tensor_clock_sum=0.5 * 1647, tensor_clock_n=1,
+          facts={"price_per_device_hour": 2.16, "currency": "USD"})  # fmt: skip
+    minute, now = over(store, "a"), live(store)
+    for row in (minute, now["job", "a"], now["chip", "H100"], now["vendor", "nvidia"], now["node", "n1"]):
+        assert row["tokens_per_s_device"] == row["tokens_per_s_package"] == pytest.approx(3000)
+        assert row["wall_tokens_per_s_device"] == pytest.approx(2500)
+        assert row["tflops_per_device"] == pytest.approx(3000 * LLAMA_FLOPS / 1e12)
+        assert row["mfu"] == pytest.approx(3000 * LLAMA_FLOPS / 989e12)
+        assert row["share_of_ceiling"] == pytest.approx(3000 * LLAMA_FLOPS / 789e12)
+        assert row["mfu_basis"].startswith("datasheet, dense")
+        assert (row["mfu_absent"], row["ofu_absent"], row["ofu_validated"]) == (None, None, True)
+        assert row["ofu"] == pytest.approx(0.5 * 1647 / 1830)
+        assert row["tokens_per_j"] == pytest.approx(5)
+        # 50 of 3,600 s x 2.16 for 0.15 million tokens.
+        assert (row["cost_per_mtoken"], row["currency"]) == (pytest.approx(0.2), "USD")
+        assert row["goodput"] == pytest.approx(50 / 60)
+        assert row["step_p50_s"] == pytest.approx(1.01**69.5)
+        assert row["step_p99_s"] == pytest.approx(1.01**231.5)
+        assert (row["origin"], row["tokens_origin"]) == ("measured", "declared")
+    assert minute["flops"] / minute["peak_flops"] == pytest.approx(minute["mfu"])
+    assert now["job", "a"]["devices"] == 1
+
+
+def test_a_die_and_its_package(store: Store) -> None:
+    train(store, "c", agent=2, vendor="huawei", chip="910C", part="die", tensor_clock_sum=900.0, tensor_clock_n=1)
+    row = live(store)["job", "c"]
+    assert (row["tokens_per_s_device"], row["tokens_per_s_package"]) == (pytest.approx(3000), pytest.approx(6000))
+    assert row["mfu"] == pytest.approx(3000 * LLAMA_FLOPS / 376e12)
+    assert (row["ofu"], row["ofu_absent"]) == (None, "the clock of its peak is not known")
+    assert (row["tokens_per_j"], row["cost_per_mtoken"], row["energy_coverage"]) == (None, None, 0)
+
+
+def test_an_unknown_chip_has_what_it_achieves_and_no_share_of_a_peak(store: Store) -> None:
+    train(store, "q", agent=3, chip="NVIDIA Q9000", part="package")
+    row = over(store, "q")
+    assert row["tflops_per_device"] == pytest.approx(3000 * LLAMA_FLOPS / 1e12)
+    assert (row["mfu"], row["mfu_absent"]) == (None, "the chip table has no such chip")
+    assert (row["ofu"], row["ofu_validated"]) == (None, None)
+
+
+def test_a_capped_chip_has_no_ofu(store: Store) -> None:
+    train(store, "h", chip="H20", tensor_clock_sum=900.0, tensor_clock_n=1)
+    row = over(store, "h")
+    assert row["mfu"] == pytest.approx(3000 * LLAMA_FLOPS / 148e12)
+    assert (row["ofu"], row["ofu_absent"]) == (None, "its peak is capped by other means than its clock")
+
+
+FLOPS = [
+    ({"trainable_parameters": 7_000_000_000}, LLAMA_FLOPS, None),
+    ({"trainable_parameters": 20_000_000}, LLAMA_FLOPS - 2 * 6.98e9, None),
+    ({"experts": 8, "active_parameters": 2_000_000_000}, LLAMA_FLOPS - 30e9, None),
+    ({"experts": 8}, None, "active parameters of the experts not known"),
+    ({"matmul_parameters": None}, None, "matmul parameters not known"),
+    ({"head_size": None, "hidden": 4096}, LLAMA_FLOPS, None),
+    ({"head_size": None}, None, "layers, heads or head size not known"),
+    ({"sequence_length": None}, None, "sequence length not known"),
+    ({"precision": "float8"}, LLAMA_FLOPS, "the chip table has no peak for float8"),
+]  # fmt: skip
+
+
+def test_flops_per_token_of_dense_lora_and_experts(store: Store) -> None:
+    for number, (facts, _, _) in enumerate(FLOPS):
+        train(store, f"job-{number}", facts=facts)
+    rows = store.query("SELECT DISTINCT job, flops_per_token, mfu, mfu_absent FROM steelyard.efficiency").to_pylist()
+    found = {row["job"]: row for row in rows}
+    for number, (facts, flops, absent) in enumerate(FLOPS):
+        row = found[f"job-{number}"]
+        assert row["flops_per_token"] == (None if flops is None else pytest.approx(flops)), facts
+        assert row["mfu_absent"] == absent, facts
+        assert (row["mfu"] is None) == (absent is not None), facts
+
+
+def test_rates_of_several_workloads_are_not_mixed(store: Store) -> None:
+    train(store, "a", energy_j=1000.0)
+    train(store, "b", facts={"model": "gpt"})
+    row = live(store)["chip", "H100"]
+    assert (row["tokens_per_s_device"], row["tokens_absent"]) == (None, "several workloads: see them by job")
+    assert row["mfu"] == pytest.approx(3000 * LLAMA_FLOPS / 989e12)
+    assert (row["jobs"], row["devices"], row["workloads"]) == (2, 2, 2)
+
+
+def test_no_tokens_is_absent_with_its_reason(store: Store) -> None:
+    train(store, "a", tokens=None, tokens_absent="no integer tensor went in")
+    row = live(store)["job", "a"]
+    assert (row["tokens_per_s_device"], row["mfu"], row["tokens_absent"]) == (None, None, "no integer tensor went in")
+    assert row["mfu_absent"] == "no tokens: no integer tensor went in"
+    assert row["goodput"] == pytest.approx(50 / 60)
+
+
+def test_devices_have_their_job_s_rates(store: Store) -> None:
+    train(store, "a")
+    put_held(store, [{"job": "a", "device_id": 1, "from_ts": BEGIN_S * 1000, "to_ts": NOW_S * 1000}])
+    row = live(store)["device", "dev-1"]
+    assert (row["job"], row["node"], row["devices"]) == ("a", "n1", 1)
+    assert row["tokens_per_s_device"] == pytest.approx(3000)
+
+
+def test_sums_over_a_window_give_the_window_s_figure(store: Store) -> None:
+    train(store, "a")
+    sums = "sum(tokens) / sum(tokens_device_s) AS rate, sum(flops) / sum(peak_flops) AS mfu"
+    (row,) = store.query(f"SELECT {sums} FROM steelyard.efficiency WHERE level = '1m'").to_pylist()
+    assert (row["rate"], row["mfu"]) == (pytest.approx(3000), pytest.approx(3000 * LLAMA_FLOPS / 989e12))
+    assert math.isclose(over(store, "a")["tokens_per_s_device"], row["rate"])
+
+
+def test_goodput_says_where_the_time_went(store: Store) -> None:
+    train(store, "a", checkpoint_device_s=4.0, evaluate_device_s=3.0)
+    (row,) = store.query("SELECT * FROM steelyard.goodput").to_pylist()
+    parts = ("wall_s", "productive_s", "checkpoint_s", "evaluate_s", "first_steps_s", "outside_steps_s")
+    assert [row[name] for name in parts] == [180, 150, 12, 9, 0, 9]
+    assert row["goodput"] == pytest.approx(150 / 180)
+
+
+def test_steps_are_readable(store: Store) -> None:
+    put_steps(store, [{"job": "a", "ts": NOW_S * 1000, "step_time_s": 2.0, "tokens": 100, "token_copies": 4,
+                       "steps": 3, "device_id": 1}])  # fmt: skip
+    (row,) = store.query("SELECT * FROM steelyard.steps").to_pylist()
+    assert (row["job"], row["run"], row["node"], row["chip"], row["tokens"]) == ("a", "a", "n1", "H100", 25)
+    assert (row["device_s"], row["mark"], row["origin"]) == (6, None, "measured")
