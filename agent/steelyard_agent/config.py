@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from steelyard_agent.model import Origin
 from steelyard_agent.settings import Setting, Settings
 from steelyard_proto.errors import ConfigError
+from steelyard_proto.trainlog import Pattern, load_patterns
 
 LOG_LEVELS: Final = ("error", "warning", "info", "debug")
 
@@ -60,6 +61,8 @@ class Config:
         origin: where the figures of all of them come from.
         has_training: whether training processes may tell their steps.
         training_socket: where they do; empty for the usual places.
+        has_logs: whether the logs of trainings that tell nothing are followed.
+        log_patterns: the lines of theirs that tell of steps.
     """
 
     collector: CollectorAccess
@@ -73,6 +76,8 @@ class Config:
     labels: Mapping[str, str]
     has_training: bool
     training_socket: str
+    has_logs: bool
+    log_patterns: Sequence[Pattern]
 
 
 def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
@@ -103,6 +108,8 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
         has_training=bool(settings["training.steps"].value),
         # The hook's variable holds for both sides, so that one export moves both.
         training_socket=settings["training.socket"].text or environ.get("STEELYARD_SOCKET", ""),
+        has_logs=bool(settings["training.logs"].value),
+        log_patterns=load_patterns(_path(settings["training.log_patterns"])),
     )
 
 

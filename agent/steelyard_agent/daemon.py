@@ -19,6 +19,7 @@ from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.self_metrics import Observed
 from steelyard_agent.spool.ring import Ring
 from steelyard_agent.training.endpoint import Endpoint, listen
+from steelyard_agent.training.logs import LogFollower
 from steelyard_agent.training.watch import TrainingWatch
 from steelyard_agent.version import VERSION
 from steelyard_proto.metrics import catalogue
@@ -51,6 +52,8 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
     log.info("agent %s on node %s, spool %s", agent.directory.identity.agent_id, config.node, agent.ring.directory)
     agent.ring.start()
     agent.sender.start()
+    if agent.logs is not None:
+        agent.logs.start()
     try:
         agent.loop.run()
     finally:
@@ -60,6 +63,8 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
             guard.close()
         if agent.endpoint is not None:
             agent.endpoint.close()
+        if agent.logs is not None:
+            agent.logs.close()
         agent.ring.close()
     log.info("stopped; %d of %d messages acknowledged", agent.sender.state.acked, agent.ring.counts.spooled)
 
@@ -74,6 +79,7 @@ class _Agent:
     sender: "Sender"
     loop: SamplingLoop
     endpoint: Endpoint | None
+    logs: LogFollower | None
 
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
@@ -95,6 +101,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
 
     # A recording or a simulation has no processes here that could speak.
     endpoint = listen(config.training_socket) if config.origin == "measured" and config.has_training else None
+    logs = LogFollower(config.log_patterns) if endpoint is not None and config.has_logs else None
     loop = SamplingLoop(
         sampler,
         gatherer,
@@ -103,9 +110,9 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         on_flush=sender.wake,
         own=OwnFigures(observe, config.sampling.agent_period_ms),
         follower=open_watch(config.node, sources),
-        teller=None if endpoint is None else TrainingWatch(endpoint, open_reader(config.node)),
+        teller=None if endpoint is None else TrainingWatch(endpoint, open_reader(config.node), logs),
     )
-    return _Agent(ring, directory, guards, sender, loop, endpoint)
+    return _Agent(ring, directory, guards, sender, loop, endpoint, logs)
 
 
 def open_spool(config: Config) -> tuple[Ring, Directory]:

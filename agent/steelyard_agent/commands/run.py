@@ -12,6 +12,7 @@ HELP = "run a training that tells its steps and tokens"
 _EPILOG = """\
 examples:
   steelyard-agent run -- torchrun --nproc-per-node 8 train.py
+  steelyard-agent run --log train.log -- bash pretrain.sh
   STEELYARD_TOKENS_PER_STEP=4194304 steelyard-agent run -- python train.py
 
 The command takes this process's place: its exit code, output and signals are its own. Launchers that drop the
@@ -25,6 +26,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "run", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "--log", metavar="FILE", default="", help="the training's log, for steps that it doesn't tell itself"
+    )
     parser.add_argument("words", metavar="-- COMMAND", nargs=argparse.REMAINDER, help="the training, as ever")
 
 
@@ -34,10 +38,15 @@ def run(arguments: argparse.Namespace) -> int:
     if not words:
         raise ConfigError("there is no command to run; write steelyard-agent run -- python train.py", key="COMMAND")
     try:
-        os.execvpe(words[0], words, with_hook(os.environ))  # noqa: S606
+        os.execvpe(words[0], words, _environ(arguments.log))  # noqa: S606
     except FileNotFoundError:
         sys.stderr.write(f"steelyard-agent: {words[0]}: there is no such program\n")
         return 127
     except OSError as error:
         sys.stderr.write(f"steelyard-agent: {words[0]}: {error.strerror}\n")
         return 126
+
+
+def _environ(log: str) -> dict[str, str]:
+    environ = with_hook(os.environ)
+    return {**environ, "STEELYARD_LOG": os.path.abspath(log)} if log else environ

@@ -20,6 +20,9 @@ class ProcessFacts:
         command: the program's name.
         container: the id of its container, in short; empty for none.
         cpu_share: cores that it used since it was last asked about; None the first time.
+        uid: the user's number.
+        log: where its log can be read; empty for none.
+        log_name: as STEELYARD_LOG names it; empty where the log is its output.
     """
 
     pid: int
@@ -32,6 +35,14 @@ class ProcessFacts:
     cpu_share: float | None = None
     rss_bytes: int | None = None
     threads: int | None = None
+    uid: int = -1
+    log: str = ""
+    log_name: str = ""
+
+    @property
+    def log_is_named(self) -> bool:
+        """Whether the training names its log, or it is its output."""
+        return bool(self.log_name)
 
 
 @runtime_checkable
@@ -58,6 +69,9 @@ class _Known:
     container: str
     job: JobIdentity
     ranks: Ranks
+    uid: int
+    log: str
+    log_name: str
     cpu_ticks: int
     at_s: float
     looks_missed: int = 0
@@ -99,6 +113,9 @@ class ProcReader:
             cpu_share=cpu_share,
             rss_bytes=stat.rss_pages * self._files.page_bytes,
             threads=stat.threads,
+            uid=known.uid,
+            log=known.log,
+            log_name=known.log_name,
         )
 
     def end_look(self) -> None:
@@ -119,6 +136,9 @@ class ProcReader:
             container=cgroup.container[:12],
             job=job_of(environ, files.placement(stat, pid, cgroup), self._node),
             ranks=ranks_of(environ),
+            uid=files.uid(pid),
+            log=files.log(pid, environ.get("STEELYARD_LOG", "")),
+            log_name=environ.get("STEELYARD_LOG", ""),
             cpu_ticks=stat.cpu_ticks,
             at_s=now_s,
         )

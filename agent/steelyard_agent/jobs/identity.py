@@ -11,6 +11,7 @@ VARIABLES: Final = frozenset(
     {
         "STEELYARD_JOB",
         "STEELYARD_JOB_NAME",
+        "STEELYARD_LOG",
         "SLURM_JOB_ID",
         "SLURM_JOB_NAME",
         "SLURM_ARRAY_JOB_ID",

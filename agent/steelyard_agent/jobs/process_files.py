@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import stat as file_stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,28 @@ class ProcessFiles:
             return self._user_name(uid)
         except KeyError:
             return str(uid)
+
+    def log(self, pid: int, named: str) -> str:
+        """Where the process's log can be read: the one that it names, else its output where that is a file."""
+        folder = self.proc / str(pid)
+        if named:
+            # As the process sees it, which may be in a container.
+            return f"{folder}/root{named}" if named.startswith("/") else f"{folder}/cwd/{named}"
+        for descriptor in (1, 2):
+            path = f"{folder}/fd/{descriptor}"
+            try:
+                if file_stat.S_ISREG(os.stat(path).st_mode):
+                    return path
+            except OSError:
+                continue
+        return ""
+
+    def uid(self, pid: int) -> int:
+        """The user's number; -1 where the process has ended."""
+        try:
+            return os.stat(self.proc / str(pid)).st_uid
+        except OSError:
+            return -1
 
     def maps_contain(self, pid: int, word: str) -> bool:
         """Whether a library with the word in its path is loaded."""

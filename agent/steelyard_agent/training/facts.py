@@ -103,6 +103,10 @@ def _take_number(facts: Facts, said: Datagram, name: str, read: Callable[[str], 
     inferred = exact if exact is not None else read(said.text(name))
     if inferred is not None:
         _put(facts, name, inferred, "declared" if exact is not None else "inferred")
+        return
+    logged = read(said.text(f"log.{name}"))
+    if logged is not None:
+        _put(facts, name, logged, "log")
 
 
 def _put(facts: Facts, name: str, value: str | int | float | bool, origin: str) -> None:

@@ -7,11 +7,12 @@ from typing import Final, Protocol
 
 from steelyard_agent.devices.guard import Holders
 from steelyard_agent.jobs.facts import ProcessFacts, ProcessReader
-from steelyard_agent.model import DeviceInfo, Event
+from steelyard_agent.model import Absent, DeviceInfo, Event
 from steelyard_agent.training.datagram import Datagram, Unreadable, parse
 from steelyard_agent.training.endpoint import Received
 from steelyard_agent.training.facts import Facts, read_facts
 from steelyard_agent.training.ledger import Ledger, Row
+from steelyard_agent.training.logs import LogFollower
 from steelyard_agent.training.placing import Places, shares
 from steelyard_proto.v1 import batch_pb2
 
@@ -70,13 +71,15 @@ class _Process:
     sent_ms: int = 0
     heard_ms: int = 0
     problems: set[str] = field(default_factory=set)
+    is_logged: bool = False
 
 
 class TrainingWatch:
     """All training processes of the node."""
 
-    def __init__(self, mailbox: Mailbox, reader: ProcessReader) -> None:
-        """Args: where datagrams come in; who tells about processes (a reader of our own: it counts looks)."""
+    def __init__(self, mailbox: Mailbox, reader: ProcessReader, logs: LogFollower | None = None) -> None:
+        """Args: where datagrams come in; who tells about processes (a reader of our own: it counts looks); the logs."""
+        self._logs = logs
         self._mailbox = mailbox
         self._reader = reader
         self._places = Places()
@@ -94,6 +97,8 @@ class TrainingWatch:
             if now is None or now.start_ms != process.who.start_ms:
                 del self._processes[pid]
                 self._note_end(process)
+        if self._logs is not None:
+            self._logs.want(self._silent(holders))
         self._reader.end_look()
 
     def take(self, now_ms: int, key_of: Callable[[DeviceInfo], int]) -> Told:
@@ -106,6 +111,7 @@ class TrainingWatch:
                 self._read(received, now_ms)
             except Unreadable as error:
                 self._refuse(received.pid, str(error), now_ms)
+        self._read_logs(now_ms)
         placed = {pid: self._place(pid, process) for pid, process in self._processes.items()}
         heard = [info for pid, info in placed.items() if now_ms - self._processes[pid].heard_ms < _SILENT_MS]
         share = shares(heard)
@@ -120,11 +126,11 @@ class TrainingWatch:
         events, self._events = self._events, []
         return Told(sorted(steps, key=lambda step: step.ts_ms), trainings, events)
 
-    def _read(self, received: Received, now_ms: int) -> None:
+    def _read(self, received: Received, now_ms: int, *, is_logged: bool = False) -> None:
         if not received.pid:
             raise Unreadable("comes from a process outside of the agent's pid namespace; run the agent in the host's")
         said = parse(received.payload)
-        process = self._process(received.pid, said)
+        process = self._process(received.pid, said, is_logged=is_logged)
         process.heard_ms = now_ms
         process.ledger.note_number(said.number)
         if said.kind == "step":
@@ -142,17 +148,39 @@ class TrainingWatch:
             text = f"the hook in process {received.pid} turned itself off: {said.text('reason')}; the training goes on"
             self._note("warning", "hook_off", text, now_ms)
 
-    def _process(self, pid: int, said: Datagram) -> _Process:
+    def _silent(self, holders: Sequence[Holders]) -> dict[int, ProcessFacts]:
+        """The processes that hold devices and whose job tells no steps itself."""
+        telling = self._telling()
+        held = {process.pid for _, found in holders if not isinstance(found, Absent) for process in found}
+        known = {pid: who for pid in held if (who := self._reader.read(pid)) is not None}
+        return {pid: who for pid, who in known.items() if who.job.id not in telling}
+
+    def _telling(self) -> set[str]:
+        return {process.who.job.id for process in self._processes.values() if not process.is_logged}
+
+    def _read_logs(self, now_ms: int) -> None:
+        """What the logs told; of a job whose processes speak themselves it would be the same steps once more."""
+        if self._logs is None:
+            return
+        for problem in self._logs.take_problems():
+            self._note("warning", "log_unreadable", problem, now_ms)
+        telling = self._telling()
+        for received in self._logs.take():
+            who = self._reader.read(received.pid)
+            if who is not None and who.job.id not in telling:
+                self._read(received, now_ms, is_logged=True)
+
+    def _process(self, pid: int, said: Datagram, *, is_logged: bool) -> _Process:
         known = self._processes.get(pid)
         # A number that falls back is a new process under an old pid, or a program that was executed in its place.
-        if known is not None and said.number > known.ledger.number:
+        if known is not None and known.is_logged == is_logged and said.number > known.ledger.number:
             return known
         if known is None and len(self._processes) >= _MOST_PROCESSES:
             raise Unreadable(f"is of one process too many; {_MOST_PROCESSES} are followed on a node")
         who = self._reader.read(pid)
         if who is None:
             raise Unreadable("comes from a process that has ended already")
-        self._processes[pid] = _Process(who)
+        self._processes[pid] = _Process(who, is_logged=is_logged)
         return self._processes[pid]
 
     def _place(self, pid: int, process: _Process) -> DeviceInfo | None:
