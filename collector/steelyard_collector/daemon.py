@@ -37,7 +37,7 @@ from steelyard_collector.sql.service import QueryService
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_collector.upkeep import Upkeep
-from steelyard_proto.chips import load_chips
+from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import ConfigError, TransportError
 
 log = logging.getLogger(__name__)
@@ -88,11 +88,15 @@ def run_daemon(settings: Settings, say: Callable[[str], None]) -> int:
     """
     check_doors(settings)
     _raise_file_limit()
-    store = open_store(_dsn(settings))
+    store = open_store(_dsn(settings), _chips(settings))
     try:
         return asyncio.run(_serve(settings, store, say))
     finally:
         store.close()
+
+
+def _chips(settings: Settings) -> ChipTable:
+    return load_chips(Path(settings.chips) if settings.chips else None)
 
 
 def _dsn(settings: Settings) -> str:
@@ -117,7 +121,7 @@ async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -
     parts = _build(settings, store, loop, fail)
     pool = ReaderPool(store)
     tokens = read_tokens(Path(settings.access_tokens) if settings.access_tokens else None)
-    query = QueryService(pool, parts.views, tokens.allow(READERS), ShareAsker(parts.ledger, load_chips()))
+    query = QueryService(pool, parts.views, tokens.allow(READERS), ShareAsker(parts.ledger, _chips(settings)))
     server, health_service = _server(parts.ingest, query)
     address = await _listen(server, settings)
     http = _listen_http(pool, settings, tokens)
@@ -180,7 +184,7 @@ def _build(
     )
     views = LiveViews(store, _unix_ms)
     upkeep = Upkeep(store, settings, on_failure=fail)
-    chips = load_chips()
+    chips = _chips(settings)
     ledger = Ledger(store, chips, Sources(chips, settings.claims, settings.prices), _unix_ms)
     return _Parts(store, writer, services[0], views, upkeep, Observer(services[0], writer, upkeep), ledger)
 

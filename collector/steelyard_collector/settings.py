@@ -25,6 +25,7 @@ class Settings:
 
     claims: str
     prices: str
+    chips: str
     store_dsn: str
     store_retention_days: int
     store_max_disk: str

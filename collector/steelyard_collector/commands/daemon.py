@@ -30,6 +30,7 @@ _FLAGS: Final = {
     "rollup_period": "rollup.period_s",
     "claims": "claims",
     "prices": "prices",
+    "chips": "chips",
 }
 
 
@@ -57,6 +58,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--queue-mb", type=int, metavar="MB", help="accepted and not yet committed")
     parser.add_argument("--rollup-period", type=int, metavar="SECONDS", help="between rollups; 0 pauses them")
     parser.add_argument("--claims", metavar="FILE", help="claims of your own, judged beside the shipped ones")
+    parser.add_argument("--chips", metavar="FILE", help="chips of your own, or other peaks for known ones")
     parser.add_argument("--prices", metavar="FILE", help="what a device-hour of each chip costs you")
     parser.add_argument("--insecure", action="store_true", help="serve strangers without TLS and tokens")
     parser.add_argument("--verbose", action="store_true", help="say more on stderr")

@@ -13,6 +13,7 @@ from steelyard_collector.shares.rows import claim_table, share_table
 from steelyard_collector.shares.sources import Sources
 from steelyard_collector.shares.window import KEPT_S, Window, window_of
 from steelyard_collector.store.base import PUBLIC_DATABASE, Store
+from steelyard_collector.store.chips import put_prices
 from steelyard_collector.store.statements import statement
 from steelyard_proto.chips import ChipTable
 
@@ -46,6 +47,7 @@ class Ledger:
         Raises:
             StoreError: ClickHouse refused; nothing, or only the shares, changed.
         """
+        put_prices(self._store, self._sources.prices()[0], self._chips)
         shares, claims, faults = self._computed(window_of(seconds, self._wall_ms()))
         for name, table in (("share", shares), ("claim", claims)):
             if table.num_rows:

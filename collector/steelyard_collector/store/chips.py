@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from steelyard_collector.store.base import Store
 from steelyard_proto.chips import ChipTable
+from steelyard_proto.prices import Prices
 
 _COLUMNS: Final = (
     "name", "vendor", "per", "dies", "bf16_tflops", "fp16_tflops", "clock_mhz", "hbm_gb_s", "hbm_gb", "tdp_w",
@@ -30,6 +31,19 @@ def put_chips(store: Store, chips: ChipTable) -> bool:
         for table, columns in (("chip", _COLUMNS), ("chip_ceiling", _CEILING))
     ]
     return any(changed)
+
+
+def put_prices(store: Store, prices: Prices, chips: ChipTable) -> bool:
+    """Writes what a device-hour of each chip costs where it differs; returns whether it did.
+
+    Raises:
+        StoreError: the store can't be read or written.
+    """
+    rows = [
+        {"chip": name, "price_per_device_hour": prices.by_chip.get(name), "currency": prices.currency}
+        for name in chips.by_name
+    ]
+    return put_rows(store, "price", rows)
 
 
 def put_rows(store: Store, table: str, wanted: Sequence[Mapping[str, Any]]) -> bool:

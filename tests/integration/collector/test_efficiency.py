@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from steelyard_collector.store.base import Store
+from steelyard_collector.store.chips import put_prices
 from steelyard_collector.store.job_sums import live_efficiency
 from steelyard_collector.store.open import open_store
 from steelyard_collector.store.rollup import ROLL_SETTINGS
+from steelyard_proto.chips import load_chips
+from steelyard_proto.prices import Prices
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import empty, put_facts, put_held, put_minutes, put_steps
 
@@ -164,6 +167,17 @@ def test_devices_have_their_job_s_rates(store: Store) -> None:
     row = live(store)["device", "dev-1"]
     assert (row["job"], row["node"], row["devices"]) == ("a", "n1", 1)
     assert row["tokens_per_s_device"] == pytest.approx(3000)
+
+
+def test_the_prices_file_s_price_counts_where_the_job_declares_none(store: Store) -> None:
+    train(store, "a")
+    train(store, "b", facts={"price_per_device_hour": 4.32, "currency": "EUR"})
+    put_prices(store, Prices("USD", {"H100": 2.16}), load_chips())
+    now = live(store)
+    found = {job: (now["job", job]["cost_per_mtoken"], now["job", job]["currency"]) for job in ("a", "b")}
+    assert found == {"a": (pytest.approx(0.2), "USD"), "b": (pytest.approx(0.4), "EUR")}
+    put_prices(store, Prices(), load_chips())
+    assert live(store)["job", "a"]["cost_per_mtoken"] is None
 
 
 def test_sums_over_a_window_give_the_window_s_figure(store: Store) -> None:
