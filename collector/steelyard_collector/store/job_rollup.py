@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
-from steelyard_collector.store.job_sums import job_sums, live_efficiency
+from steelyard_collector.store.job_sums import job_sums, job_totals, live_efficiency
 from steelyard_collector.store.raw_days import DAY_MS, changed_days, dropped_days, is_kept
 from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers
 from steelyard_collector.store.statements import statement
@@ -93,6 +93,8 @@ class JobRoller:
         self._roll_hours(closed_minute // _HOUR_MINUTES)
         if any(minute >= closed_minute - _LIVE_MINUTES for minute in due):
             self._store.command(live_efficiency(now_ms // 1000, self._ver, ROLL_SETTINGS))
+        if due:
+            self._store.command(job_totals(now_ms // 1000, self._jobs(), self._ver, ROLL_SETTINGS))
         return sum(len(agents) for agents in due.values())
 
     def _roll(self, work: Work) -> None:
@@ -110,6 +112,10 @@ class JobRoller:
                 settings=ROLL_SETTINGS,
             )
         )
+
+    def _jobs(self) -> str:
+        """Those of this rollup, as a query."""
+        return f"SELECT job FROM steelyard_store.job_minute WHERE ver = {self._ver} AND n > 0"  # noqa: S608
 
     def _roll_hours(self, closed_hour: int) -> None:
         taken = self._hours.take(closed_hour)

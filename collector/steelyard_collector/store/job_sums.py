@@ -71,6 +71,31 @@ def live_efficiency(now_s: int, ver: int, settings: str) -> str:
     )
 
 
+def job_totals(now_s: int, jobs: str, ver: int, settings: str) -> str:
+    """The statement that writes what jobs come to since their start: whole hours, and the minutes after them.
+
+    Args:
+        now_s: Unix time.
+        jobs: a query for their names.
+        ver: of these rows, larger than of those before.
+        settings: of the insert.
+    """
+    # The hour before this one may not be rolled up yet.
+    minutes_from_s = now_s // 3600 * 3600 - 3600
+    where = f"m.job IN ({jobs}) AND m.bucket >= toDateTime({minutes_from_s}, 'UTC')"
+    return statement(
+        "queries",
+        "roll_job_total",
+        now_s=now_s,
+        minutes_from_s=minutes_from_s,
+        jobs=jobs,
+        sums=job_sums(where),
+        ver=ver,
+        settings=settings,
+        **{f"step_p{percent}": step_quantile("e", percent) for percent in (50, 99)},
+    )
+
+
 def _figures() -> str:
     quantiles = {f"step_p{percent}": step_quantile("e", percent) for percent in (50, 95, 99)}
     return statement("queries", "efficiency_figures", **quantiles).rstrip()

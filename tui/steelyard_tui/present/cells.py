@@ -19,7 +19,7 @@ from steelyard_tui.present.tones import vendor_tone
 
 Cell = Callable[[Row, Drawing], Line]
 
-STALE_STATES: Final = frozenset({"stale", "silent", "ended"})
+STALE_STATES: Final = frozenset({"stale", "silent", "finished", "lost"})
 
 
 def ink(row: Row) -> str:

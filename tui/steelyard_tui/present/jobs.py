@@ -15,10 +15,13 @@ def _running(row: Row, drawing: Drawing) -> Line:
 
 def _state(row: Row, drawing: Drawing) -> Line:
     state = text_of(row.get("state"))
-    if state == "ended":
+    if state in ("finished", "lost"):
         ago = since(row.get("last_seen"), drawing.now_ms)
-        return ((f"ended {ago}", "quiet"),)
-    return ((state or drawing.glyphs.absent, "good" if state == "running" else "quiet"),)
+        return ((f"{state} {ago}", "quiet"),)
+    return ((state or drawing.glyphs.absent, _STATE_TONES.get(state, "quiet")),)
+
+
+_STATE_TONES: Final = {"running": "good", "hung": "bad", "idle but held": "warn"}
 
 
 COLUMNS: Final = (
