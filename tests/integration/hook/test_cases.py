@@ -28,7 +28,7 @@ pytestmark = [
 @cache
 def results() -> dict[str, dict[str, Any]]:
     """All cases, run once: importing torch costs more than most of them."""
-    command = [sys.executable, "-m", "tests.integration.hook.run_cases"]
+    command = [sys.executable, "-m", "tests.integration.hook.run_cases", "cases"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return {result["case"]: result for result in map(json.loads, done.stdout.splitlines())}

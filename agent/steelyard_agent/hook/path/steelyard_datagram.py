@@ -13,16 +13,16 @@ class Sender:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._addresses = _addresses()
         self._pid = os.getpid()
-        self._number = 0
+        self.number = 0
 
     def send(self, kind, fields):  # type: ignore[no-untyped-def]
         """One datagram: a line `steelyard 1 KIND`, then `name=value` lines; values hold no line breaks."""
         pid = os.getpid()
         if pid != self._pid:
             # A forked child is a process of its own.
-            self._pid, self._number = pid, 0
-        self._number += 1
-        lines = ["steelyard 1 " + kind, "pid=%d" % pid, "number=%d" % self._number]
+            self._pid, self.number = pid, 0
+        self.number += 1
+        lines = ["steelyard 1 " + kind, "pid=%d" % pid, "number=%d" % self.number]
         lines += ["%s=%s" % (name, str(value).replace("\n", " ")) for name, value in fields if value is not None]
         payload = "\n".join(lines).encode("utf-8", "replace")
         for address in self._addresses:

@@ -6,9 +6,9 @@
     # or, after each step:
         steelyard_step.step(tokens=8192)
 
-or a framework's callback, made by `hugging_face()`, `lightning()` or `mindspore()`. What is said here replaces what the
-hook would infer. Dropped when no agent listens; never raises or blocks. Standard library only, valid for Python 3.8;
-importing no other file of ours, it can be copied beside a script.
+or a framework's callback, made by `hugging_face()`, `lightning()`, `accelerate()` or `mindspore()`. What is said here
+replaces what the hook would infer. Dropped when no agent listens; never raises or blocks. Standard library only, valid
+for Python 3.8; importing no other file of ours, it can be copied beside a script.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import os
 import socket
 import time
 
-__all__ = ["hugging_face", "lightning", "mindspore", "step", "training_step"]
+__all__ = ["accelerate", "hugging_face", "lightning", "mindspore", "step", "training_step"]
 
 
 class _Steps:
@@ -97,28 +97,64 @@ def training_step(tokens=None, mark=None):  # type: ignore[no-untyped-def]
 
 
 def hugging_face(tokens_per_step=None):  # type: ignore[no-untyped-def]
-    """A TrainerCallback; without a count it takes the Trainer's own (include_num_input_tokens_seen)."""
+    """A TrainerCallback; without a count it takes the Trainer's own (include_num_input_tokens_seen="all")."""
     from transformers import TrainerCallback
 
     class Steps(TrainerCallback):  # type: ignore[misc]
         """Says each optimizer step of a Trainer."""
 
         seen = None
+        mark = None
+
+        def on_evaluate(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
+            """See TrainerCallback."""
+            self.mark = "evaluate"
+
+        def on_save(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
+            """See TrainerCallback."""
+            self.mark = "checkpoint"
 
         def on_step_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
             """See TrainerCallback."""
-            seen = getattr(state, "num_input_tokens_seen", 0) or None
-            tokens = tokens_per_step
-            if tokens is None and seen is not None and self.seen is not None:
-                tokens = int(seen - self.seen)
-            self.seen = seen
-            step(tokens)
+            tokens, mark = tokens_per_step, self.mark
+            if tokens is None and getattr(args, "include_num_input_tokens_seen", "no") in (True, "all"):
+                # The Trainer counts the whole job's; this rank has its part of them.
+                seen = int(state.num_input_tokens_seen) // max(1, args.world_size)
+                tokens = None if self.seen is None else seen - self.seen
+                self.seen = seen
+            self.mark = None
+            step(tokens, mark)
 
     return Steps()
 
 
+def _tokens_of(batch):  # type: ignore[no-untyped-def]
+    """Elements of a batch's input_ids, or of the batch itself; None where it holds no such thing."""
+    if isinstance(batch, (list, tuple)) and batch:
+        batch = batch[0]
+    if hasattr(batch, "keys"):
+        batch = batch["input_ids"] if "input_ids" in batch else None
+    is_whole = str(getattr(batch, "dtype", "")) in ("torch.int64", "torch.int32")
+    return int(batch.numel()) if is_whole and hasattr(batch, "numel") else None
+
+
+class _Accumulated:
+    """Tokens of the micro-batches since the last step; one that isn't known makes the sum unknown."""
+
+    def __init__(self):
+        # type: () -> None
+        self.tokens = 0  # type: int | None
+
+    def add(self, tokens):  # type: ignore[no-untyped-def]
+        self.tokens = None if tokens is None or self.tokens is None else self.tokens + tokens
+
+    def take(self):  # type: ignore[no-untyped-def]
+        tokens, self.tokens = self.tokens, 0
+        return tokens
+
+
 def lightning(tokens_per_step=None):  # type: ignore[no-untyped-def]
-    """A Lightning Callback that says each optimizer step."""
+    """A Lightning Callback; without a count it takes the elements of each batch's input_ids, or first tensor."""
     try:
         from lightning.pytorch.callbacks import Callback
     except ImportError:
@@ -128,14 +164,47 @@ def lightning(tokens_per_step=None):  # type: ignore[no-untyped-def]
         """Says each optimizer step of a Lightning trainer."""
 
         last = 0
+        mark = None
+        accumulated = _Accumulated()
+
+        def on_validation_end(self, trainer, module):  # type: ignore[no-untyped-def]
+            """See Callback."""
+            self.mark = "evaluate"
+
+        def on_save_checkpoint(self, trainer, module, checkpoint):  # type: ignore[no-untyped-def]
+            """See Callback."""
+            self.mark = "checkpoint"
 
         def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):  # type: ignore[no-untyped-def]
             """See Callback; with accumulation most batches end no step."""
+            self.accumulated.add(_tokens_of(batch))
             if trainer.global_step > self.last:
                 self.last = trainer.global_step
-                step(tokens_per_step)
+                tokens, mark, self.mark = self.accumulated.take(), self.mark, None
+                step(tokens if tokens_per_step is None else tokens_per_step, mark)
 
     return Steps()
+
+
+def accelerate(accelerator, tokens_per_step=None):  # type: ignore[no-untyped-def]
+    """For a loop of Accelerate's: call what this returns with each batch, after the optimizer's step.
+
+    said = steelyard_step.accelerate(accelerator)
+    for batch in loader:
+        with accelerator.accumulate(model):
+            ...
+            optimizer.step()
+            said(batch)
+    """
+    accumulated = _Accumulated()
+
+    def said(batch=None):  # type: ignore[no-untyped-def]
+        accumulated.add(_tokens_of(batch))
+        if accelerator.sync_gradients:
+            tokens = accumulated.take()
+            step(tokens if tokens_per_step is None else tokens_per_step)
+
+    return said
 
 
 def mindspore(tokens_per_step=None):  # type: ignore[no-untyped-def]
