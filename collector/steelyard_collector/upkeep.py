@@ -14,6 +14,7 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_rollup import JobRoller
 from steelyard_collector.store.retention import Bounds, bounds_of, keep_within
 from steelyard_collector.store.rollup import Roller
+from steelyard_collector.stragglers import StragglerWatch
 from steelyard_proto.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Upkeep:
         self._store = store
         self._roller = Roller(store, store.dirty, raw_days=settings.store_retention_days)
         self._job_roller = JobRoller(store, self._roller.rolled, raw_days=settings.store_retention_days)
+        self._stragglers = StragglerWatch(store)
         self._period_s = settings.rollup_period_s
         self.bounds: Bounds = bounds_of(store, settings.store_retention_days, settings.max_disk_bytes)
         self._on_failure = on_failure
@@ -90,6 +92,8 @@ class Upkeep:
                 if time.monotonic() >= bounds_due_s:
                     bounds_due_s = time.monotonic() + _BOUNDS_EVERY_S
                     self._attempt(self._keep_within)
+                    if self._period_s:
+                        self._attempt(self._watch_ranks)
         except Exception as error:  # noqa: BLE001  the daemon is told, which ends and says why
             self.state.failure = error
             self._on_failure(error)
@@ -126,6 +130,9 @@ class Upkeep:
         finally:
             self.state.rollup_s += time.monotonic() - begin_s
         self.state.rolled_to_ms = self._roller.rolled_to_ms
+
+    def _watch_ranks(self) -> None:
+        self._stragglers.run_once(self._wall_ms())
 
     def _keep_within(self) -> None:
         self.state.store_bytes = keep_within(self._store, self.bounds, self._wall_ms())

@@ -13,7 +13,7 @@ from steelyard_proto.v1 import batch_pb2
 # A view stands after those that it reads.
 VIEWS: Final = (
     "job_facts", "device_peak", "devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events",
-    "collector", "steps", "efficiency", "efficiency_live", "goodput", "shares", "claims",
+    "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "shares", "claims",
 )  # fmt: skip
 _FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
 _DEVICE_COLUMNS: Final = {

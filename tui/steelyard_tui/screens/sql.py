@@ -29,8 +29,8 @@ from steelyard_tui.widgets.editor import make_editor
 from steelyard_tui.widgets.table import MOVES, LiveTable
 
 VIEWS: Final = (
-    "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "steps", "device_history",
-    "agents", "gaps", "events",
+    "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
+    "device_history", "agents", "gaps", "events",
 )  # fmt: skip
 _ENDINGS: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "table"}
 _RESULT_KEYS: Final = {
