@@ -1,5 +1,6 @@
 """`steelyard demo` and `steelyard local` with the real programs: what they print, and that nothing is left."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -37,6 +38,18 @@ def test_the_demo_prints_the_fleet_and_an_answer_and_leaves_nothing(tmp_path: Pa
     measured = [line for line in fleet.splitlines() if "measured" in line]
     assert len(measured) == 1
     assert measured[0].startswith("cpu")
+    assert _is_clean(tmp_path)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed: make test TORCH=1")
+def test_the_demo_trains_for_real_where_torch_is(tmp_path: Path) -> None:
+    command = [STEELYARD, "demo", "--headless", "--seconds", "1"]
+    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=115)
+    assert run.returncode == 0, run.stderr
+    (row,) = [line.split() for line in run.stdout.splitlines() if line.startswith("demo-gpt-on-cpu")]
+    assert (row[2], row[-1]) == ("measured", "inferred")
+    # A step of the script's is eight sequences of 128 tokens.
+    assert int(row[4]) == 1024 * int(row[3]) > 0
     assert _is_clean(tmp_path)
 
 

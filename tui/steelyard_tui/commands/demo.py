@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from steelyard_tui.commands.command import Command
@@ -27,12 +28,17 @@ def _run(arguments: argparse.Namespace) -> int:
         with ProcessTree(directory) as tree:
             print("starting a collector, an agent on this machine and a simulated fleet ...", file=sys.stderr)
             address = start_collector(tree, directory / "store")
-            start_agent(tree, address, directory / "agent")
+            # A place of their own, so that an agent of this machine isn't told of the demo's steps.
+            environ = {**os.environ, "STEELYARD_SOCKET": str(directory / "steps")}
+            start_agent(tree, address, directory / "agent", environ)
             _start_fleet(tree, address, directory / "fleet")
-            if not arguments.no_training and importlib.util.find_spec("torch") is not None:
-                _start_training(tree)
+            has_training = not arguments.no_training and importlib.util.find_spec("torch") is not None
+            if has_training:
+                _start_training(tree, environ)
             if is_headless(arguments.headless):
-                return print_once(tree, address, arguments.seconds, ("measured", "simulated"))
+                return print_once(
+                    tree, address, arguments.seconds, ("measured", "simulated"), has_training=has_training
+                )
             return show_screens(address, ascii_only=arguments.ascii)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -45,10 +51,11 @@ def _start_fleet(tree: ProcessTree, address: str, state: Path) -> None:
     tree.start("fleet", command, os.environ)
 
 
-def _start_training(tree: ProcessTree) -> None:
-    """A real training on the CPU, so that not everything on screen is simulated."""
+def _start_training(tree: ProcessTree, environ: Mapping[str, str]) -> None:
+    """A real training on the CPU, unmodified, so that not everything on screen is simulated."""
     script = Path(__file__).parent.parent / "demo" / "train_gpt.py"
-    tree.start("training", [sys.executable, str(script)], {**os.environ, "STEELYARD_JOB": "demo-gpt-on-cpu"})
+    command = [program("steelyard-agent"), "run", "--", sys.executable, str(script)]
+    tree.start("training", command, {**environ, "STEELYARD_JOB": "demo-gpt-on-cpu"})
 
 
 COMMAND = Command(

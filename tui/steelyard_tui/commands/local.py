@@ -3,12 +3,12 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from steelyard_tui.commands.command import Command
-from steelyard_tui.commands.headless import print_fleet, wait_for_devices
+from steelyard_tui.commands.headless import print_fleet, wait_for_devices, wait_for_steps
 from steelyard_tui.commands.processes import ProcessTree, end_on_signals, program, wait_for_line
 from steelyard_tui.locations import find_locations
 from steelyard_tui.settings import Settings
@@ -43,10 +43,10 @@ def start_collector(tree: ProcessTree, store: Path) -> str:
     return wait_for_line(child, LISTENING, tree, 60.0).group(1)
 
 
-def start_agent(tree: ProcessTree, address: str, state: Path) -> None:
+def start_agent(tree: ProcessTree, address: str, state: Path, environ: Mapping[str, str] = os.environ) -> None:
     """Starts an agent for this machine."""
     command = [program("steelyard-agent"), "daemon", "--collector", address, "--state-dir", str(state)]
-    tree.start("agent", command, os.environ)
+    tree.start("agent", command, environ)
 
 
 def is_headless(asked: bool) -> bool:
@@ -54,12 +54,16 @@ def is_headless(asked: bool) -> bool:
     return asked or not (sys.stdout.isatty() and sys.stderr.isatty())
 
 
-def print_once(tree: ProcessTree, address: str, seconds: float, origins: Sequence[str]) -> int:
+def print_once(
+    tree: ProcessTree, address: str, seconds: float, origins: Sequence[str], *, has_training: bool = False
+) -> int:
     """Prints the fleet as a table and an answer in SQL, when devices of these origins have reported for a while."""
     from steelyard_tui.client import connect
 
     with connect(address) as client:
         wait_for_devices(client, tree, seconds, origins)
+        if has_training:
+            wait_for_steps(client, tree)
         print_fleet(client, sys.stdout.buffer)
     tree.check()
     return 0
