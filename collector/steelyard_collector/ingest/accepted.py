@@ -70,12 +70,13 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Records of one kind; `device_ids` maps the agent's device keys."""
+    """Records of one kind; `device_ids` maps the agent's device keys, `wire_bytes` is the message's length."""
 
     origin: Origin
     day: int
     records: batch_pb2.Records
     device_ids: Mapping[int, int]
+    wire_bytes: int = 0
 
     @property
     def rows(self) -> int:
@@ -87,7 +88,7 @@ class Rows:
     @property
     def size(self) -> int:
         """Bytes that it holds, about."""
-        return 200 * self.rows
+        return 200 * self.rows + self.wire_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ import pyarrow as pa
 
 from steelyard_collector.ingest.accepted import Shape
 from steelyard_collector.ingest.resume import Resumed
-from steelyard_collector.ingest.validate import MAX_LAYOUTS, check_devices, check_layout
+from steelyard_collector.ingest.validate import (
+    MAX_DEVICES,
+    MAX_KIND,
+    MAX_LAYOUTS,
+    check_devices,
+    check_layout,
+    is_of_later_version,
+)
 from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import ContractError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
@@ -94,6 +101,8 @@ class Registry:
             self._next_agent += 1
         agent = self.agents.setdefault(number, Agent(number))
         if agent.epoch != hello.epoch:
+            # A stream of the epoch before may still hold messages, which must not pass for this one's.
+            agent.stream = None
             agent.epoch = hello.epoch
             agent.device_ids, agent.layouts = {}, {}
             agent.committed = self._committed_of(number, hello.epoch)
@@ -119,7 +128,13 @@ class Registry:
         """
         check_devices(devices, f"{field}.devices")
         keys = agent.device_ids.keys() | {device.key for device in devices}
-        if len(agent.layouts) + len(layouts) > MAX_LAYOUTS:
+        if len(keys) > MAX_DEVICES:
+            raise ContractError(f"{field}.devices", f"more than {MAX_DEVICES} devices in one epoch")
+        for index, device in enumerate(devices):
+            known_id = agent.device_ids.get(device.key)
+            if known_id is not None and known_id != self._device_ids.get((agent.number, device.uid)):
+                raise ContractError(f"{field}.devices[{index}].key", f"{device.key} is another device's in this epoch")
+        if len(agent.layouts.keys() | {layout.id for layout in layouts}) > MAX_LAYOUTS:
             raise ContractError(f"{field}.layouts", f"more than {MAX_LAYOUTS} layouts in one epoch")
         for index, layout in enumerate(layouts):
             known = agent.layouts.get(layout.id)
@@ -128,7 +143,8 @@ class Registry:
             check_layout(layout, keys, f"{field}.layouts[{index}]")
         rows = [row for device in devices if (row := self._device_row(agent, device, now_ms)) is not None]
         for layout in layouts:
-            entities = tuple(agent.device_ids[key] for key in layout.devices) or (agent.number,)
+            keys_of = () if is_of_later_version(layout.kind) else layout.devices
+            entities = tuple(agent.device_ids[key] for key in keys_of) or (agent.number,)
             shape = Shape(layout.kind, tuple(layout.gauges), tuple(layout.counters), entities)
             agent.layouts[layout.id] = (layout, shape)
         return rows
@@ -143,7 +159,7 @@ class Registry:
         return agent
 
     def _committed_of(self, number: int, epoch: int) -> dict[int, int]:
-        kinds = batch_pb2.Kind.values()
+        kinds = range(1, MAX_KIND + 1)
         return {
             kind: self._committed[number, epoch, kind] for kind in kinds if (number, epoch, kind) in self._committed
         }

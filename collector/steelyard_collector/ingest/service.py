@@ -12,7 +12,14 @@ from google.protobuf.message import DecodeError
 
 from steelyard_collector.ingest.accepted import Gap, Origin, Rows, Samples
 from steelyard_collector.ingest.registry import AGENT_SCHEMA, DEVICE_SCHEMA, Agent, Registry
-from steelyard_collector.ingest.validate import check_batch, check_hello, check_lost, check_records
+from steelyard_collector.ingest.validate import (
+    check_batch,
+    check_hello,
+    check_lost,
+    check_records,
+    check_seq,
+    is_of_later_version,
+)
 from steelyard_collector.ingest.writer import Commits, Writer
 from steelyard_proto.errors import ContractError
 from steelyard_proto.v1 import ingest_pb2
@@ -24,6 +31,8 @@ MAX_MESSAGE_BYTES: Final = 4 << 20
 _HELLO_TIMEOUT_S: Final = 30.0
 _ROOM_POLL_S: Final = 0.02
 # Longer than a commit takes; an agent that ends waits a second at most.
+# Why messages of a kind that this version doesn't know stand in `gaps`.
+UNKNOWN_KIND: Final = "unknown_kind"
 _LAST_ACK_S: Final = 5.0
 _LAST_ACK_POLL_S: Final = 0.1
 # Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.
@@ -169,7 +178,7 @@ class IngestService:
             if which == "batch":
                 self._take_batch(agent, message.batch)
             elif which == "records":
-                self._take_records(agent, message.records)
+                self._take_records(agent, message.records, len(raw))
             elif which == "describe":
                 described = message.describe
                 rows = self._registry.describe(
@@ -203,6 +212,9 @@ class IngestService:
         origin = self._origin(agent, batch.agent, shape.kind, batch.seq, "batch")
         if origin is None:
             return
+        if is_of_later_version(shape.kind):
+            self._skip(agent, origin)
+            return
         try:
             ticks, day = check_batch(batch, len(shape.entities), len(shape.gauges), len(shape.counters))
         except ContractError as error:
@@ -211,16 +223,19 @@ class IngestService:
         agent.last_ms = max(agent.last_ms, int.from_bytes(batch.ts_ms[-8:], "little", signed=True))
         self._writer.put(Samples(origin, shape, ticks, day, batch.ts_ms, batch.gauges, batch.counters))
 
-    def _take_records(self, agent: Agent, records: Any) -> None:
+    def _take_records(self, agent: Agent, records: Any, wire_bytes: int) -> None:
         origin = self._origin(agent, records.agent, records.kind, records.seq, "records")
         if origin is None:
+            return
+        if is_of_later_version(records.kind):
+            self._skip(agent, origin)
             return
         try:
             day = check_records(records, agent.device_ids)
         except ContractError as error:
             raise _Refused(error.field, str(error).partition(": ")[2], origin) from error
         agent.accepted[records.kind] = origin.seq
-        self._writer.put(Rows(origin, day, records, agent.device_ids))
+        self._writer.put(Rows(origin, day, records, agent.device_ids, wire_bytes))
 
     def _origin(self, agent: Agent, number: int, kind: int, seq: int, field: str) -> Origin | None:
         """The message's key; None for a repeat."""
@@ -229,12 +244,13 @@ class IngestService:
         last = agent.accepted.get(kind, 0)
         if seq <= last:
             return None
+        check_seq(f"{field}.seq", seq)
         if seq != last + 1:
             raise ContractError(f"{field}.seq", f"is {seq} after {last}; declare what lies between as Lost")
         return Origin(agent.number, agent.epoch, kind, seq)
 
     def _lose(self, agent: Agent, lost: ingest_pb2.Lost, field: str) -> None:
-        check_lost(lost)
+        check_lost(lost, field)
         last = agent.accepted.get(lost.kind, 0)
         if lost.seq_to <= last:
             return
@@ -242,6 +258,12 @@ class IngestService:
             raise ContractError(f"{field}.seq_from", f"is {lost.seq_from} after {last}; what lies between is missing")
         agent.accepted[lost.kind] = lost.seq_to
         self._writer.put(Gap(Origin(agent.number, agent.epoch, lost.kind, lost.seq_to), lost))
+
+    def _skip(self, agent: Agent, origin: Origin) -> None:
+        """A message for a later version: told in `gaps`, and no reason to hold up the others."""
+        agent.accepted[origin.kind] = origin.seq
+        lost = ingest_pb2.Lost(seq_from=origin.seq, seq_to=origin.seq, reason=UNKNOWN_KIND)
+        self._writer.put(Gap(origin, lost))
 
     async def _register(self, agent_rows: list[Any], device_rows: list[Any]) -> None:
         """Writes the registry first: no row may name a device that a crash would make unknown."""

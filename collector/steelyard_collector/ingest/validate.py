@@ -2,8 +2,8 @@
 
 import operator
 import struct
-from collections.abc import Container, Iterable, Mapping
-from typing import Final
+from collections.abc import Container, Mapping
+from typing import Any, Final
 
 from steelyard_collector.ingest.accepted import TABLES
 from steelyard_proto.errors import ContractError
@@ -15,6 +15,9 @@ MAX_METRICS: Final = 1024
 MAX_LAYOUTS: Final = 4096
 MAX_TEXT: Final = 1024
 MAX_RECORDS: Final = 100_000
+# As wide as the store's columns.
+MAX_SEQ: Final = (1 << 32) - 1
+MAX_KIND: Final = 255
 SAMPLE_KINDS: Final = frozenset(
     (batch_pb2.KIND_DEVICE_SAMPLES, batch_pb2.KIND_HOST_SAMPLES, batch_pb2.KIND_AGENT_SAMPLES)
 )
@@ -27,11 +30,30 @@ RECORD_FIELDS: Final = {
 }
 # Rows that may be of no device.
 _FREE_KINDS: Final = frozenset((batch_pb2.KIND_EVENT, batch_pb2.KIND_STEP, batch_pb2.KIND_TRAINING))
+# Times of a row beside its own, where it has them; 0 is absent.
+_TIMES: Final[Mapping[int, tuple[str, ...]]] = {
+    batch_pb2.KIND_PROCESS: ("start_ms",),
+    batch_pb2.KIND_EVENT: (),
+    batch_pb2.KIND_JOB_INTERVAL: ("from_ms", "to_ms"),
+    batch_pb2.KIND_STEP: ("start_ms", "begin_ms"),
+    batch_pb2.KIND_TRAINING: ("start_ms",),
+}
+# Figures that neither infinity nor NaN may stand for.
+_FIGURES: Final[Mapping[int, tuple[str, ...]]] = {
+    batch_pb2.KIND_STEP: ("step_time_s", "devices", "host_gap_s", "total_s"),
+    batch_pb2.KIND_TRAINING: ("price_per_device_hour",),
+}
 # 2001 and 2100: a clock that was never set, and one that never will be.
 _MIN_MS: Final = 978_307_200_000
 _MAX_MS: Final = 4_102_444_800_000
 # A century: no training is longer, and infinity and NaN are not below it.
-_MOST_S: Final = 3.2e9
+_MOST: Final = 3.2e9
+_DEVICE_TEXTS: Final = ("driver_version", "library_version", "power_scope")
+
+
+def is_of_later_version(kind: int) -> bool:
+    """Whether only a newer contract knows this kind: its messages are counted as lost, and harm no other kind."""
+    return 0 < kind <= MAX_KIND and kind not in batch_pb2.Kind.values()
 
 
 def check_hello(hello: ingest_pb2.Hello) -> None:
@@ -64,16 +86,21 @@ def check_devices(devices: "list[batch_pb2.Device]", field: str) -> None:
             raise ContractError(f"{place}.key", "is 0; keys begin at 1")
         _text(f"{place}.uid", device.uid, required=True)
         _text(f"{place}.vendor", device.vendor, required=True)
-        for name in ("kind", "name", "chip", "part", "package_uid", "pci_address", "driver_version"):
+        for name in ("kind", "name", "chip", "part", "package_uid", "pci_address", *_DEVICE_TEXTS):
             _text(f"{place}.{name}", getattr(device, name))
         if len(device.notes) > 64:
             raise ContractError(f"{place}.notes", f"{len(device.notes)} notes; 64 are allowed")
+        for key, value in device.notes.items():
+            _text(f"{place}.notes", key)
+            _text(f"{place}.notes[{key}]", value)
 
 
 def check_layout(layout: batch_pb2.Layout, keys: Container[int], field: str) -> None:
     """Raises ContractError for a layout that no batch could have."""
     if not layout.id:
         raise ContractError(f"{field}.id", "is 0; ids begin at 1")
+    if is_of_later_version(layout.kind):
+        return
     if layout.kind not in SAMPLE_KINDS:
         raise ContractError(f"{field}.kind", f"is {layout.kind}; a layout is of device, host or agent samples")
     metrics = [*layout.gauges, *layout.counters]
@@ -154,33 +181,40 @@ def check_records(records: batch_pb2.Records, device_ids: Mapping[int, int]) -> 
             raise ContractError(
                 f"records.{field}[{index}].device", f"{row.device} is no device that was declared before"
             )
-    if records.kind == batch_pb2.KIND_STEP:
-        _check_steps(records.steps)
+        _check_row(row, records.kind, f"records.{field}[{index}]")
     stamps = [row.ts_ms for row in rows]
     return _one_day(f"records.{field}.ts_ms", min(stamps), max(stamps))
 
 
-def _check_steps(steps: "Iterable[batch_pb2.Step]") -> None:
-    for index, step in enumerate(steps):
-        for name in ("step_time_s", "devices", "host_gap_s", "total_s"):
-            value = getattr(step, name)
-            if not 0 <= value < _MOST_S:
-                raise ContractError(
-                    f"records.steps[{index}].{name}", f"is {value:g}; it must be finite and not below 0"
-                )
+def _check_row(row: Any, kind: int, field: str) -> None:
+    for name in _TIMES[kind]:
+        value = getattr(row, name)
+        if not 0 <= value <= _MAX_MS:
+            raise ContractError(f"{field}.{name}", f"{value} is no plausible Unix time in ms")
+    for name in _FIGURES.get(kind, ()):
+        value = getattr(row, name)
+        if not 0 <= value < _MOST:
+            raise ContractError(f"{field}.{name}", f"is {value:g}; it must be finite and not below 0")
 
 
-def check_lost(lost: ingest_pb2.Lost) -> None:
+def check_seq(field: str, seq: int) -> None:
+    """Raises ContractError for a number that the store can't hold."""
+    if seq > MAX_SEQ:
+        raise ContractError(field, f"is {seq}; numbers end at {MAX_SEQ}: begin a new epoch")
+
+
+def check_lost(lost: ingest_pb2.Lost, field: str) -> None:
     """Raises ContractError for a range that is none."""
-    if lost.kind not in TABLES:
-        raise ContractError("lost.kind", f"is {lost.kind}; no table is fed by it")
-    if not 0 < lost.seq_from <= lost.seq_to < 1 << 63:
-        raise ContractError("lost.seq_from", f"{lost.seq_from} to {lost.seq_to} is no range")
+    if lost.kind not in TABLES and not is_of_later_version(lost.kind):
+        raise ContractError(f"{field}.kind", f"is {lost.kind}; no table is fed by it")
+    if not 0 < lost.seq_from <= lost.seq_to:
+        raise ContractError(f"{field}.seq_from", f"{lost.seq_from} to {lost.seq_to} is no range")
+    check_seq(f"{field}.seq_to", lost.seq_to)
     for name in ("from_ms", "to_ms"):
         value = getattr(lost, name)
         if value and not _MIN_MS <= value <= _MAX_MS:
-            raise ContractError(f"lost.{name}", f"{value} is no plausible Unix time in ms")
-    _text("lost.reason", lost.reason)
+            raise ContractError(f"{field}.{name}", f"{value} is no plausible Unix time in ms")
+    _text(f"{field}.reason", lost.reason)
 
 
 def _text(field: str, text: str, *, required: bool = False) -> None:

@@ -126,7 +126,12 @@ def test_a_step_with_a_nonsense_time_is_refused(name: str, nonsense: float) -> N
 
 
 def test_a_bad_lost_range() -> None:
-    check_lost(ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1))
-    assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=2, seq_to=1)) == "lost.seq_from"
-    assert field_of(check_lost, ingest_pb2.Lost(seq_from=1, seq_to=1)) == "lost.kind"
-    assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1, from_ms=-1)) == "lost.from_ms"
+    check_lost(ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1), "lost")
+    assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=2, seq_to=1), "lost") == "lost.seq_from"
+    assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=2, seq_to=1 << 32), "lost") == "lost.seq_to"
+    assert field_of(check_lost, ingest_pb2.Lost(seq_from=1, seq_to=1), "lost") == "lost.kind"
+    assert (
+        field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1, from_ms=-1), "lost") == "lost.from_ms"
+    )
+    of_later_version = ingest_pb2.Lost(kind=40, seq_from=1, seq_to=1)  # type: ignore[arg-type]
+    check_lost(of_later_version, "lost")
