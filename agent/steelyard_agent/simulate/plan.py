@@ -21,6 +21,9 @@ class JobPlan:
         tokens_per_step: over the whole job; 0 for a job whose processes tell no steps.
         parameters: of its model; 0 where it doesn't say.
         sequence_length: of its batches; 0 where it doesn't say.
+        layers: of its model; 0 where it doesn't say, likewise heads and hidden.
+        heads: of attention in a layer.
+        hidden: size of a token's vector.
     """
 
     id: str
@@ -32,6 +35,9 @@ class JobPlan:
     tokens_per_step: int = 0
     parameters: int = 0
     sequence_length: int = 0
+    layers: int = 0
+    heads: int = 0
+    hidden: int = 0
 
 
 @dataclass(frozen=True, slots=True)

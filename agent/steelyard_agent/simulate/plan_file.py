@@ -21,10 +21,10 @@ _SCHEDULERS: Final = get_args(Scheduler)
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("prefix", "chip", "name", "id", "scheduler", "user", "node", "kind"), str),
     **dict.fromkeys(("count", "devices", "device", "steps_per_checkpoint"), int),
-    **dict.fromkeys(("tokens_per_step", "parameters", "sequence_length"), int),
+    **dict.fromkeys(("tokens_per_step", "parameters", "sequence_length", "layers", "heads", "hidden"), int),
     "nodes": list,
 }
-_TRAINING: Final = ("tokens_per_step", "parameters", "sequence_length")
+_TRAINING: Final = ("tokens_per_step", "parameters", "sequence_length", "layers", "heads", "hidden")
 _HIGHEST: Final = {"count": 10_000, "devices": 64, "device": 63}
 
 

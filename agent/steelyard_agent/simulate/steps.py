@@ -101,7 +101,7 @@ def training_rows(
     """The facts of each process; a job says its name as its model's."""
     facts = ["declared_tokens_per_step"]
     facts += ["parameters", "matmul_parameters"] if job.parameters else []
-    facts += ["sequence_length"] if job.sequence_length else []
+    facts += [name for name in ("sequence_length", "layers", "heads", "hidden") if getattr(job, name)]
     origins = dict.fromkeys([*facts, "model", "precision"], "declared")
     return [
         batch_pb2.Training(
@@ -120,6 +120,9 @@ def training_rows(
             parameters=job.parameters or None,
             matmul_parameters=job.parameters or None,
             sequence_length=job.sequence_length or None,
+            layers=job.layers or None,
+            heads=job.heads or None,
+            hidden=job.hidden or None,
         )
         for info, who in processes
     ]
