@@ -55,7 +55,9 @@ def _start_training(tree: ProcessTree, environ: Mapping[str, str]) -> None:
     """A real training on the CPU, unmodified, so that not everything on screen is simulated."""
     script = Path(__file__).parent.parent / "demo" / "train_gpt.py"
     command = [program("steelyard-agent"), "run", "--", sys.executable, str(script)]
-    tree.start("training", command, {**environ, "STEELYARD_JOB": "demo-gpt-on-cpu"})
+    # torch makes a directory for its compiler even where it compiles nothing; this one goes with the others.
+    own = {"STEELYARD_JOB": "demo-gpt-on-cpu", "TORCHINDUCTOR_CACHE_DIR": str(tree.directory / "torch")}
+    tree.start("training", command, {**environ, **own})
 
 
 COMMAND = Command(
