@@ -24,7 +24,7 @@ from steelyard_collector.ingest.resume import load
 from steelyard_collector.ingest.service import MAX_MESSAGE_BYTES, IngestService
 from steelyard_collector.ingest.writer import Commits, Writer, WriterLimits
 from steelyard_collector.live.watch import LiveViews
-from steelyard_collector.observe import Observer
+from steelyard_collector.observe import Observer, last_recorded_ms
 from steelyard_collector.settings import Settings
 from steelyard_collector.shares.asking import ShareAsker
 from steelyard_collector.shares.keeper import ShareKeeper
@@ -186,7 +186,8 @@ def _build(
     upkeep = Upkeep(store, settings, on_failure=fail)
     chips = _chips(settings)
     ledger = Ledger(store, chips, Sources(chips, settings.claims, settings.prices), _unix_ms)
-    return _Parts(store, writer, services[0], views, upkeep, Observer(services[0], writer, upkeep), ledger)
+    observer = Observer(services[0], writer, upkeep, last_recorded_ms(store))
+    return _Parts(store, writer, services[0], views, upkeep, observer, ledger)
 
 
 def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Server, health_async.HealthServicer]":

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from steelyard_collector.ingest.service import IngestService
 from steelyard_collector.ingest.writer import Writer
+from steelyard_collector.store.base import Store
+from steelyard_collector.store.statements import statement
 from steelyard_collector.upkeep import Upkeep
 
 TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
@@ -28,17 +30,20 @@ COLLECTOR_STATE: Final = pa.schema(
 class Observer:
     """Writes the state through the writer's own queue of registry rows."""
 
-    def __init__(self, ingest: IngestService, writer: Writer, upkeep: Upkeep) -> None:
-        """Args: whose state it is."""
+    def __init__(self, ingest: IngestService, writer: Writer, upkeep: Upkeep, recorded_ms: int = 0) -> None:
+        """Args: whose state it is, and the time of the newest row that is stored."""
         self._ingest = ingest
         self._writer = writer
         self._upkeep = upkeep
         self._was_connected: set[int] = set()
+        self._recorded_ms = recorded_ms
 
     def record(self, now_ms: int) -> None:
         """Queues the rows; a collector whose store refuses says so in its log instead."""
         if self._writer.state.last_error:
             return
+        # The newest row counts: where the clock has gone back, its time has to go on from the last one's.
+        now_ms = self._recorded_ms = max(now_ms, self._recorded_ms + 1)
         rows = [
             {
                 "agent": number,
@@ -83,6 +88,15 @@ class Observer:
             "cpu_s": time.process_time(),
             "recorded": now_ms,
         }
+
+
+def last_recorded_ms(store: Store) -> int:
+    """The time of the newest row of both tables, of whatever clock; 0 where there is none.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    return int(store.query(statement("queries", "observed"))["recorded_ms"][0].as_py() or 0)
 
 
 def _nothing() -> None:

@@ -20,6 +20,8 @@ SAMPLE_TABLES = {
     batch_pb2.KIND_AGENT_SAMPLES: ("raw_agent", "agent"),
 }
 RECORD_TABLES = {batch_pb2.KIND_PROCESS: "process", batch_pb2.KIND_EVENT: "event"}
+# Before a minute begins: what a counter rose by over a longer silence, or over a jump of the clock, is not known.
+_LOOKBACK_MS = {"fast": 30_000, "slow": 130_000}
 LEVELS = {"roll_10s": 10, "roll_1m": 60, "roll_1h": 3600}
 _AGENTS = "(SELECT agent, agent_id FROM steelyard_store.agent FINAL)"
 _DEVICES = "(SELECT device_id, agent FROM steelyard_store.device FINAL)"
@@ -176,7 +178,7 @@ def _raw_rows(store: Store) -> Rows:
 def _buckets(rows: Rows, metrics: Sequence[Metric], seconds: int) -> dict[tuple[int, int], dict[str, Any]]:
     buckets: dict[tuple[int, int], dict[str, Any]] = {}
     for device_id, own in rows.items():
-        before: dict[str, int] = {}
+        before: dict[str, tuple[int, int]] = {}
         for row in own:
             begin_s = row["ms"] // 1000 // seconds * seconds
             bucket = buckets.setdefault((device_id, begin_s), {"n": 0, "gauges": defaultdict(list), "counters": {}})
@@ -186,8 +188,10 @@ def _buckets(rows: Rows, metrics: Sequence[Metric], seconds: int) -> dict[tuple[
                 if value is not None and metric.kind == "gauge":
                     bucket["gauges"][metric.name].append(value)
                 elif value is not None:
-                    _step(bucket["counters"], metric, before.get(metric.name), value)
-                    before[metric.name] = value
+                    ms, was = before.get(metric.name, (0, 0))
+                    is_near = ms >= row["ms"] // 60_000 * 60_000 - _LOOKBACK_MS[metric.metric_class]
+                    _step(bucket["counters"], metric, was if is_near else None, value)
+                    before[metric.name] = (row["ms"], value)
     return buckets
 
 

@@ -112,7 +112,7 @@ class Registry:
         row = _agent_row(number, hello, now_ms)
         known = self._agent_rows.get(hello.agent_id)
         if known is not None:
-            row["first_seen"] = known["first_seen"]
+            _succeed(row, known)
         if known is None or _differs(row, known):
             self._agent_rows[hello.agent_id] = row
             return agent, [row], devices
@@ -174,7 +174,7 @@ class Registry:
         row = self._row_of(device_id, agent, device, now_ms)
         known = self._device_rows.get(key)
         if known is not None:
-            row["first_seen"] = known["first_seen"]
+            _succeed(row, known)
             if not _differs(row, known):
                 return None
         self._device_rows[key] = row
@@ -229,6 +229,12 @@ def _agent_row(number: int, hello: ingest_pb2.Hello, now_ms: int) -> Row:
         "last_seen": now_ms,
         "ver": now_ms,
     }
+
+
+def _succeed(row: Row, known: Row) -> None:
+    """Makes a row the next version of one that is known, also where the clock has gone back since."""
+    row["first_seen"] = known["first_seen"]
+    row["ver"] = max(row["ver"], known["ver"] + 1)
 
 
 def _differs(row: Row, known: Row) -> bool:

@@ -75,7 +75,8 @@ def test_the_usual_file_is_read_where_there_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('colector = "a:1"', ("colector", "no setting", "--print-config")),
+        ('colector = "a:1"', ("colector", "no setting", "did you mean collector?")),
+        ("elsewhere = 1", ("elsewhere", "no setting", "--print-config")),
         ("[sampling]\nfast_ms = 1", ("sampling.fast_ms", "no setting")),
         ("flush_ms = 1", ("flush_ms", "did you mean sampling.flush_ms?")),
         ("collector = 8470", ("collector", "8470", "text in quotes")),
