@@ -80,10 +80,8 @@ def match(
 
 
 def _on_several_chips(rows: Sequence[JobRow]) -> set[str]:
-    chips: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        chips[row.run].add(row.chip)
-    return {run for run, names in chips.items() if len(names) > 1}
+    first: dict[str, str] = {}
+    return {row.run for row in rows if first.setdefault(row.run, row.chip) != row.chip}
 
 
 def _fault(row: JobRow, mixed: set[str]) -> str:

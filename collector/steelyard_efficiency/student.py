@@ -41,9 +41,10 @@ def quantile(p: float, df: float) -> float:
         low, high = (low, t) if error > 0 else (t, high)
         # Newton's step where it stays inside what is known, else the middle.
         step = t - error / _density(t, df)
-        following = step if low < step < high else (low + high) / 2
-        if abs(following - t) <= 1e-15 * t:
-            break
+        following = step if low <= step <= high else (low + high) / 2
+        # Each step doubles the digits: what is left after this one is below the floating point's own error.
+        if abs(following - t) <= 1e-9 * t:
+            return following
         t = following
     return t
 

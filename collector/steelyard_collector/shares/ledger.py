@@ -17,8 +17,8 @@ from steelyard_collector.store.chips import put_prices
 from steelyard_collector.store.statements import statement
 from steelyard_proto.chips import ChipTable
 
-# Kept rows that are older than this are computed anew: the thread that keeps them lags or has ended.
-_FRESH_MS: Final = 180_000
+# Kept rows that are older than this are computed anew: the thread that keeps them has ended.
+_FRESH_MS: Final = 1_800_000
 
 
 @dataclass(frozen=True, slots=True)
