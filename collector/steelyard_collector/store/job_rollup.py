@@ -24,6 +24,8 @@ FIRST_S: Final = 300
 _WHOLE_S: Final = 54
 _HOUR_MINUTES: Final = 60
 _LIVE_MINUTES: Final = 5
+# An open minute is rolled up this often: a statement's planning costs more than its rows.
+_LIVE_EVERY_MS: Final = 20_000
 # What a killed process may have left without energy or allocation.
 _OVERLAP_MS: Final = 10 * MINUTE_MS
 
@@ -40,6 +42,7 @@ class JobRoller:
         self._raw_days = raw_days
         self._agents: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._ver = 0
+        self._live_ms = 0
 
     def recover(self, now_ms: int) -> int:
         """Finds what a former process left undone; to be called once, before the first `run_once`.
@@ -77,7 +80,9 @@ class JobRoller:
         """
         self._ver = max(self._ver + 1, now_ms)
         self._follow_devices()
-        taken = self._dirty.take(now_ms // MINUTE_MS + 1)
+        closed_minute = (now_ms - GRACE_MS) // MINUTE_MS
+        is_live = not 0 <= now_ms - self._live_ms < _LIVE_EVERY_MS
+        taken = self._dirty.take(now_ms // MINUTE_MS + 1 if is_live else closed_minute)
         try:
             dropped = dropped_days(self._store) if taken else {}
             due = {m: a for m, a in taken.items() if is_kept(m * MINUTE_MS, now_ms, self._raw_days, dropped)}
@@ -86,13 +91,13 @@ class JobRoller:
         except StoreError:
             self._dirty.give_back(taken)
             raise
-        closed_minute = (now_ms - GRACE_MS) // MINUTE_MS
         self._dirty.give_back({minute: agents for minute, agents in taken.items() if minute >= closed_minute})
         for minute, agents in due.items():
             self._hours.add(agents, np.full(len(agents), minute // _HOUR_MINUTES))
         self._roll_hours(closed_minute // _HOUR_MINUTES)
         if any(minute >= closed_minute - _LIVE_MINUTES for minute in due):
             self._store.command(live_efficiency(now_ms // 1000, self._ver, ROLL_SETTINGS))
+            self._live_ms = now_ms
         if due:
             self._store.command(job_totals(now_ms // 1000, self._jobs(), self._ver, ROLL_SETTINGS))
         return sum(len(agents) for agents in due.values())

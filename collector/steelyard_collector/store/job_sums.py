@@ -16,6 +16,14 @@ _SUMS: Final = (
 _COLUMNS: Final = ("job", "vendor", "chip", "part", "bucket", "run", "nodes", "devices", *_SUMS, "step_hist",
                    "tokens_origin", "tokens_absent")  # fmt: skip
 _PARTS: Final = ("flops", "flops_device_s", "peak_flops", "ceiling_flops", "ofu_sum", "ofu_n", "cost", "cost_tokens")
+# What the live figures need: planning pays for each column.
+_LIVE_SUMS: Final = (
+    "tokens", "tokens_device_s", "wall_s", "wall_tokens", "wall_device_s", "energy_j", "energy_tokens", "energy_wall_s",
+)  # fmt: skip
+_LIVE_COLUMNS: Final = (
+    "job", "vendor", "chip", "part", "bucket", "run", "devices", *_LIVE_SUMS, "tensor_clock_sum", "tensor_clock_n",
+    "step_hist", "tokens_origin", "tokens_absent",
+)  # fmt: skip
 # Beside the sums, what a scope needs of its parts.
 _SCOPED: Final = (
     "job", "agent", "vendor", "chip", "part", "bucket", "origin", "workload", "tokens_origin", "tokens_absent", "basis",
@@ -54,7 +62,7 @@ def live_efficiency(now_s: int, ver: int, settings: str) -> str:
     """
     begin_s = (now_s - _LIVE_S) // 60 * 60
     where = f"m.bucket >= toDateTime({begin_s}, 'UTC') AND m.bucket <= toDateTime({now_s}, 'UTC')"
-    columns = ", ".join(_COLUMNS)
+    columns = ", ".join(_LIVE_COLUMNS)
     jobs = f"SELECT {columns} FROM ({job_sums(where)})"  # noqa: S608
     nodes = f"SELECT agent, {columns} FROM ({job_sums(where, by_agent=True)})"  # noqa: S608
     return statement(
@@ -63,9 +71,9 @@ def live_efficiency(now_s: int, ver: int, settings: str) -> str:
         now_s=now_s,
         ver=ver,
         settings=settings,
-        live_parts=_parts(jobs, _COLUMNS),
-        live_node_parts=_parts(nodes, ("agent", *_COLUMNS)),
-        node_columns=", ".join(f"w.{name} AS {name}" for name in (*_SCOPED, *_SUMS, *_PARTS)),
+        live_parts=_parts(jobs, _LIVE_COLUMNS),
+        live_node_parts=_parts(nodes, ("agent", *_LIVE_COLUMNS)),
+        node_columns=", ".join(f"w.{name} AS {name}" for name in (*_SCOPED, *_LIVE_SUMS, *_PARTS)),
         scope_sums=_scope_sums(),
         efficiency_figures=_figures(),
     )
@@ -113,7 +121,7 @@ def _parts(sums: str, columns: Sequence[str]) -> str:
 
 
 def _scope_sums() -> str:
-    lines = [f"sum(q.{name}) AS {name}" for name in (*_SUMS, *_PARTS)]
+    lines = [f"sum(q.{name}) AS {name}" for name in (*_LIVE_SUMS, *_PARTS)]
     lines += [
         "sumMap(q.step_hist) AS step_hist",
         "uniqExact(coalesce(q.workload, q.job)) AS workloads",

@@ -170,7 +170,7 @@ def test_an_open_minute_is_rolled_up_and_stays_dirty(store: Store) -> None:
     assert rollers.run(BEGIN_MS + 12_000) == 1
     assert minutes(store)["17", "H100", 0]["tokens"] == 4096.0
     put_steps(store, steps("17", [20], device_id=1))
-    assert rollers.run(BEGIN_MS + 22_000) == 1
+    assert rollers.run(BEGIN_MS + 32_000) == 1
     assert minutes(store)["17", "H100", 0]["tokens"] == 8192.0
     assert rollers.run(BEGIN_MS + 80_000) == 1
     assert rollers.run(BEGIN_MS + 90_000) == 0
