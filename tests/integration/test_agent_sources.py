@@ -45,7 +45,7 @@ def daemon(
     arguments = ["--collector", server.address, "--state-dir", str(tmp_path / "state")]
     settings = [
         "sampling.fast_period_ms=200",
-        "sampling.call_deadline_ms=100",
+        "sampling.call_deadline_ms=500",
         "sampling.agent_period_ms=1000",
         "sources.cpu=false",
         "sources.host=false",

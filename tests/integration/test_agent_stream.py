@@ -229,7 +229,7 @@ def test_stop_without_a_collector_is_quick(parts: Parts) -> None:
     until(lambda: bool(sender.state.last_error))
     started_s = time.monotonic()
     sender.stop(2)
-    assert time.monotonic() - started_s < 0.5
+    assert time.monotonic() - started_s < 1.5
 
 
 def test_limits_of_behaviour_are_seen_by_the_stand_in_itself() -> None:

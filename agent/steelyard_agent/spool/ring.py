@@ -6,7 +6,6 @@ what the collector has acknowledged can't be newer than what a power cut leaves 
 """
 
 import errno
-import fcntl
 import logging
 import os
 import threading
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
+from steelyard_agent.spool.holding import sync_path, take_directory
 from steelyard_agent.spool.numbering import STATE_FILE, Numbering, read_numbering, write_numbering
 from steelyard_agent.spool.record import Damage, frame, read_frame
 from steelyard_agent.spool.segment import Segment, learn_layouts, position, scan_segment, uncommitted_spans
@@ -83,7 +83,7 @@ class Ring:
         self._is_undeclared = False
         self._last_number = 0
         self._file: BinaryIO | None = None
-        self._lock_file = _take_directory(directory)
+        self._lock_file = take_directory(directory)
         state = read_numbering(directory)
         self.epoch: int = state.epoch if state else int(now_s())
         self._next: dict[int, int] = state.next if state else {}
@@ -155,8 +155,8 @@ class Ring:
             self._unsynced = False
         try:
             os.fdatasync(descriptor)
-            _sync_path(self.directory / STATE_FILE)
-            _sync_path(self.directory)
+            sync_path(self.directory / STATE_FILE)
+            sync_path(self.directory)
         except OSError as error:
             log.warning("%s: can't be synced: %s", self.directory, error.strerror)
         finally:
@@ -419,29 +419,3 @@ class Cursor:
 
     segment: int = 0
     offset: int = 0
-
-
-def _take_directory(directory: Path) -> BinaryIO:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / "lock").open("ab")
-    except OSError as error:
-        raise SpoolError(
-            f"{directory}: can't be used as the spool: {error.strerror}; name another with --state-dir"
-        ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise SpoolError(
-            f"{directory}: another agent uses this spool; stop it, or name another with --state-dir"
-        ) from error
-    return file
-
-
-def _sync_path(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

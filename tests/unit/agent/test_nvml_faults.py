@@ -140,12 +140,12 @@ def test_everything_fails_at_once(node: NvmlNode, source: NvmlSource) -> None:
 
 
 def test_hang_costs_one_device(node: NvmlNode, source: NvmlSource) -> None:
-    guard = GuardedSource(source, deadline_s=0.1, monotonic=time.monotonic, wall_ms=lambda: 0)
+    guard = GuardedSource(source, deadline_s=0.5, monotonic=time.monotonic, wall_ms=lambda: 0)
     guard.discover()
     node.advance(1)
-    node.scenario.set({"hang.nvmlDeviceGetUtilizationRates.1": 0.8})
+    node.scenario.set({"hang.nvmlDeviceGetUtilizationRates.1": 1.5})
     guard.start_tick(["fast"])
-    readings = {info.uid: values for info, _class, values in guard.collect(2)}
+    readings = {info.uid: values for info, _class, values in guard.collect(10)}
     assert isinstance(readings[UIDS[0]][0], float)
     assert isinstance(readings[UIDS[1]][0], Absent)
     assert isinstance(readings[UIDS[2]][0], float)
@@ -153,12 +153,12 @@ def test_hang_costs_one_device(node: NvmlNode, source: NvmlSource) -> None:
     assert len(guard.discover()) == 3
     assert guard.stats().quarantined == 1
     node.scenario.drop("hang.nvmlDeviceGetUtilizationRates.1")
-    deadline_s = time.monotonic() + 5
+    deadline_s = time.monotonic() + 30
     while guard.stats().quarantined and time.monotonic() < deadline_s:
         time.sleep(0.01)
     node.advance(1)
     guard.start_tick(["fast"])
-    assert all(isinstance(values[0], float) for _info, _class, values in guard.collect(2))
+    assert all(isinstance(values[0], float) for _info, _class, values in guard.collect(10))
     guard.close()
 
 
