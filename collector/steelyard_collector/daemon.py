@@ -18,6 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from steelyard_collector.access.doors import check_doors, grpc_credentials, http_context, parse_address
+from steelyard_collector.access.readable import ReadableRequests
 from steelyard_collector.access.tokens import READERS, WRITERS, Tokens, read_tokens
 from steelyard_collector.ingest.registry import Registry
 from steelyard_collector.ingest.resume import load
@@ -191,7 +192,7 @@ def _build(
 
 
 def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Server, health_async.HealthServicer]":
-    server = grpc.aio.server(options=_OPTIONS)
+    server = grpc.aio.server(options=_OPTIONS, interceptors=(ReadableRequests(),))
     server.add_generic_rpc_handlers((ingest.handler(),))
     add_query_service(query, server)
     health_service = health_async.HealthServicer()

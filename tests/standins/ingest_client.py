@@ -73,7 +73,8 @@ class Stream:
         """Waits for the collector to end the stream; returns the status, the words and the trailing metadata."""
         try:
             for message in self.call:
-                self.note(message)
+                if message.HasField("ack"):
+                    self.note(message)
         except grpc.RpcError:
             pass
         self._sent.put(None)
@@ -115,7 +116,7 @@ def device(key: int, uid: str) -> batch_pb2.Device:
 def batch(agent: int, seq: int, layout: int = 2, gauges: Sequence[float] = (0.5,), **more: Any) -> Sent:
     """One tick; by default of the host."""
     fields: dict[str, Any] = {
-        "ts_ms": np.array([NOW_MS + 1000 * seq], "<i8").tobytes(),
+        "ts_ms": np.array([NOW_MS + 1000 * (seq % 80_000)], "<i8").tobytes(),
         "gauges": np.array(gauges, "<f4").tobytes(),
     }
     return ingest_pb2.AgentMessage(batch=batch_pb2.Batch(layout=layout, agent=agent, seq=seq, **{**fields, **more}))

@@ -91,6 +91,5 @@ def _collector_toml(folder: Path, port: int, store: str) -> str:
 def _agent_toml(folder: Path, address: str) -> str:
     return (
         "# For the agents' /etc/steelyard/agent.toml; copy ca.pem and agent.token to each node.\n"
-        f'collector = "{address}"\n\n[tls]\nca_file = "{folder}/ca.pem"\n\n'
-        f'[access]\ntoken_file = "{folder}/agent.token"\n'
+        f'collector = "{address}"\nca_file = "{folder}/ca.pem"\ntoken_file = "{folder}/agent.token"\n'
     )
