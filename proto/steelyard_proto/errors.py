@@ -11,6 +11,7 @@ SteelyardError
 ├── ContractError      a message breaks the contract: field
 ├── SpoolError         the spool can't be read or written
 ├── StoreError         ClickHouse refused: code, name
+├── StoreLost          another collector writes the store now
 └── TransportError     the other side can't be reached
 
 A message names the thing, the value and the remedy. Only a `cli` turns one into text and an exit code.
@@ -91,6 +92,10 @@ class StoreError(SteelyardError):
         self.code = code
         self.name = name
         super().__init__(message)
+
+
+class StoreLost(SteelyardError):
+    """Another collector writes the store now."""
 
 
 class TransportError(SteelyardError):

@@ -86,15 +86,23 @@ class Program:
 
 
 class Collector(Program):
-    """`steelyard-collector daemon` over an embedded store, always at the same address."""
+    """`steelyard-collector daemon` over an embedded store, or another by its DSN, always at the same address."""
 
-    def __init__(self, folder: Path, *flags: str, store: Path | None = None, environ: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        store: Path | None = None,
+        dsn: str = "",
+        environ: Mapping[str, str] | None = None,
+        name: str = "collector",
+    ):
         self.address = f"127.0.0.1:{free_port()}"
         self.store = store or folder / "store"
-        command = [str(BIN / "steelyard-collector"), "daemon", "--store", f"chdb://{self.store}"]
+        command = [str(BIN / "steelyard-collector"), "daemon", "--store", dsn or f"chdb://{self.store}"]
         # Short commits and rollups all the time: more instants at which a kill can hurt.
         command += ["--listen", self.address, "--http-listen", "127.0.0.1:0", "--commit-ms", "100"]
-        super().__init__(folder, "collector", [*command, *flags], environ or {})
+        super().__init__(folder, name, [*command, *flags], environ or {})
 
     def serve(self) -> None:
         """Starts it and waits until it listens."""

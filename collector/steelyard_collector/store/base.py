@@ -89,6 +89,14 @@ class Store(Protocol):
         """What the inserts noted for the rollups of jobs: agents in the place of devices."""
         ...
 
+    def hold(self) -> None:
+        """Takes the store for writing, until it is closed; to be called once, after the migrations.
+
+        Raises:
+            StoreError: another collector holds it.
+        """
+        ...
+
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
         """Inserts one block into a table of `STORE_DATABASE`, as one part. Returns once it is committed.
 

@@ -199,6 +199,9 @@ class ClickhouseStore:
         """See base.Store."""
         raise NotImplementedError
 
+    def hold(self) -> None:
+        """See base.Store. The embedded one is held from its opening on."""
+
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
         """See base.Store."""
         if not block.num_rows:

@@ -18,18 +18,23 @@ def connect(dsn: str) -> tuple[Store, Topology]:
 
     Raises:
         ConfigError: the DSN is of neither form.
-        StoreError: the store is in use or can't be reached.
+        TransportError: no server answers there.
+        StoreError: the store is in use, or refuses.
     """
     scheme = urlsplit(dsn).scheme
     if scheme == "chdb":
         path = unquote(urlsplit(dsn).path)
         if not path.startswith("/") or path == "/":
-            raise ConfigError(f"{dsn!r} names no directory; write chdb:///var/lib/steelyard", key="store")
+            raise ConfigError(f"{dsn!r} names no directory; write chdb:///var/lib/steelyard", key="store.dsn")
         return ChdbStore(Path(path)), EMBEDDED
     if scheme in ("clickhouse", "clickhouses"):
         server = ServerStore(dsn)
         return server, Topology(server.cluster)
-    raise ConfigError(f"{dsn!r} is no store; write chdb:///DIR or clickhouse://user:password@host:port/", key="store")
+    # The rest may hold a password.
+    raise ConfigError(
+        f"{scheme + ':...' if scheme else dsn!r} is no store; write chdb:///DIR or clickhouse://user:password@host:port/",
+        key="store.dsn",
+    )
 
 
 def open_store(dsn: str, chips: ChipTable | None = None) -> Store:
@@ -41,11 +46,13 @@ def open_store(dsn: str, chips: ChipTable | None = None) -> Store:
 
     Raises:
         ConfigError: the DSN is of neither form.
-        StoreError: the store is in use, can't be reached, or holds a migration that has changed since.
+        TransportError: no server answers there.
+        StoreError: the store is in use, refuses, or holds a migration that has changed since.
     """
     store, topology = connect(dsn)
     try:
         migrate(store, topology)
+        store.hold()
         create_views(store, topology)
         put_chips(store, chips or load_chips())
     except StoreError:
