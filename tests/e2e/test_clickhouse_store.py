@@ -44,7 +44,7 @@ def test_a_refusing_server_gets_everything_once(tmp_path: Path, server: ServerPr
         server.untell("cut")
         # Refused: nothing is committed, and nothing acknowledged.
         server.tell("refuse", _FULL)
-        until(lambda: "ClickHouse refuses" in collector.said and "NOT_ENOUGH_SPACE" in collector.said, 60)
+        until(lambda: "(kept and tried again)" in collector.said and "NOT_ENOUGH_SPACE" in collector.said, 60)
         held, told = server.inserts("raw_device"), fleet.told
         until(lambda: fleet.told > told + 10, 60)
         assert server.inserts("raw_device") == held

@@ -57,7 +57,7 @@ def test_it_is_migrated_once_and_has_its_views(store: Store) -> None:
     assert migrate(store) == []
     held = store.query("SELECT id FROM steelyard_store.schema_migrations FINAL ORDER BY id")["id"].to_pylist()
     assert held == [migration.id for migration in migrations(EMBEDDED)]
-    views = store.query("SELECT name FROM system.tables WHERE database = 'steelyard'")["name"].to_pylist()
+    views = store.query("SELECT name FROM system.tables WHERE engine = 'View'")["name"].to_pylist()
     assert set(VIEWS) <= set(views)
 
 
