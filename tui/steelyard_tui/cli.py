@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.commands import claims, compare, demo, local, sql, views
+from steelyard_tui.commands import claims, compare, demo, local, sql, views, weigh
 from steelyard_tui.commands.command import Command, add_collector_arguments, settings_of
 
 COMMANDS: Final[tuple[Command, ...]] = (
@@ -23,6 +23,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     views.JOBS,
     local.COMMAND,
     demo.COMMAND,
+    weigh.COMMAND,
 )
 
 _EPILOG: Final = """\

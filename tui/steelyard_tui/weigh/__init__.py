@@ -1,0 +1,1 @@
+"""The reference workload, as a script for the Python that has torch."""
