@@ -125,6 +125,19 @@ def test_a_gap_is_refused_until_it_is_declared(collector: Collector, channel: gr
     assert gaps(collector, name) == [(2, 2, "damaged"), (4, 9, "ring_full")]
 
 
+def test_metrics_that_only_a_newer_agent_knows_are_kept(collector: Collector, channel: grpc.Channel, name: str) -> None:
+    newer = batch_pb2.Layout(id=1, kind=DEVICE, gauges=[1, 60_001], counters=[25, 60_002], devices=[1])
+    with Stream(channel) as stream:
+        stream.greet(hello(name, layouts=[newer]))
+        stream.send(batch(stream.agent, 1, 1, (0.5, 0.25), counters=counters(10, 1 << 40)))
+        stream.await_ack(DEVICE, 1)
+    sql = """
+        SELECT metric_id, value FROM unknown_metrics AS m JOIN devices AS d ON d.device_id = m.device_id
+        WHERE d.uid = {uid:String} ORDER BY metric_id"""
+    found = [(row["metric_id"], row["value"]) for row in rows(collector, sql, uid=f"{name}-a")]
+    assert found == [(60_001, 0.25), (60_002, float(1 << 40))]
+
+
 def test_layouts_change_in_the_middle_of_a_stream(collector: Collector, channel: grpc.Channel, name: str) -> None:
     more = ingest_pb2.Describe(
         devices=[device(2, f"{name}-b")],
