@@ -12,6 +12,7 @@ from typing import Final
 
 from steelyard_collector.shares.ledger import Ledger
 from steelyard_collector.shares.window import KEPT_S
+from steelyard_proto.errors import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,11 @@ class ShareKeeper:
         # The comparison may fail; ingest may not.
         except Exception as error:
             if str(error) != self.state.last_error:
-                log.exception("the shares can't be computed (tried again each minute)")
+                # A store that refuses is told as such; anything else is a fault of ours, and says where.
+                log.error(
+                    "the shares can't be computed (tried again each minute): %s",
+                    error, exc_info=not isinstance(error, StoreError),
+                )  # fmt: skip
             self.state.last_error = str(error)
             return
         self.state.last_error = ""
