@@ -1,6 +1,7 @@
 """`steelyard compare`: the chips side by side, and how much of the reference each of them is."""
 
 import argparse
+import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
@@ -8,8 +9,12 @@ from typing import TYPE_CHECKING, Final
 from steelyard_proto.errors import SteelyardError
 from steelyard_tui.commands.command import Command, add_collector_arguments, client_of
 from steelyard_tui.commands.window import add_since
+from steelyard_tui.queries import read_query
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from steelyard_tui.client import Client
     from steelyard_tui.present.glyphs import Glyphs
     from steelyard_tui.present.shares import Row
 
@@ -20,6 +25,7 @@ _QUANTITIES: Final = {
 }
 _BAR_CELLS: Final = 44
 _MOST_LISTED: Final = 6
+_MOST_MINUTES_S: Final = 48 * 3600
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     mode = "as run" if arguments.as_run else "matched"
     with client_of(arguments) as client:
         answer = client.compare(arguments.since, quantity=quantity, mode=mode)
+        chips = _chips(client, answer.table) if arguments.format == "table" else None
     for fault in answer.faults:
         print(f"left out by the collector: {fault}", file=sys.stderr)
     rows = [row for row in answer.table.to_pylist() if row["unit"] == unit]
@@ -59,10 +66,39 @@ def _run(arguments: argparse.Namespace) -> int:
         from steelyard_tui.present.glyphs import ASCII, UNICODE
 
         glyphs = ASCII if getattr(arguments, "ascii", False) else UNICODE
+        if chips is not None:
+            _write_chips(chips, glyphs)
         sys.stdout.write("\n".join(line.rstrip() for line in table_lines(rows, glyphs)) + "\n")
     else:
         _write_rows(rows, arguments.format)
     return 0
+
+
+def _chips(client: "Client", shares: "pa.Table") -> "pa.Table | None":
+    """The chips' own figures over the window of the shares; None where nothing ran."""
+    if shares.num_rows == 0:
+        return None
+    begin, end = (shares[name][0].as_py() for name in ("from_ts", "to_ts"))
+    parameters = {
+        # Minutes are kept for so long, and cost more.
+        "level": "1m" if (end - begin).total_seconds() <= _MOST_MINUTES_S else "1h",
+        "from_ms": str(round(1000 * begin.timestamp())),
+        "to_ms": str(round(1000 * end.timestamp())),
+    }
+    return client.sql(read_query("compare_chips"), parameters).table
+
+
+def _write_chips(chips: "pa.Table", glyphs: "Glyphs") -> None:
+    from steelyard_tui.commands.formats import write_table
+
+    out = io.BytesIO()
+    write_table(chips, "table", out)
+    text = out.getvalue().decode()
+    # A table draws with two signs of its own.
+    ascii_signs = str.maketrans({"─": "-", "–": "-"}) if glyphs.bar.isascii() else {}
+    sys.stdout.write(text.translate(ascii_signs))
+    note = "tokens/s per device, and rates only of chips that ran one workload; OFU is validated on H100 and GB200 only"
+    sys.stdout.write(f"{note}\n\n")
 
 
 def table_lines(rows: Sequence["Row"], glyphs: "Glyphs") -> Iterator[str]:
