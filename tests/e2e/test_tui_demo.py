@@ -60,7 +60,7 @@ def test_a_signal_ends_the_whole_tree(tmp_path: Path, number: signal.Signals) ->
         try:
             children = _children(demo.pid, 3)
             demo.send_signal(number)
-            assert demo.wait(30) == (143 if number is signal.SIGTERM else 130)
+            assert demo.wait(DEADLINE_S) == (143 if number is signal.SIGTERM else 130)
         finally:
             demo.kill()
     _, alive = psutil.wait_procs(children, timeout=10)

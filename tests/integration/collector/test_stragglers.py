@@ -19,12 +19,10 @@ from tests.integration.collector.fleet_rows import raw_block, register
 from tests.integration.collector.job_rows import put_facts, put_held
 
 MINUTES, ONSET, RANKS = 210, 150, 6
-END_S = int(time.time()) // 60 * 60
-BEGIN_S = END_S - MINUTES * 60
 JOBS: tuple[tuple[str, FaultKind | None], ...] = (("hot", "throttle"), ("starved", "slow_host"), ("well", None))
 
 
-def samples(job: int, kind: FaultKind | None) -> Iterator[dict[str, Any]]:
+def samples(job: int, kind: FaultKind | None, begin_s: int) -> Iterator[dict[str, Any]]:
     """Raw rows of a job's devices, four a minute; its rank 2 has a fault from ONSET on."""
     faults, slow = (), ()
     if kind is not None:
@@ -43,31 +41,38 @@ def samples(job: int, kind: FaultKind | None) -> Iterator[dict[str, Any]]:
             row = {known.by_id[number].name: value for number, value in zip(info.metrics["fast"], values, strict=True)}
             yield {
                 "device_id": job * 100 + place,
-                "ts": (BEGIN_S + second) * 1000,
+                "ts": (begin_s + second) * 1000,
                 "seq": second,
                 **{name: row[name] for name in ("busy", "core_active", "core_clock_mhz")},
             }
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def end_s() -> int:
+    """When the jobs' last minute ended: just now, for the view shows what is slow now."""
+    return int(time.time()) // 60 * 60
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, end_s: int) -> Iterator[Store]:
+    begin_s = end_s - MINUTES * 60
     store = open_store(f"chdb://{tmp_path_factory.mktemp('stragglers')}/store")
     devices = [{"device_id": job * 100 + place, "agent": job} for job in (1, 2, 3) for place in range(RANKS)]
-    register(store, devices, now_ms=BEGIN_S * 1000)
+    register(store, devices, now_ms=begin_s * 1000)
     for job, (name, kind) in enumerate(JOBS, 1):
-        rows = list(samples(job, kind))
+        rows = list(samples(job, kind, begin_s))
         day = 86_400_000
         for first in {row["ts"] // day for row in rows}:
             block = [row for row in rows if row["ts"] // day == first]
             store.insert("raw_device", raw_block(block), token=f"{name}-{first}")
-        held = {"job": name, "agent": job, "from_ts": BEGIN_S * 1000, "to_ts": END_S * 1000}
+        held = {"job": name, "agent": job, "from_ts": begin_s * 1000, "to_ts": end_s * 1000}
         put_held(store, [held | {"device_id": job * 100 + place} for place in range(RANKS)])
-        facts = {"job": name, "agent": job, "start_ts": BEGIN_S * 1000, "ts": BEGIN_S * 1000}
+        facts = {"job": name, "agent": job, "start_ts": begin_s * 1000, "ts": begin_s * 1000}
         put_facts(
             store,
             [facts | {"device_id": job * 100 + place, "rank": 10 + place, "pid": place} for place in range(RANKS)],
         )
-    Roller(store, store.dirty).run_once(END_S * 1000 + 20_000)
+    Roller(store, store.dirty).run_once(end_s * 1000 + 20_000)
     yield store
     store.close()
 
@@ -78,24 +83,24 @@ def found(store: Store) -> dict[str, dict[str, Any]]:
     return {row["job"]: row for row in rows}
 
 
-def test_a_slow_rank_is_found_with_its_cause(store: Store) -> None:
-    assert StragglerWatch(store).run_once(END_S * 1000 + 60_000) == 2
+def test_a_slow_rank_is_found_with_its_cause(store: Store, end_s: int) -> None:
+    assert StragglerWatch(store).run_once(end_s * 1000 + 60_000) == 2
     rows = found(store)
     assert rows.keys() == {"hot", "starved"}
     for name, cause in (("hot", "clock"), ("starved", "host")):
         row = rows[name]
         assert (row["rank"], row["node"], row["chip"], row["ranks"]) == (12, f"n{1 + (name != 'hot')}", "H100", RANKS)
         assert (row["cause"], row["kind"]) == (cause, "became slow")
-        assert abs(row["since"].timestamp() - BEGIN_S - ONSET * 60) <= 180
+        assert abs(row["since"].timestamp() - (end_s - MINUTES * 60) - ONSET * 60) <= 180
         assert row["gain_ratio"] > 0.02
     # A clock of 1 / 1.6 of the others'.
     assert rows["hot"]["slow_ratio"] == pytest.approx(0.6, abs=0.03)
 
 
-def test_minute_by_minute_says_the_same_as_all_at_once(store: Store) -> None:
+def test_minute_by_minute_says_the_same_as_all_at_once(store: Store, end_s: int) -> None:
     steps = StragglerWatch(store)
     for minute in range(MINUTES - 40, MINUTES + 1, 20):
-        steps.run_once((BEGIN_S + minute * 60) * 1000 + 60_500)
+        steps.run_once(((end_s - MINUTES * 60) + minute * 60) * 1000 + 60_500)
     stepwise = found(store)
-    StragglerWatch(store).run_once(END_S * 1000 + 61_000)
+    StragglerWatch(store).run_once(end_s * 1000 + 61_000)
     assert found(store) == stepwise
