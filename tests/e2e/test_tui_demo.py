@@ -56,7 +56,14 @@ def test_the_demo_trains_for_real_where_torch_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_whole_tree(tmp_path: Path, number: signal.Signals) -> None:
     command = [STEELYARD, "demo", "--headless", "--seconds", "600", "--no-training"]
-    with subprocess.Popen(command, env=_environ(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
+    with subprocess.Popen(
+        command,
+        env=_environ(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        # A shell's background jobs ignore ctrl-C, and so would all that they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as demo:
         try:
             children = _children(demo.pid, 3)
             demo.send_signal(number)
