@@ -99,5 +99,7 @@ def _ask_history(folder: Path, progress: Callable[[str], None]) -> tuple[list[fl
         week = [ask.timed_ms(_WEEK) for _ in range(_WEEK_ASKED)]
     assert min(rows for _, rows in day) >= 1400, f"a day has {min(rows for _, rows in day)} minutes"
     # The hour that a week ago cuts, and the one that runs, aren't whole.
-    assert min(rows for _, rows in week) >= 2 * (7 * 24 - 1), f"a week has {min(rows for _, rows in week)} hours by chip"
+    assert min(rows for _, rows in week) >= 2 * (7 * 24 - 1), (
+        f"a week has {min(rows for _, rows in week)} hours by chip"
+    )
     return [ms for ms, _ in day], [ms for ms, _ in week]

@@ -140,7 +140,7 @@ def test_people_read_a_bar_and_what_it_is_made_of(collector: Collector) -> None:
     assert "share of H100 in tokens/s per device, 59 min to" in said
     assert "matched on model, sequence length, precision, task" in said
     [h100] = [line.split() for line in said.splitlines() if line.startswith("nvidia ") and " H100 " in line]
-    assert h100[2:5] == ["package", "simulated", "3"]
+    assert h100[2:6] == ["package", "simulated", "3", "3"]
     line = next(line for line in said.partition("share of")[2].splitlines() if "910B2 " in line)
     assert "█" in line
     assert "0.40 [" in line

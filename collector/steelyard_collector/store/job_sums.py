@@ -49,7 +49,7 @@ def efficiency_view() -> dict[str, str]:
     minutes = f"SELECT '1m' AS level, {columns}, origin AS step_origin FROM ({job_sums('1')})"  # noqa: S608
     hours = f"SELECT '1h' AS level, {columns}, origin AS step_origin FROM steelyard_store.job_hour FINAL"  # noqa: S608
     parts = _parts(f"{minutes}\nUNION ALL\n{hours}", ("level", *_COLUMNS, "step_origin"))
-    return {"efficiency_parts": parts, "efficiency_figures": _figures()}
+    return {"efficiency_parts": parts, "efficiency_figures": _figures(), "bin_middle_s": _middle_s("bin")}
 
 
 def live_efficiency(now_s: int, ver: int, settings: str) -> str:
@@ -112,7 +112,11 @@ def _figures() -> str:
 def step_quantile(row: str, percent: int) -> str:
     """The step time that so many steps don't exceed, out of `step_bins` and `steps_up_to`; to half a bin."""
     place = f"arrayFirstIndex(n -> n >= {percent / 100} * {row}.steps_up_to[-1], {row}.steps_up_to)"
-    return f"if(empty({row}.steps_up_to), NULL, exp(({row}.step_bins[{place}] + 0.5) * log({_BIN})))"
+    return f"if(empty({row}.steps_up_to), NULL, {_middle_s(f'{row}.step_bins[{place}]')})"
+
+
+def _middle_s(step_bin: str) -> str:
+    return f"exp(({step_bin} + 0.5) * log({_BIN}))"
 
 
 def _parts(sums: str, columns: Sequence[str]) -> str:

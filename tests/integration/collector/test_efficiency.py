@@ -14,6 +14,7 @@ from steelyard_collector.store.open import open_store
 from steelyard_collector.store.rollup import ROLL_SETTINGS
 from steelyard_proto.chips import load_chips
 from steelyard_proto.prices import Prices
+from steelyard_tui.queries import read_query
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import empty, put_facts, put_held, put_minutes, put_steps
 
@@ -27,6 +28,7 @@ DEVICES = [
     {"device_id": 1, "agent": 1},
     {"device_id": 2, "agent": 2, "chip": "910C", "part": "die", "vendor": "huawei"},
     {"device_id": 3, "agent": 3, "chip": "", "name": "NVIDIA Q9000"},
+    {"device_id": 4, "agent": 4, "chip": "MI250X", "part": "gcd", "vendor": "amd"},
 ]
 
 
@@ -104,12 +106,59 @@ def test_a_die_and_its_package(store: Store) -> None:
     assert (row["tokens_per_j"], row["cost_per_mtoken"], row["energy_coverage"]) == (None, None, 0)
 
 
+def chips_of(store: Store) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of `steelyard compare`, by chip and part."""
+    window = {"level": "1m", "from_ms": BEGIN_S * 1000, "to_ms": NOW_S * 1000}
+    sql = read_query("compare_chips").replace("FROM efficiency", "FROM steelyard.efficiency")
+    return {(row["chip"], row["part"]): row for row in store.query(sql, window).to_pylist()}
+
+
+def test_chips_have_a_row_per_device_and_one_per_package(store: Store) -> None:
+    of_energy = {"energy_j": 30_000.0, "facts": {"price_per_device_hour": 2.16, "currency": "USD"}}
+    train(store, "c", agent=2, vendor="huawei", chip="910C", part="die", **of_energy)
+    train(store, "m", agent=4, vendor="amd", chip="MI250X", part="gcd", **of_energy)
+    train(store, "a")
+    train(store, "q", agent=3, chip="NVIDIA Q9000", part="package")
+    rows = chips_of(store)
+    assert set(rows) == {("910C", "die"), ("910C", "package"), ("MI250X", "gcd"), ("MI250X", "package"),
+                         ("H100", "package"), ("NVIDIA Q9000", "package")}  # fmt: skip
+    same = ("jobs", "workloads", "MFU %", "tokens/J", "cost/Mtoken", "step p50 ms", "step p99 ms", "goodput %")
+    for chip, part in (("910C", "die"), ("MI250X", "gcd")):
+        device, package = rows[chip, part], rows[chip, "package"]
+        assert [device[name] for name in same] == [package[name] for name in same]
+        assert None not in [device[name] for name in same]
+        assert (device["tokens/s"], package["tokens/s"]) == (pytest.approx(3000), pytest.approx(6000))
+        assert (device["units"], package["units"]) == (1, 0.5)
+    h100 = rows["H100", "package"]
+    assert (h100["step p50 ms"], h100["step p99 ms"]) == (round(1000 * 1.01**69.5), round(1000 * 1.01**231.5))
+    train(store, "b", facts={"model": "gpt"})
+    mixed = chips_of(store)["H100", "package"]
+    assert (mixed["workloads"], mixed["MFU %"]) == (2, pytest.approx(h100["MFU %"]))
+    assert {mixed[name] for name in ("tokens/s", "tokens/J", "cost/Mtoken", "step p50 ms", "step p99 ms")} == {None}
+
+
+def test_quantiles_of_steps_over_any_window(store: Store) -> None:
+    train(store, "a")
+    train(store, "b", step_hist=[(300, 75)])
+    train(store, "none", steps=0, step_hist=[])
+    quantiles = ", ".join(f"quantileExactWeightedOrNullArray({p})(step_bins_s, step_counts)" for p in (0.5, 0.97, 0.99))
+    sql = f"SELECT {quantiles} FROM steelyard.efficiency WHERE level = '1m' AND job IN "
+
+    def of(jobs: str) -> list[float | None]:
+        return list(store.query(sql + jobs).to_pylist()[0].values())
+
+    assert of("('a')") == [pytest.approx(1.01**n) for n in (69.5, 231.5, 231.5)]
+    assert of("('a', 'b')") == [pytest.approx(1.01**n) for n in (300.5, 300.5, 300.5)]
+    assert of("('none')") == [None, None, None]
+
+
 def test_an_unknown_chip_has_what_it_achieves_and_no_share_of_a_peak(store: Store) -> None:
     train(store, "q", agent=3, chip="NVIDIA Q9000", part="package")
     row = over(store, "q")
     assert row["tflops_per_device"] == pytest.approx(3000 * LLAMA_FLOPS / 1e12)
     assert (row["mfu"], row["mfu_absent"]) == (None, "the chip table has no such chip")
     assert (row["ofu"], row["ofu_validated"]) == (None, None)
+    assert (row["tokens_per_s_device"], row["tokens_per_s_package"]) == (pytest.approx(3000), None)
 
 
 def test_a_capped_chip_has_no_ofu(store: Store) -> None:

@@ -26,6 +26,10 @@ _QUANTITIES: Final = {
 _BAR_CELLS: Final = 44
 _MOST_LISTED: Final = 6
 _MOST_MINUTES_S: Final = 48 * 3600
+_CHIPS_NOTE: Final = (
+    "tokens/s of one such part; rates and step times only of chips that ran one workload\n"
+    "OFU is validated on H100 and GB200 only"
+)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,8 +101,7 @@ def _write_chips(chips: "pa.Table", glyphs: "Glyphs") -> None:
     # A table draws with two signs of its own.
     ascii_signs = str.maketrans({"─": "-", "–": "-"}) if glyphs.bar.isascii() else {}
     sys.stdout.write(text.translate(ascii_signs))
-    note = "tokens/s per device, and rates only of chips that ran one workload; OFU is validated on H100 and GB200 only"
-    sys.stdout.write(f"{note}\n\n")
+    sys.stdout.write(f"{_CHIPS_NOTE}\n\n")
 
 
 def table_lines(rows: Sequence["Row"], glyphs: "Glyphs") -> Iterator[str]:

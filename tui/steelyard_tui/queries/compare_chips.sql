@@ -1,26 +1,33 @@
+-- a die or GCD has two rows: as the device that it is, and as its package
 SELECT
-    vendor, chip, part, origin,
+    vendor, chip, tupleElement(of, 1) AS part, origin,
     count() AS jobs,
-    sum(run_devices) AS devices,
+    sum(run_devices) / tupleElement(of, 2) AS units,
+    -- a job whose workload isn't known is one of its own
+    uniqExact(coalesce(workload, run)) AS workloads,
     -- workloads in one pot say nothing of a chip
-    if(uniqExact(workload) = 1, sum(tokens) / nullIf(sum(tokens_device_s), 0), NULL) AS `tokens/s`,
+    if(workloads = 1, sum(tokens) / nullIf(sum(tokens_device_s), 0) * tupleElement(of, 2), NULL) AS `tokens/s`,
     round(100 * sum(flops) / nullIf(sum(peak_flops), 0), 1) AS `MFU %`,
     any(mfu_basis) AS `of peak`,
     round(100 * sum(ofu_sum) / nullIf(sum(ofu_n), 0), 1) AS `OFU %`,
-    if(uniqExact(workload) = 1 AND sum(energy_wall_s) >= 0.5 * sum(wall_s), sum(energy_tokens) / nullIf(sum(energy_j), 0), NULL) AS `tokens/J`,
-    if(uniqExact(workload) = 1, 1e6 * sum(cost) / nullIf(sum(cost_tokens), 0), NULL) AS `cost/Mtoken`,
+    if(workloads = 1 AND sum(energy_wall_s) >= 0.5 * sum(wall_s), sum(energy_tokens) / nullIf(sum(energy_j), 0), NULL) AS `tokens/J`,
+    if(workloads = 1, 1e6 * sum(cost) / nullIf(sum(cost_tokens), 0), NULL) AS `cost/Mtoken`,
+    if(workloads = 1, round(1000 * quantileExactWeightedOrNullArray(0.5)(tupleElement(step_times, 1), tupleElement(step_times, 2))), NULL) AS `step p50 ms`,
+    if(workloads = 1, round(1000 * quantileExactWeightedOrNullArray(0.99)(tupleElement(step_times, 1), tupleElement(step_times, 2))), NULL) AS `step p99 ms`,
     round(100 * sum(wall_device_s) / nullIf(sum(wall_s), 0), 1) AS `goodput %`
 FROM
 (
     SELECT
-        vendor, chip, part, origin, run, workload, max(devices) AS run_devices,
+        vendor, chip, part AS device_part, origin, run, workload, max(devices) AS run_devices, max(devices_per_package) AS devices_per_package,
         sum(tokens) AS tokens, sum(tokens_device_s) AS tokens_device_s, sum(flops) AS flops, sum(peak_flops) AS peak_flops,
         any(mfu_basis) AS mfu_basis, sum(ofu_sum) AS ofu_sum, sum(ofu_n) AS ofu_n,
         sum(energy_tokens) AS energy_tokens, sum(energy_j) AS energy_j, sum(energy_wall_s) AS energy_wall_s,
-        sum(cost) AS cost, sum(cost_tokens) AS cost_tokens, sum(wall_device_s) AS wall_device_s, sum(wall_s) AS wall_s
+        sum(cost) AS cost, sum(cost_tokens) AS cost_tokens, sum(wall_device_s) AS wall_device_s, sum(wall_s) AS wall_s,
+        sumMap(step_bins_s, step_counts) AS step_times
     FROM efficiency
     WHERE level = {level:String} AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts < fromUnixTimestamp64Milli({to_ms:Int64})
-    GROUP BY vendor, chip, part, origin, run, workload
+    GROUP BY vendor, chip, device_part, origin, run, workload
 )
-GROUP BY vendor, chip, part, origin
-ORDER BY vendor, chip, part, origin
+ARRAY JOIN if(devices_per_package > 1, [(toString(device_part), 1), ('package', toUInt8(devices_per_package))], [(toString(device_part), 1)]) AS of
+GROUP BY vendor, chip, of, origin
+ORDER BY vendor, chip, origin, tupleElement(of, 2)

@@ -4,7 +4,7 @@ SELECT
     if(f.job != '', f.run, if(s.run = '', s.job, s.run)) AS run,
     coalesce(nullIf(f.origin, ''), nullIf(o.origin, '')) AS origin,
     f.workload AS workload, f.model_key AS model, f.sequence_length AS sequence_length, nullIf(f.precision, '') AS precision, nullIf(f.task, '') AS task,
-    f.flops_per_token AS flops_per_token, p.basis AS basis, p.devices_per_package AS devices_per_package,
+    f.flops_per_token AS flops_per_token, p.basis AS basis, nullIf(p.devices_per_package, 0) AS devices_per_package,
     multiIf(f.precision = 'bfloat16', p.bf16_tflops, f.precision = 'float16', p.fp16_tflops, NULL) AS peak_tflops,
     if(f.precision = 'bfloat16', p.marketed_bf16_tflops, NULL) AS marketed_tflops,
     if(f.precision IN ('bfloat16', 'float16'), p.ceiling_tflops, NULL) AS ceiling_tflops,

@@ -12,10 +12,13 @@ SELECT
     e.flops_per_token AS flops_per_token, e.flops AS flops, e.flops_device_s AS flops_device_s, e.peak_tflops AS peak_tflops, e.peak_flops AS peak_flops,
     e.flops / nullIf(e.flops_device_s, 0) / 1e12 / e.marketed_tflops AS marketed_mfu, e.ceiling_flops AS ceiling_flops,
     e.ofu_sum AS ofu_sum, e.ofu_n AS ofu_n, e.price AS price_per_device_hour, e.cost AS cost, e.cost_tokens AS cost_tokens,
+    e.devices_per_package AS devices_per_package, e.step_bins_s AS step_bins_s, e.step_counts AS step_counts,
 ${efficiency_figures}
 FROM
 (
-    SELECT q.*, mapKeys(q.step_hist) AS step_bins, arrayCumSum(mapValues(q.step_hist)) AS steps_up_to
+    SELECT
+        q.*, mapKeys(q.step_hist) AS step_bins, mapValues(q.step_hist) AS step_counts, arrayCumSum(step_counts) AS steps_up_to,
+        arrayMap(bin -> ${bin_middle_s}, step_bins) AS step_bins_s
     FROM
     (
 ${efficiency_parts}
