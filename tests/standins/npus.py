@@ -16,7 +16,7 @@ def source_over(library: Path, clock: Callable[[], float] = time.monotonic, **ro
 
 
 def guard_over(
-    source: DcmiSource, clock: Callable[[], float] = time.monotonic, deadline_s: float = 0.2
+    source: DcmiSource, clock: Callable[[], float] = time.monotonic, deadline_s: float = 0.4
 ) -> GuardedSource:
     """The source behind its guard, after its first look."""
     guard = GuardedSource(source, deadline_s=deadline_s, monotonic=clock, wall_ms=lambda: 1_000)
@@ -41,7 +41,7 @@ def sampled(source: DcmiSource, info: DeviceInfo) -> dict[str, Value]:
 def tick(guard: GuardedSource) -> dict[int, dict[str, Value]]:
     """One tick of the fast class: what each NPU says, by its index."""
     guard.start_tick(["fast"])
-    readings: list[Reading] = guard.collect(2.0)
+    readings: list[Reading] = guard.collect(30.0)
     return {info.index: by_name(info, metric_class, values) for info, metric_class, values in readings}
 
 

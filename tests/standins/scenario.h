@@ -107,10 +107,9 @@ static inline double scenario_seconds(void) {
 static inline int scenario_enter(const char *function, int device, int lost_code, int missing_code) {
     char key[160];
     snprintf(key, sizeof key, "hang.%s", function);
-    double seconds = scenario_number(key, device, 0);
-    if (seconds > 0) {
-        struct timespec left = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-        nanosleep(&left, NULL);
+    for (double waited = 0; waited < scenario_number(key, device, 0); waited += 0.005) {
+        struct timespec slice = {0, 5000000};
+        nanosleep(&slice, NULL);
     }
     snprintf(key, sizeof key, "missing.%s", function);
     if (scenario_number(key, device, 0) != 0)

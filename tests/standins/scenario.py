@@ -5,7 +5,7 @@ Keys (`.N` for device N, else for all):
     devices 8                      how many there are
     lost.N 1                       every call about the device answers "lost"
     error.<function>[.N] code      the function answers this code
-    hang.<function>[.N] seconds    the function blocks that long
+    hang.<function>[.N] seconds    the function blocks that long, or until the key is dropped
     missing.<function> 1           the function says that it doesn't exist
     clock seconds                  time stands still at this, in place of real time since loading
     <figure>[.N] value             a figure, named in the stand-in's source

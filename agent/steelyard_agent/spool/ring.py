@@ -5,27 +5,27 @@ It survives a kill at any time. `sync` puts it on the disk itself; the sender ca
 what the collector has acknowledged can't be newer than what a power cut leaves here.
 """
 
-import errno
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import Final
 
-from steelyard_agent.spool.holding import sync_path, take_directory
+from steelyard_agent.spool.holding import take_directory
+from steelyard_agent.spool.losses import Losses
 from steelyard_agent.spool.numbering import STATE_FILE, Numbering, read_numbering, write_numbering
 from steelyard_agent.spool.record import Damage, frame, read_frame
-from steelyard_agent.spool.segment import Segment, learn_layouts, position, scan_segment, uncommitted_spans
+from steelyard_agent.spool.segment import Segment, Span, learn_layouts, position, scan_segment, uncommitted_spans
+from steelyard_agent.spool.segment_file import SegmentFile, sync_files
 from steelyard_proto.errors import SpoolError
-from steelyard_proto.v1 import batch_pb2, ingest_pb2
+from steelyard_proto.v1 import ingest_pb2
 
 log = logging.getLogger(__name__)
 
 # A sixteenth of the ring at most: what is dropped at once when it is full.
 _SEGMENTS: Final = 16
-_MAX_LOST_RANGES: Final = 256
 
 
 @dataclass(slots=True)
@@ -74,15 +74,13 @@ class Ring:
         self._kinds: dict[int, int] = {}
         self._segments: list[Segment] = []
         self._committed: dict[int, int] = {}
-        self._lost: list[ingest_pb2.Lost] = []
+        self._losses = Losses()
         self._now_s = now_s
         self._is_started = False
-        self._unsynced = False
-        self._is_disk_full = False
         # A device or layout could not be written down: the next segment's Hello is to tell it.
         self._is_undeclared = False
         self._last_number = 0
-        self._file: BinaryIO | None = None
+        self._file = SegmentFile(directory, self._segment_bytes)
         self._lock_file = take_directory(directory)
         state = read_numbering(directory)
         self.epoch: int = state.epoch if state else int(now_s())
@@ -110,7 +108,8 @@ class Ring:
         with self._lock:
             log.warning("%s: is older than what the collector holds; a new epoch begins", self.directory)
             self.epoch = max(int(self._now_s()), self.epoch + 1)
-            self._next, self._committed, self._lost = {}, {}, []
+            self._next, self._committed = {}, {}
+            self._losses.clear()
             while self._segments:
                 self._remove_oldest()
             try:
@@ -136,7 +135,7 @@ class Ring:
                 self._segments[-1].note(kind, seq, from_ms, to_ms)
                 self.counts.spooled += 1
             else:
-                self._note_lost(kind, seq, seq, from_ms, to_ms, "disk_full")
+                self._note_lost(kind, Span(seq, seq, from_ms, to_ms), "disk_full")
             return seq
 
     def describe(self, message: ingest_pb2.Describe) -> None:
@@ -149,18 +148,9 @@ class Ring:
     def sync(self) -> None:
         """Puts what was appended on the disk. Slow on a busy disk: never called by the sampling thread."""
         with self._lock:
-            if not self._unsynced or self._file is None:
-                return
-            descriptor = os.dup(self._file.fileno())
-            self._unsynced = False
-        try:
-            os.fdatasync(descriptor)
-            sync_path(self.directory / STATE_FILE)
-            sync_path(self.directory)
-        except OSError as error:
-            log.warning("%s: can't be synced: %s", self.directory, error.strerror)
-        finally:
-            os.close(descriptor)
+            paths = self._file.take_unsynced()
+        if paths:
+            sync_files(self.directory, [*paths, self.directory / STATE_FILE])
 
     def commit(self, committed: dict[int, int]) -> None:
         """Takes the collector's word: everything up to these numbers, by kind, is stored for good."""
@@ -169,7 +159,7 @@ class Ring:
                 self._committed[kind] = max(seq, self._committed.get(kind, 0))
             while len(self._segments) > 1 and self._segments[0].is_committed(self._committed):
                 self._remove_oldest()
-            self._lost = [lost for lost in self._lost if lost.seq_to > self._committed.get(lost.kind, 0)]
+            self._losses.forget(self._committed)
 
     def is_ahead(self, committed: dict[int, int]) -> bool:
         """Whether the collector holds more of this epoch than was ever numbered here: the spool is an old copy."""
@@ -190,15 +180,12 @@ class Ring:
     def lost_reason(self, kind: int, seq: int) -> ingest_pb2.Lost | None:
         """What is known of a range that can't be sent any more, by the number of its first message."""
         with self._lock:
-            for lost in self._lost:
-                if lost.kind == kind and lost.seq_from <= seq <= lost.seq_to:
-                    return lost
-        return None
+            return self._losses.find(kind, seq)
 
     def declare_lost(self, item: Spooled, reason: str) -> ingest_pb2.Lost:
         """Gives a message up, for example because the collector refuses it."""
         with self._lock:
-            return self._note_lost(item.kind, item.seq, item.seq, item.from_ms, item.to_ms, reason)
+            return self._note_lost(item.kind, Span(item.seq, item.seq, item.from_ms, item.to_ms), reason)
 
     def waiting(self) -> int:
         """Messages that are held here and aren't acknowledged."""
@@ -208,11 +195,10 @@ class Ring:
                 for kind, span in segment.spans.items():
                     first = max(span.seq_from, self._committed.get(kind, 0) + 1)
                     left.setdefault(kind, []).append(range(first, span.seq_to + 1))
-            count = sum(len(held) for spans in left.values() for held in spans)
-            # What was lost between messages that are held.
-            for lost in self._lost:
-                count -= sum(_overlap(held, lost) for held in left.get(lost.kind, ()))
-            return count
+            # Less what was lost between messages that are held.
+            return sum(
+                len(held) - self._losses.count_within(kind, held) for kind, spans in left.items() for held in spans
+            )
 
     def next_seq(self, kind: int) -> int:
         """The number that the next message of a kind will get."""
@@ -233,9 +219,7 @@ class Ring:
         """Syncs and lets the directory go."""
         self.sync()
         with self._lock:
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            self._file.close()
             self._lock_file.close()
 
     # The rest runs with the lock held.
@@ -264,21 +248,10 @@ class Ring:
         learn_layouts(self._kinds, hello.layouts)
         write_numbering(self.directory, Numbering(self.epoch, self._next))
         data = frame(ingest_pb2.AgentMessage(hello=hello).SerializeToString())
-        file = path.open("wb", buffering=0)
-        try:
-            if file.write(data) != len(data):
-                raise OSError(errno.ENOSPC, "No space left on device")
-        except OSError:
-            file.close()
-            path.unlink(missing_ok=True)
-            raise
-        if self._file is not None:
-            self._file.close()
-        self._file = file
+        self._file.begin(path, data)
         self._last_number = number
         self._is_undeclared = False
         self._segments.append(Segment(number, path, size=len(data)))
-        self._unsynced = True
 
     def _append(self, message: ingest_pb2.AgentMessage) -> bool:
         data = frame(message.SerializeToString())
@@ -294,54 +267,33 @@ class Ring:
                 self._write(data)
             except OSError:
                 return False
-        if self._is_disk_full and self._has_room():
-            self._is_disk_full = False
-            log.info(
-                "%s: can be written again; writes that failed so far: %d", self.directory, self.counts.write_errors
-            )
+        self._file.note_success()
         return True
 
     def _write(self, data: bytes) -> None:
-        if self._file is None or self._is_undeclared or self._segments[-1].size + len(data) > self._segment_bytes:
+        is_fitting = self._file.is_open and self._segments[-1].size + len(data) <= self._segment_bytes
+        if self._is_undeclared or not is_fitting:
             self._begin_segment()
         while sum(s.size for s in self._segments) + len(data) > self._max_bytes and len(self._segments) > 1:
             self._drop_oldest("ring_full")
         segment = self._segments[-1]
-        assert self._file is not None
-        written = self._file.write(data)
-        if written != len(data):
-            os.ftruncate(self._file.fileno(), segment.size)
-            # Else the next message would stand behind a hole, where no reader finds it.
-            self._file.seek(segment.size)
-            raise OSError(errno.ENOSPC, "No space left on device")
+        self._file.append(data, segment.size)
         segment.size += len(data)
-        self._unsynced = True
-
-    def _has_room(self) -> bool:
-        """Whether the disk takes a segment more: what makes its own room, message by message, would flap."""
-        try:
-            disk = os.statvfs(self.directory)
-        except OSError:
-            return False
-        return disk.f_bavail * disk.f_frsize > self._segment_bytes
 
     def _make_room(self) -> bool:
         """On a full disk the oldest segment makes room, as when the ring is full; the last one if all of it is sent."""
         if len(self._segments) > 1:
             self._drop_oldest("disk_full")
             return True
-        if self._file is None or not self._segments[0].spans or not self._segments[0].is_committed(self._committed):
+        if not self._file.is_open or not self._segments[0].spans or not self._segments[0].is_committed(self._committed):
             return False
         self._file.close()
-        self._file = None
         self._remove_oldest()
         return True
 
     def _count_write_error(self, error: OSError) -> None:
         self.counts.write_errors += 1
-        if not self._is_disk_full:
-            self._is_disk_full = True
-            log.warning("%s: %s; the oldest messages make room", self.directory, error.strerror)
+        self._file.note_failure(error)
 
     def _remove_foreign_segments(self) -> None:
         """Without the state file nobody knows their epoch's numbers, so they can't be sent exactly once."""
@@ -351,32 +303,15 @@ class Ring:
 
     def _drop_oldest(self, reason: str) -> None:
         for kind, span in uncommitted_spans(self._segments[0], self._kinds, self._committed).items():
-            self._note_lost(kind, span.seq_from, span.seq_to, span.from_ms, span.to_ms, reason)
+            self._note_lost(kind, span, reason)
         self._remove_oldest()
 
     def _remove_oldest(self) -> None:
         self._segments.pop(0).path.unlink(missing_ok=True)
 
-    def _note_lost(
-        self, kind: int, seq_from: int, seq_to: int, from_ms: int, to_ms: int, reason: str
-    ) -> ingest_pb2.Lost:
-        self.counts.lost += seq_to - seq_from + 1
-        for lost in self._lost:
-            if lost.kind == kind and lost.seq_to + 1 == seq_from and lost.reason == reason:
-                lost.seq_to, lost.to_ms = seq_to, max(lost.to_ms, to_ms)
-                return lost
-        lost = ingest_pb2.Lost(
-            kind=cast("batch_pb2.Kind", kind),
-            seq_from=seq_from,
-            seq_to=seq_to,
-            from_ms=from_ms,
-            to_ms=to_ms,
-            reason=reason,
-        )
-        self._lost.append(lost)
-        # A range that is forgotten here is declared all the same, when the sender finds its numbers missing.
-        del self._lost[:-_MAX_LOST_RANGES]
-        return lost
+    def _note_lost(self, kind: int, span: Span, reason: str) -> ingest_pb2.Lost:
+        self.counts.lost += span.seq_to - span.seq_from + 1
+        return self._losses.note(kind, span, reason)
 
     def _read_next(self, cursor: "Cursor") -> Spooled | None:
         while True:
@@ -407,10 +342,6 @@ class Ring:
                 cursor.segment, cursor.offset = segment.number, 0
                 return segment
         return None
-
-
-def _overlap(held: range, lost: ingest_pb2.Lost) -> int:
-    return max(0, min(held.stop, lost.seq_to + 1) - max(held.start, lost.seq_from))
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The thread that keeps the shares: each window once a minute, below everything else; its faults are its own.
 
-Where a window of many jobs takes seconds it comes more rarely: keeping it never takes more than a fiftieth of a core.
+Where a window of many jobs takes seconds it comes more rarely: keeping it never takes more than a fiftieth of the time.
+The time is the clock's: this thread's own CPU doesn't hold what the store's threads do for it.
 """
 
 import logging
@@ -27,7 +28,7 @@ class KeeperState:
     """What it has done; read by other threads.
 
     Attributes:
-        busy_s: CPU time spent.
+        busy_s: time spent.
         runs: times that a window was kept.
         last_error: empty once a run succeeded.
     """
@@ -64,9 +65,9 @@ class ShareKeeper:
         due_s = dict.fromkeys(KEPT_S, time.monotonic() + self._first_s)
         while not self._stop.wait(max(0.0, min(due_s.values()) - time.monotonic())):
             seconds = min(due_s, key=due_s.__getitem__)
-            begin_s, begin_cpu_s = time.monotonic(), time.thread_time()
+            begin_s = time.monotonic()
             self._attempt(seconds)
-            spent_s = time.thread_time() - begin_cpu_s
+            spent_s = time.monotonic() - begin_s
             self.state.busy_s += spent_s
             due_s[seconds] = max(begin_s + max(self._period_s, spent_s / _MOST_SHARE), time.monotonic() + 0.001)
 

@@ -60,6 +60,9 @@ class ChdbStore(ClickhouseStore):
                 name="STORE_UNUSABLE",
             ) from error
 
+    def hold(self) -> None:
+        """Does nothing: the directory is held from its opening on."""
+
     def free_bytes(self) -> int:
         """Free space of the file system that the store lies in."""
         return shutil.disk_usage(self._directory).free

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -169,7 +170,7 @@ def reader_settings(limits: ReadLimits, tag: str) -> Settings:
     }
 
 
-class ClickhouseStore:
+class ClickhouseStore(ABC):
     """What is the same for both stores; see base.Store for the contract."""
 
     cluster = ""
@@ -195,12 +196,13 @@ class ClickhouseStore:
         """See base.Store."""
         return self._dirty_jobs
 
+    @abstractmethod
     def free_bytes(self) -> int:
         """See base.Store."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hold(self) -> None:
-        """See base.Store. The embedded one is held from its opening on."""
+        """See base.Store."""
 
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
         """See base.Store."""
@@ -216,8 +218,9 @@ class ClickhouseStore:
         if table in ("step", "job_interval"):
             self._dirty_jobs.note_jobs(table, block)
 
+    @abstractmethod
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
-        raise NotImplementedError
+        """Inserts into `table (columns)`, as one part."""
 
     def query(self, sql: str, parameters: Mapping[str, SqlValue] | None = None) -> pa.Table:
         """See base.Store."""

@@ -13,7 +13,7 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
 from steelyard_collector.store.job_sums import job_sums, job_totals, live_efficiency
 from steelyard_collector.store.raw_days import DAY_MS, changed_days, dropped_days, is_kept
-from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers
+from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers, stale_hours
 from steelyard_collector.store.statements import statement
 from steelyard_proto.errors import StoreError
 
@@ -65,8 +65,8 @@ class JobRoller:
             undone = self._store.query(statement("queries", name, **values))
             self._dirty.add(numbers(undone, "agent"), numbers(undone, "minute"))
             found += undone.num_rows
-        stale = self._store.query(statement("queries", "job_hours_stale", from_ms=now_ms - 2 * DAY_MS))
-        self._hours.add(numbers(stale, "agent"), numbers(stale, "hour"))
+        stale = stale_hours(self._store, "job_minute", "job_hour", key="job", who="agent", now_ms=now_ms)
+        self._hours.add(numbers(stale, "who"), numbers(stale, "hour"))
         return found
 
     def run_once(self, now_ms: int) -> int:

@@ -32,6 +32,11 @@ class Bounds:
     max_bytes: int
 
 
+def kept_days(raw_days: int) -> dict[str, int]:
+    """How many days of each table that is dropped by days are kept, today included."""
+    return dict.fromkeys(_RAW, raw_days) | {"event": _RECORD_DAYS}
+
+
 def bounds_of(store: Store, raw_days: int, max_bytes: int) -> Bounds:
     """The bounds; without a size given, the smaller of 50 GB and half of the disk that is free or ours.
 
@@ -68,10 +73,10 @@ def keep_within(store: Store, bounds: Bounds, now_ms: int) -> int:
 
 
 def _drop_old(store: Store, parts: list[DayBytes], bounds: Bounds, today: date, now_ms: int) -> list[DayBytes]:
-    kept_days = dict.fromkeys(_RAW, bounds.raw_days) | {"event": _RECORD_DAYS}
+    kept = kept_days(bounds.raw_days)
     old: dict[date, list[DayBytes]] = defaultdict(list)
     for part in parts:
-        days = kept_days.get(part.table)
+        days = kept.get(part.table)
         if part.day is not None and days is not None and part.day <= today - timedelta(days=days):
             old[part.day].append(part)
     for day in sorted(old):

@@ -69,8 +69,8 @@ class Roller:
                 undone = self._store.query(statement("queries", "roll_undone", from_ms=hour))
                 self._dirty.add(numbers(undone, "device_id"), numbers(undone, "minute"))
                 found += undone.num_rows
-        stale = self._store.query(statement("queries", "roll_hours_stale", from_ms=now_ms - 2 * _DAY_MS))
-        self._hours.add(numbers(stale, "device_id"), numbers(stale, "hour"))
+        stale = stale_hours(self._store, "roll_1m", "roll_1h", key="device_id", who="device_id", now_ms=now_ms)
+        self._hours.add(numbers(stale, "who"), numbers(stale, "hour"))
         return found
 
     def _undone_hours(self, hint_ms: int) -> list[int]:
@@ -157,6 +157,24 @@ class Roller:
         except StoreError:
             self._hours.give_back(taken)
             raise
+
+
+def stale_hours(store: Store, minutes: str, hours: str, *, key: str, who: str, now_ms: int) -> pa.Table:
+    """The hours of the last two days that are older than a minute of theirs.
+
+    Args:
+        store: the store.
+        minutes: the table of minutes.
+        hours: the table of the same by hour.
+        key: the column by which both are kept.
+        who: the column by which the work is done again.
+        now_ms: Unix time.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    names = {"minutes": minutes, "hours": hours, "key": key, "who": who}
+    return store.query(statement("queries", "hours_stale", from_ms=now_ms - 2 * _DAY_MS, **names))
 
 
 def numbers(table: pa.Table, name: str) -> Any:

@@ -119,3 +119,19 @@ def test_nothing_is_dropped_twice(store: Store) -> None:
     for _ in range(3):
         keep_within(store, Bounds(raw_days=3, max_bytes=1 << 40), NOW_MS)
     assert len(events(store)) == 1
+
+
+def test_what_jobs_were_goes_with_time(store: Store) -> None:
+    old, new = pa.array([NOW_MS - 400 * DAY_MS], TIME), pa.array([NOW_MS - 30 * DAY_MS], TIME)
+    zero = {name: pa.array([0], pa.uint32()) for name in ("epoch", "seq")}
+    agent = {"agent": pa.array([1], pa.uint32()), **zero}
+    for job, at in (("old", old), ("new", new)):
+        names = {"job": [job]}
+        store.insert("training", pa.table({**agent, **names, "ts": at, "start_ts": at}), token=f"training-{job}")
+        spans = {"device_id": pa.array([1], pa.uint32()), "ts": at, "from_ts": at, "to_ts": at}
+        store.insert("job_interval", pa.table({**agent, **names, **spans}), token=f"interval-{job}")
+        ver = {"ver": at.cast(pa.int64()).cast(pa.uint64())}
+        store.insert("job_total", pa.table({**names, **ver}), token=f"total-{job}")
+    for table in ("training", "job_interval", "job_total"):
+        store.command(f"OPTIMIZE TABLE steelyard_store.{table} FINAL")
+        assert store.query(f"SELECT job FROM steelyard_store.{table}")["job"].to_pylist() == ["new"], table

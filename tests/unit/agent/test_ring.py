@@ -10,6 +10,7 @@ import pytest
 
 from steelyard_agent.spool.ring import Cursor, Ring, Spooled
 from steelyard_agent.spool.segment import scan_segment
+from steelyard_agent.spool.segment_file import SegmentFile
 from steelyard_proto.errors import SpoolError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 from tests.standins.agent_parts import START_MS, Parts
@@ -28,7 +29,6 @@ def numbers(ring: Ring) -> list[int]:
 
 def crash(parts: Parts) -> None:
     """What a kill leaves: the kernel closes the files, nothing is flushed or synced."""
-    assert parts.ring._file is not None
     parts.ring._file.close()
     parts.ring._lock_file.close()
 
@@ -190,9 +190,8 @@ def test_a_full_disk_loses_the_message_not_the_agent(tmp_path: Path) -> None:
     """/dev/full stands in for the disk: each write to it fails with ENOSPC."""
     parts = Parts(tmp_path)
     parts.spool(1)
-    assert parts.ring._file is not None
     parts.ring._file.close()
-    parts.ring._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    parts.ring._file._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
     parts.spool(2)
     assert parts.ring.counts.write_errors == 2
     assert parts.ring.counts.lost == 2
@@ -201,7 +200,6 @@ def test_a_full_disk_loses_the_message_not_the_agent(tmp_path: Path) -> None:
     assert (lost.seq_from, lost.seq_to, lost.reason) == (2, 3, "disk_full")
     assert parts.ring.next_seq(DEVICES) == 4
     parts.ring._file.close()
-    parts.ring._file = None
     parts.spool(1)
     assert numbers(parts.ring) == [1, 4]
     parts.ring.close()
@@ -210,10 +208,9 @@ def test_a_full_disk_loses_the_message_not_the_agent(tmp_path: Path) -> None:
 def test_a_message_that_fits_in_part_leaves_no_hole(tmp_path: Path) -> None:
     parts = Parts(tmp_path)
     parts.spool(1)
-    assert parts.ring._file is not None
     parts.ring._file.close()
     segment = next((tmp_path / "spool").glob("segment-*"))
-    parts.ring._file = cast(BinaryIO, HalfFull(segment))
+    parts.ring._file._file = cast(BinaryIO, HalfFull(segment))
     parts.spool(1)
     assert parts.ring.counts.lost == 1
     parts.spool(1)
@@ -244,9 +241,8 @@ def test_on_a_full_disk_what_is_acknowledged_makes_room(tmp_path: Path, caplog: 
     cursor = Cursor()
     assert [item.seq for item in parts.ring.unsent(cursor, ALL)] == [1, 2, 3]
     parts.ring.commit({DEVICES: 3})
-    assert parts.ring._file is not None
     parts.ring._file.close()
-    parts.ring._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    parts.ring._file._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
     parts.spool(2, devices=3)
     assert (parts.ring.counts.write_errors, parts.ring.counts.lost) == (1, 0)
     # A reader that stood in the old segment goes on in the new one, which declares all devices.
@@ -260,6 +256,22 @@ def test_on_a_full_disk_what_is_acknowledged_makes_room(tmp_path: Path, caplog: 
     assert numbers(again.ring) == [4, 5]
     assert len(again.directory.hello(1, 0).devices) == 3
     again.ring.close()
+
+
+def test_what_was_written_before_a_new_segment_is_synced_too(tmp_path: Path) -> None:
+    file = SegmentFile(tmp_path, room_bytes=1)
+    first, second, third = (tmp_path / name for name in "abc")
+    file.begin(first, b"one")
+    assert file.take_unsynced() == [first]
+    file.append(b"more", 3)
+    file.begin(second, b"two")
+    assert file.take_unsynced() == [first, second]
+    assert file.take_unsynced() == []
+    file.append(b"more", 3)
+    second.unlink()
+    file.begin(third, b"three")
+    assert file.take_unsynced() == [third], "what is gone needs no sync"
+    file.close()
 
 
 def test_each_segment_can_be_read_alone(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from steelyard_collector.store.base import STORE_DATABASE
 from steelyard_collector.store.migrate import EMBEDDED, Migration, Topology, migrations
+from steelyard_collector.store.retention import kept_days
 from steelyard_proto.metrics import Entity, Metric, catalogue
 
 CLUSTER = "fleet"
@@ -51,3 +53,40 @@ def test_a_device_metric_has_its_columns(metric: Metric) -> None:
 def test_a_metric_of_a_host_or_an_agent_has_its_column(entity: Entity) -> None:
     for metric in catalogue().of(entity):
         assert re.search(rf"\b{metric.name} Nullable\(", _columns(f"raw_{entity}")), metric.name
+
+
+# Those that grow with the fleet, its chips or its months alone, and what each has a row of.
+UNBOUNDED = {
+    "agent": "an agent",
+    "agent_state": "an agent",
+    "chip": "a chip",
+    "chip_ceiling": "a chip",
+    "collector_lock": "a store",
+    "collector_state": "a store",
+    "device": "a device",
+    "dropped_day": "a day",
+    "gap": "a range that is lost for good: an agent goes on behind it",
+    "intent": "a kind of message",
+    "job_hour": "a job's hour, for ever",
+    "live_device": "a device",
+    "live_window": "a store",
+    "price": "a chip",
+    "progress": "an agent's epoch",
+    "roll_1h": "a device's hour, for ever",
+    "roll_state": "a store",
+    "schema_migrations": "a migration",
+}
+
+
+def test_each_table_is_dropped_by_days_or_by_a_ttl_or_is_known_to_stay_small() -> None:
+    by_days = kept_days(7)
+    for migration in migrations(EMBEDDED):
+        made = re.search(rf"CREATE TABLE IF NOT EXISTS {STORE_DATABASE}\.(\w+)", migration.statements[0])
+        if made is None:
+            continue
+        table, text = made.group(1), _columns(made.group(1))
+        is_bound = re.search(r"^TTL | MODIFY TTL ", text, re.MULTILINE) is not None
+        if table in by_days:
+            assert "PARTITION BY toDate(ts)" in text, table
+            is_bound = True
+        assert is_bound != (table in UNBOUNDED), table
