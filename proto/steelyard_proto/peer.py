@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-_START: Final = "start one there with `steelyard-collector daemon`, or name another with --collector or STEELYARD_COLLECTOR"
+_START: Final = (
+    "start one there with `steelyard-collector daemon`, or name another with --collector or STEELYARD_COLLECTOR"
+)
 # Of these gRPC's details hold the left side; the first that fits counts.
 _HANDSHAKES: Final = (
     (

@@ -9,7 +9,8 @@ from typing import Final, cast
 from steelyard_agent.directory import Directory, Extent
 from steelyard_agent.sending.state import SenderState
 from steelyard_agent.sending.wire import ENDED, Wire
-from steelyard_agent.spool.ring import Cursor, Ring, Spooled
+from steelyard_agent.spool.reading import Cursor, Spooled
+from steelyard_agent.spool.ring import Ring
 from steelyard_proto.errors import TransportError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 

@@ -16,8 +16,9 @@ from typing import Final
 from steelyard_agent.spool.holding import take_directory
 from steelyard_agent.spool.losses import Losses
 from steelyard_agent.spool.numbering import STATE_FILE, Numbering, read_numbering, write_numbering
-from steelyard_agent.spool.record import Damage, frame, read_frame
-from steelyard_agent.spool.segment import Segment, Span, learn_layouts, position, scan_segment, uncommitted_spans
+from steelyard_agent.spool.reading import Cursor, Spooled, read_some
+from steelyard_agent.spool.record import frame
+from steelyard_agent.spool.segment import Segment, Span, learn_layouts, scan_segment, uncommitted_spans
 from steelyard_agent.spool.segment_file import SegmentFile, sync_files
 from steelyard_proto.errors import SpoolError
 from steelyard_proto.v1 import ingest_pb2
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # A sixteenth of the ring at most: what is dropped at once when it is full.
 _SEGMENTS: Final = 16
+# Read for sending while the sampling thread may have to wait for the lock.
+_READ_BYTES: Final = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -35,17 +38,6 @@ class RingCounts:
     spooled: int = 0
     lost: int = 0
     write_errors: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """A message read back for sending."""
-
-    kind: int
-    seq: int
-    from_ms: int
-    to_ms: int
-    message: ingest_pb2.AgentMessage
 
 
 class Ring:
@@ -150,7 +142,7 @@ class Ring:
         with self._lock:
             paths = self._file.take_unsynced()
         if paths:
-            sync_files(self.directory, [*paths, self.directory / STATE_FILE])
+            sync_files(self.directory, paths)
 
     def commit(self, committed: dict[int, int]) -> None:
         """Takes the collector's word: everything up to these numbers, by kind, is stored for good."""
@@ -166,16 +158,17 @@ class Ring:
         with self._lock:
             return any(seq >= self._next.get(kind, 1) for kind, seq in committed.items())
 
-    def unsent(self, cursor: "Cursor", limit_bytes: int) -> Iterator[Spooled]:
+    def unsent(self, cursor: Cursor, limit_bytes: int) -> Iterator[Spooled]:
         """Messages from the cursor on, oldest first, which moves along. Damaged frames are counted and passed over."""
         taken = 0
         while taken < limit_bytes:
             with self._lock:
-                item = self._read_next(cursor)
-            if item is None:
+                items = self._read_some(cursor, min(_READ_BYTES, limit_bytes - taken))
+            if not items:
                 return
-            taken += item.message.ByteSize()
-            yield item
+            for size, item in items:
+                taken += size
+                yield item
 
     def lost_reason(self, kind: int, seq: int) -> ingest_pb2.Lost | None:
         """What is known of a range that can't be sent any more, by the number of its first message."""
@@ -313,28 +306,16 @@ class Ring:
         self.counts.lost += span.seq_to - span.seq_from + 1
         return self._losses.note(kind, span, reason)
 
-    def _read_next(self, cursor: "Cursor") -> Spooled | None:
-        while True:
-            segment = self._segment_at(cursor)
-            if segment is None:
-                return None
-            with segment.path.open("rb") as file:
-                item = read_frame(file, cursor.offset)
-            if item is None or (isinstance(item, Damage) and item.is_torn_tail):
-                if segment is self._segments[-1]:
-                    return None
-                cursor.segment, cursor.offset = segment.number + 1, 0
-                continue
-            cursor.offset = item.end
-            if isinstance(item, Damage):
-                log.warning("%s: byte %d: %s", segment.path, item.offset, item.reason)
-                continue
-            message = ingest_pb2.AgentMessage.FromString(item.payload)
-            where = position(message, self._kinds)
-            if where is not None and where.seq > self._committed.get(where.kind, 0):
-                return Spooled(where.kind, where.seq, where.from_ms, where.to_ms, message)
+    def _read_some(self, cursor: Cursor, limit_bytes: int) -> list[tuple[int, Spooled]]:
+        while (segment := self._segment_at(cursor)) is not None:
+            is_last = segment is self._segments[-1]
+            items = read_some(segment, cursor, limit_bytes, self._kinds, self._committed)
+            if items or is_last:
+                return items
+            cursor.segment, cursor.offset = segment.number + 1, 0
+        return []
 
-    def _segment_at(self, cursor: "Cursor") -> Segment | None:
+    def _segment_at(self, cursor: Cursor) -> Segment | None:
         for segment in self._segments:
             if segment.number == cursor.segment:
                 return segment
@@ -342,11 +323,3 @@ class Ring:
                 cursor.segment, cursor.offset = segment.number, 0
                 return segment
         return None
-
-
-@dataclass(slots=True)
-class Cursor:
-    """Where reading goes on; a new one stands at the oldest message."""
-
-    segment: int = 0
-    offset: int = 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from steelyard_agent.spool.holding import sync_path
+from steelyard_agent.spool.numbering import STATE_FILE
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,9 @@ class SegmentFile:
             raise
         self.close()
         self._file, self._path = file, path
-        # Of those before, what was sent or dropped in the meantime needs no sync.
-        self._unsynced = {path, *(other for other in self._unsynced if other.exists())}
+        # Of those before, what was sent or dropped in the meantime needs no sync. The numbering was written anew.
+        names = self._directory, self._directory / STATE_FILE
+        self._unsynced = {path, *names, *(other for other in self._unsynced if other.exists())}
 
     def append(self, data: bytes, size: int) -> None:
         """Writes at the end of the file, which is at `size`.
@@ -66,7 +68,7 @@ class SegmentFile:
         self._unsynced.add(self._path)
 
     def take_unsynced(self) -> list[Path]:
-        """The files that were written to since the last call, this one or others before it."""
+        """What was written to since the last call: this file or others before it, and their names where one is new."""
         paths, self._unsynced = sorted(self._unsynced), set()
         return paths
 
@@ -99,12 +101,11 @@ class SegmentFile:
 
 
 def sync_files(directory: Path, paths: Iterable[Path]) -> None:
-    """Puts files of a directory, and its list of files, on the disk itself; one that is gone is done with."""
+    """Puts files of a directory on the disk itself; one that is gone is done with."""
     try:
         for path in paths:
             with suppress(FileNotFoundError):
                 sync_path(path)
-        sync_path(directory)
     except OSError as error:
         log.warning("%s: can't be synced: %s", directory, error.strerror)
 

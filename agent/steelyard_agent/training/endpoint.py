@@ -20,7 +20,7 @@ MAX_DATAGRAM_BYTES: Final = 8192
 # Some seconds of 512 processes that step ten times a second; a datagram that finds it full costs resolution only.
 _MOST_WAITING: Final = 20_000
 _CREDENTIALS: Final = struct.Struct("=iII")
-_STOP_POLL_S: Final = 0.5
+_STOP_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ class Endpoint:
     def close(self) -> None:
         """Ends, and removes the socket's file."""
         self._is_stopping = True
-        self._thread.join(2 * _STOP_POLL_S)
+        # Ends the wait for the next datagram: the thread sleeps until somebody speaks, and wakes for nothing else.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(_STOP_S)
         self._listener.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
@@ -67,11 +69,11 @@ class Endpoint:
                 payload, ancillary, flags, _ = self._listener.recvmsg(
                     MAX_DATAGRAM_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size)
                 )
-            except TimeoutError:
-                continue
             except OSError as error:
                 if not self._is_stopping:
                     log.warning("%s: no steps are received any more: %s", self.address, error)
+                return
+            if self._is_stopping:
                 return
             if flags & socket.MSG_TRUNC or len(self._waiting) >= _MOST_WAITING:
                 self.dropped += 1
@@ -102,7 +104,6 @@ def listen(named: str) -> Endpoint | None:
             log.info("no steps are received at %s: %s", shown, error.strerror or error)
             continue
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        listener.settimeout(_STOP_POLL_S)
         endpoint = Endpoint(listener, path)
         log.info("trainers tell their steps at %s", endpoint.address)
         return endpoint

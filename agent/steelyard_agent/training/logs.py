@@ -57,7 +57,8 @@ class LogFollower:
         self._awaited: set[tuple[str, str]] = set()
         self._waiting: deque[Received] = deque(maxlen=_MOST_WAITING)
         self._problems: deque[str] = deque(maxlen=100)
-        self._stop = threading.Event()
+        self._is_stopping = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
 
     def start(self) -> None:
@@ -67,6 +68,8 @@ class LogFollower:
     def want(self, processes: Mapping[int, ProcessFacts]) -> None:
         """Says whose logs to follow, by pid; called by the sampling thread."""
         self._wanted = dict(processes)
+        if self._wanted:
+            self._wake.set()
 
     def take(self) -> list[Received]:
         """What the logs told since the last call."""
@@ -78,13 +81,19 @@ class LogFollower:
 
     def close(self) -> None:
         """Ends."""
-        self._stop.set()
+        self._is_stopping = True
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join(2 * _POLL_S)
 
     def _run(self) -> None:
-        while not self._stop.wait(_POLL_S):
+        while True:
+            self._wake.clear()
+            if self._is_stopping:
+                return
             self.poll()
+            # Where no log is followed or awaited the thread sleeps until `want` names one.
+            self._wake.wait(_POLL_S if self._followed or self._awaited else None)
 
     def poll(self) -> None:
         """Looks once at every log."""

@@ -8,7 +8,9 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
-from steelyard_agent.spool.ring import Cursor, Ring, Spooled
+from steelyard_agent.spool.numbering import STATE_FILE
+from steelyard_agent.spool.reading import Cursor, Spooled
+from steelyard_agent.spool.ring import Ring
 from steelyard_agent.spool.segment import scan_segment
 from steelyard_agent.spool.segment_file import SegmentFile
 from steelyard_proto.errors import SpoolError
@@ -262,15 +264,18 @@ def test_what_was_written_before_a_new_segment_is_synced_too(tmp_path: Path) -> 
     file = SegmentFile(tmp_path, room_bytes=1)
     first, second, third = (tmp_path / name for name in "abc")
     file.begin(first, b"one")
-    assert file.take_unsynced() == [first]
+    names = [tmp_path, tmp_path / STATE_FILE]
+    assert file.take_unsynced() == sorted([*names, first])
     file.append(b"more", 3)
     file.begin(second, b"two")
-    assert file.take_unsynced() == [first, second]
+    assert file.take_unsynced() == sorted([*names, first, second])
     assert file.take_unsynced() == []
     file.append(b"more", 3)
+    assert file.take_unsynced() == [second], "no name is new"
+    file.append(b"more", 7)
     second.unlink()
     file.begin(third, b"three")
-    assert file.take_unsynced() == [third], "what is gone needs no sync"
+    assert file.take_unsynced() == sorted([*names, third]), "what is gone needs no sync"
     file.close()
 
 
