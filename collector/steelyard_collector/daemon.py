@@ -166,6 +166,7 @@ def _build(
     registry = Registry(resumed)
     limits = WriterLimits(period_s=settings.ingest_commit_ms / 1000, queue_bytes=settings.ingest_queue_mb << 20)
     tokens = read_tokens(Path(settings.access_tokens) if settings.access_tokens else None)
+    views = LiveViews(store, _unix_ms)
     services: list[IngestService] = []
     writer = Writer(
         store,
@@ -181,9 +182,9 @@ def _build(
             authorize=tokens.allow(WRITERS),
             clock=_unix_ms,
             version=version("steelyard"),
+            is_watched=lambda: views.watchers > 0,
         )
     )
-    views = LiveViews(store, _unix_ms)
     upkeep = Upkeep(store, settings, on_failure=fail)
     chips = _chips(settings)
     ledger = Ledger(store, chips, Sources(chips, settings.claims, settings.prices), _unix_ms)

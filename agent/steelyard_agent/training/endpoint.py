@@ -64,7 +64,7 @@ class Endpoint:
             self._path.unlink(missing_ok=True)
 
     def _run(self) -> None:
-        while not self._is_stopping:
+        while True:
             try:
                 payload, ancillary, flags, _ = self._listener.recvmsg(
                     MAX_DATAGRAM_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size)

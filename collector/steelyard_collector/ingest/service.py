@@ -38,6 +38,10 @@ _LAST_ACK_POLL_S: Final = 0.1
 # Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.
 _FLUSH_MS: Final = ((400, 1_000), (2_000, 2_000), (20_000, 5_000))
 _SLOWEST_FLUSH_MS: Final = 10_000
+# A small fleet sends each second while somebody looks at it, and an agent while it is new: it may be looked for. Else
+# that would cost its node half as much again for nobody.
+_UNSEEN_FLUSH_MS: Final = 5_000
+_SEEN_FOR_MS: Final = 60_000
 _ENDING: Final = "the collector is ending; send again when it is back"
 
 # Takes the bearer token of a call, "" for none; gives the reason why it may not write, None where it may.
@@ -56,13 +60,16 @@ class IngestService:
         authorize: Authorize,
         clock: Callable[[], int],
         version: str,
+        is_watched: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Args: who is known; who writes; who may; Unix time in ms; our version, for Welcome."""
+        """Args: who is known; who writes; who may; Unix time in ms; our version, for Welcome; if somebody looks on."""
         self._registry = registry
         self._writer = writer
         self._authorize = authorize
         self._clock = clock
         self._version = version
+        self._is_watched = is_watched
+        self._watched_ms = 0
         self._sessions: dict[int, _Session] = {}
         self._dirty: set[int] = set()
         self._is_draining = False
@@ -96,19 +103,34 @@ class IngestService:
     async def acknowledge(self) -> None:
         """Acks what has been committed since; called about once a second."""
         dirty, self._dirty = self._dirty, set()
-        flush_ms = self.flush_ms()
-        for number in dirty:
+        pace_ms = self._pace_ms()
+        if self._is_watched():
+            self._watched_ms = self._clock()
+        for number in dirty | self._to_be_told(pace_ms):
             session = self._sessions.get(number)
             if session is None:
                 continue
-            if session.is_writing or not session.is_due(self._clock(), flush_ms):
+            if session.is_writing or not session.is_due(self._clock(), pace_ms):
                 self._dirty.add(number)
             else:
-                session.ack(self._clock(), flush_ms)
+                session.ack(self._clock(), self._flush_ms(session, pace_ms))
 
-    def flush_ms(self) -> int:
-        """How long agents should gather, by how many there are."""
+    def _pace_ms(self) -> int:
+        """How often agents should send, by how many there are."""
         return next((flush for agents, flush in _FLUSH_MS if len(self._sessions) <= agents), _SLOWEST_FLUSH_MS)
+
+    def _flush_ms(self, session: "_Session", pace_ms: int) -> int:
+        """How long an agent should gather."""
+        now_ms = self._clock()
+        is_seen = any(abs(now_ms - at_ms) < _SEEN_FOR_MS for at_ms in (session.since_ms, self._watched_ms))
+        return pace_ms if is_seen else max(pace_ms, _UNSEEN_FLUSH_MS)
+
+    def _to_be_told(self, pace_ms: int) -> set[int]:
+        """Agents that gather longer or shorter than they should, for somebody has begun or ceased to look."""
+        if pace_ms >= _UNSEEN_FLUSH_MS:
+            return set()
+        sessions = self._sessions.items()
+        return {number for number, one in sessions if one.agent.flush_ms != self._flush_ms(one, pace_ms)}
 
     def drain(self) -> None:
         """Takes nothing more in; what was accepted will still be committed and acknowledged."""
@@ -145,10 +167,10 @@ class IngestService:
         for index, lost in enumerate(message.hello.lost):
             self._lose(agent, lost, f"hello.lost[{index}]")
         await self._register(agent_rows, device_rows)
-        session = _Session(agent, context)
+        session = _Session(agent, context, since_ms=now_ms)
         agent.stream = session
         self._sessions[agent.number] = session
-        agent.flush_ms = self.flush_ms()
+        agent.flush_ms = self._flush_ms(session, self._pace_ms())
         await context.write(
             ingest_pb2.CollectorMessage(
                 welcome=ingest_pb2.Welcome(
@@ -202,7 +224,7 @@ class IngestService:
                 return
             await asyncio.sleep(_LAST_ACK_POLL_S)
         if agent.stream is session:
-            await session.ack(self._clock(), self.flush_ms())
+            await session.ack(self._clock(), session.agent.flush_ms)
 
     def _take_batch(self, agent: Agent, batch: Any) -> None:
         entry = agent.layouts.get(batch.layout)
@@ -282,8 +304,9 @@ class IngestService:
 class _Session:
     """One open stream."""
 
-    def __init__(self, agent: Agent, context: Context) -> None:
+    def __init__(self, agent: Agent, context: Context, *, since_ms: int) -> None:
         self.agent = agent
+        self.since_ms = since_ms
         self._context = context
         self._write: asyncio.Task[None] | None = None
         self._last_ack_ms = 0
@@ -293,9 +316,9 @@ class _Session:
         """Whether the last acknowledgement is still on its way out."""
         return self._write is not None and not self._write.done()
 
-    def is_due(self, now_ms: int, flush_ms: int) -> bool:
+    def is_due(self, now_ms: int, pace_ms: int) -> bool:
         """Whether the next acknowledgement may go: each costs as much as a message."""
-        return abs(now_ms - self._last_ack_ms) >= min(10_000, 1_000 if flush_ms <= 1_000 else 2 * flush_ms) - 50
+        return abs(now_ms - self._last_ack_ms) >= min(10_000, 1_000 if pace_ms <= 1_000 else 2 * pace_ms) - 50
 
     def ack(self, now_ms: int, flush_ms: int) -> "asyncio.Task[None]":
         """Sends what is committed; needn't be waited for."""
