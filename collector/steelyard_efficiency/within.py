@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+# Warming up: compilation, caches, and clocks. The larger of both is left out of a process's productive steps.
+FIRST_STEPS: Final = 20
+FIRST_S: Final = 300
 MAX_BATCHES: Final = 20
 MIN_BATCHES: Final = 6
 # Steps of a batch, on average.

@@ -19,7 +19,7 @@ NAMES: Final = (
     "parameters",
 )  # fmt: skip
 MARKS: Final = ("checkpoint", "evaluate", "warmup")
-_KEYS: Final = {"name", "line", "step_time", "when", "time", "fields", "facts", "marks"}
+_KEYS: Final = {"name", "line", "step_time", "keeps_apart", "when", "time", "fields", "facts", "marks"}
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _CLOCK: Final = re.compile(r"(?:(\d+) days?, )?(?:(\d+):)?(\d+):(\d+)")
 # What no training reaches is nonsense.
@@ -38,6 +38,7 @@ class Pattern:
     marks: Mapping[str, re.Pattern[str]]
     when: re.Pattern[str] | None = None
     time: str = ""
+    keeps_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,16 @@ class LogReader:
 
 def read_log(lines: Iterable[str], patterns: Sequence[Pattern]) -> list[Progress]:
     """All progress of a whole log, by the one pattern of those that match which stands first."""
+    return [told for _, told in read_numbered(lines, patterns)]
+
+
+def read_numbered(lines: Iterable[str], patterns: Sequence[Pattern]) -> list[tuple[int, Progress]]:
+    """The same with the number of each line, from 1."""
     reader = LogReader(patterns)
-    found = [told for line in lines if (told := reader.read(line)) is not None]
+    found = [(number, told) for number, line in enumerate(lines, 1) if (told := reader.read(line)) is not None]
     order = {pattern.name: place for place, pattern in enumerate(patterns)}
-    best = min((order[told.pattern] for told in found), default=0)
-    return [told for told in found if order[told.pattern] == best]
+    best = min((order[told.pattern] for _, told in found), default=0)
+    return [(number, told) for number, told in found if order[told.pattern] == best]
 
 
 def _note(pattern: Pattern, state: _State, line: str) -> None:
@@ -291,6 +297,8 @@ def _pattern(entry: Mapping[str, object], path: str) -> Pattern:
         raise ConfigError(f"unknown key {unknown[0]!r}; known are {', '.join(sorted(_KEYS))}", path=path, key=name)
     if entry.get("step_time") not in ("mean", "last"):
         raise ConfigError(f"step_time is {entry.get('step_time')!r}; write mean or last", path=path, key=name)
+    if not isinstance(entry.get("keeps_apart", False), bool):
+        raise ConfigError(f"keeps_apart is {entry['keeps_apart']!r}; write true or false", path=path, key=name)
     line = _expression(entry.get("line"), path, name, "line")
     fields, facts = (_table(entry, key, NAMES, path, name) for key in ("fields", "facts"))
     if "step" not in line.groupindex and "step" not in {**fields, **facts}:
@@ -309,6 +317,7 @@ def _pattern(entry: Mapping[str, object], path: str) -> Pattern:
         marks=_table(entry, "marks", MARKS, path, name, groups=0),
         when=None if when is None else _expression(when, path, name, "when", groups=1),
         time=str(entry.get("time", "")),
+        keeps_apart=entry.get("keeps_apart", False) is True,
     )
 
 

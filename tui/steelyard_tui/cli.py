@@ -1,6 +1,7 @@
 """`steelyard`: the live screens without a command, plain commands otherwise.
 
-Exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted.
+Exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 4 to 7 what `steelyard job` says of
+a job; 130 interrupted.
 stdout is data, stderr is talk.
 """
 
@@ -11,12 +12,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.commands import claims, compare, demo, local, sql, views, weigh
+from steelyard_tui.commands import claims, compare, demo, job, local, sql, views, weigh
 from steelyard_tui.commands.command import Command, add_collector_arguments, settings_of
 
 COMMANDS: Final[tuple[Command, ...]] = (
     compare.COMMAND,
     claims.COMMAND,
+    job.COMMAND,
     sql.COMMAND,
     views.DEVICES,
     views.NODES,
@@ -34,7 +36,8 @@ examples:
   steelyard compare --reference H100          how much of an H100 each chip is
   steelyard sql "SELECT * FROM fleet_live"    ask the store
 
-exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted
+exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 4 to 7 what `steelyard job`
+says of a job; 130 interrupted
 """
 
 

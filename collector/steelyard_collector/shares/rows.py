@@ -1,15 +1,13 @@
 """Comparisons and verdicts as the rows of the tables `share` and `claim`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import pyarrow as pa
 
 from steelyard_collector.shares.compute import InUnit, Judged
 from steelyard_collector.shares.window import Window
-from steelyard_efficiency.between import NoShare, Share
-from steelyard_efficiency.compare import Comparison
-from steelyard_efficiency.jobs import MATCHED_ON
+from steelyard_efficiency.rows import share_rows
 
 Row = dict[str, Any]
 
@@ -33,8 +31,6 @@ CLAIM: Final = pa.schema(
      ("verdict", _TEXT), ("reason", _TEXT), *_INTERVAL, ("kind", _TEXT), ("probability", pa.float64()), *_COUNTS,
      ("computed_at", _TIME)]
 )  # fmt: skip
-# Of the jobs that are left out so many are listed; the rest is counted.
-_MOST_EXCLUDED: Final = 20
 
 
 def share_table(compared: Iterable[InUnit], vendors: Mapping[str, str], window: Window, now_ms: int) -> pa.Table:
@@ -43,7 +39,7 @@ def share_table(compared: Iterable[InUnit], vendors: Mapping[str, str], window: 
     rows = [
         {**stamps, "vendor": vendors.get(entry.comparison.chip, ""), "unit": entry.unit, **row}
         for entry in compared
-        for row in _rows(entry.comparison)
+        for row in share_rows(entry.comparison)
     ]
     return pa.Table.from_pylist(rows, SHARE)
 
@@ -55,74 +51,6 @@ def claim_table(judged: Iterable[Judged], window: Window, now_ms: int) -> pa.Tab
 
 def _stamps(window: Window, now_ms: int) -> Row:
     return {"window": window.name, "from_ts": window.from_ms, "to_ts": window.to_ms, "computed_at": now_ms}
-
-
-def _rows(result: Comparison) -> Iterator[Row]:
-    common = {
-        "origin": result.origin,
-        "chip": result.chip,
-        "reference": result.reference,
-        "quantity": result.quantity,
-        "mode": result.mode,
-        "marked": result.basis.marked if result.basis else "",
-        "token_kind": result.basis.token_kind if result.basis else "",
-        "matched_on": list(MATCHED_ON[result.mode]),
-    }
-    whole = {
-        **common,
-        "scope": "all",
-        "workload": "",
-        "n_a": result.jobs,
-        "n_r": result.reference_jobs,
-        "workloads": len(result.workloads),
-        "warnings": list(result.warnings),
-        "excluded": _excluded(result),
-    }
-    if not result.shares:
-        yield {**whole, "kind": "", "is_shown": 1, "ratio": result.ratio, "reason": result.missing, **_no_prior()}
-    for share in result.shares:
-        yield {**whole, "ratio": result.ratio, **_interval(share, result), "is_shown": int(share is result.shown)}
-    for dot in result.workloads:
-        yield {
-            **common,
-            "scope": "workload",
-            "workload": dot.workload,
-            "n_a": dot.jobs,
-            "n_r": dot.reference_jobs,
-            "workloads": 1,
-            "warnings": [],
-            "excluded": [],
-            "ratio": dot.ratio,
-            "is_shown": 0,
-            **_interval(dot.share, result),
-        }
-
-
-def _interval(share: Share | NoShare, result: Comparison) -> Row:
-    if isinstance(share, NoShare):
-        return {"kind": share.kind, "reason": share.reason, **_no_prior()}
-    prior = result.prior if share.prior_cv is not None else None
-    return {
-        "kind": share.kind,
-        "reason": "",
-        "ratio": share.ratio,
-        "lo": share.low,
-        "hi": share.high,
-        "df": share.df,
-        "se": share.se,
-        "prior_cv": share.prior_cv,
-        "prior_groups": prior.groups if prior is not None else 0,
-    }
-
-
-def _no_prior() -> Row:
-    return {"prior_groups": 0}
-
-
-def _excluded(result: Comparison) -> list[str]:
-    told = [f"{job.name} on {job.chip}: {job.reason}" for job in result.excluded[:_MOST_EXCLUDED]]
-    more = len(result.excluded) - len(told)
-    return [*told, f"and {more} more"] if more else told
 
 
 def _claim(entry: Judged) -> Row:

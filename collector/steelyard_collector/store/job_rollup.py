@@ -15,11 +15,9 @@ from steelyard_collector.store.job_sums import job_sums, job_totals, live_effici
 from steelyard_collector.store.raw_days import DAY_MS, changed_days, dropped_days, is_kept
 from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers, stale_hours
 from steelyard_collector.store.statements import statement
+from steelyard_efficiency.within import FIRST_S, FIRST_STEPS
 from steelyard_proto.errors import StoreError
 
-# Warming up: compilation, caches, and clocks. The larger of both is left out of a process's productive steps.
-FIRST_STEPS: Final = 20
-FIRST_S: Final = 300
 # A device counts as held, and a counter as read, over a whole minute from so many seconds on.
 _WHOLE_S: Final = 54
 _HOUR_MINUTES: Final = 60

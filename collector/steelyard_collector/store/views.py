@@ -14,7 +14,7 @@ from steelyard_proto.v1 import batch_pb2
 VIEWS: Final = (
     "job_facts", "device_peak", "devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events",
     "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "shares", "claims",
-    "unknown_metrics",
+    "unknown_metrics", "job_devices",
 )  # fmt: skip
 _FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
 _DEVICE_COLUMNS: Final = {

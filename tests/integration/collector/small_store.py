@@ -56,8 +56,8 @@ def small_store(directory: Path) -> Iterator[ChdbStore]:
 class Doors:
     """The gRPC and the HTTP door of one store, in a loop of their own thread."""
 
-    def __init__(self, store: ChdbStore, authorize: Authorize = anybody) -> None:
-        self.pool = ReaderPool(store, LIMITS)
+    def __init__(self, store: ChdbStore, authorize: Authorize = anybody, limits: QueryLimits = LIMITS) -> None:
+        self.pool = ReaderPool(store, limits)
         self.http: HttpDoor = serve_http(self.pool, port=0, authorize=authorize)
         self.views: LiveViews
         self.grpc_port = 0
@@ -97,8 +97,8 @@ class Doors:
 
 
 @contextmanager
-def doors(store: ChdbStore, authorize: Authorize = anybody) -> Iterator[Doors]:
-    opened = Doors(store, authorize)
+def doors(store: ChdbStore, authorize: Authorize = anybody, limits: QueryLimits = LIMITS) -> Iterator[Doors]:
+    opened = Doors(store, authorize, limits)
     try:
         yield opened
     finally:

@@ -5,17 +5,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from steelyard_collector.ingest.record_blocks import SCHEMAS
-from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_sums import job_totals
 from steelyard_collector.store.open import open_store
 from steelyard_collector.store.rollup import ROLL_SETTINGS
-from steelyard_proto.v1 import batch_pb2
 from tests.integration.collector.fleet_rows import raw_block, register
-from tests.integration.collector.job_rows import empty, put_facts, put_held, put_minutes
+from tests.integration.collector.job_rows import empty, put_facts, put_held, put_minutes, put_process
 
 HOUR_S = 3600
 # By job: since when and until when it held its device, when its steps ended last, seconds of a step, and the rest.
@@ -58,15 +54,6 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[st
     store.command(job_totals(now_s, jobs, now_s * 1000, ROLL_SETTINGS))
     yield {row["job"]: row for row in store.query("SELECT * FROM steelyard.jobs").to_pylist()}
     store.close()
-
-
-def put_process(store: Store, job: str, device: int, now_s: int) -> None:
-    row = {"agent": 1, "device_id": device, "ts": now_s * 1000, "epoch": 1, "seq": device, "pid": device, "job": job,
-           "user": "ines", "container": "", "command": "python3"}  # fmt: skip
-    schema = SCHEMAS[batch_pb2.KIND_PROCESS]
-    whole = {name: row.get(name) for name in schema.names}
-    table = pa.Table.from_pylist([whole], schema).drop_columns([name for name in schema.names if whole[name] is None])
-    store.insert("process", table, token=uuid.uuid4().hex)
 
 
 @pytest.mark.parametrize("job", JOBS)

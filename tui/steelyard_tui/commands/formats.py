@@ -63,16 +63,17 @@ def _write_csv(table: "pa.Table", out: BinaryIO) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
     for row in table.to_pylist():
-        writer.writerow(["" if value is None else _plain(value) for value in row.values()])
+        writer.writerow(["" if value is None else plain_value(value) for value in row.values()])
     out.write(text.getvalue().encode())
 
 
 def _write_json(table: "pa.Table", out: BinaryIO) -> None:
     """One array of objects; times as ISO 8601."""
-    out.write(json.dumps(table.to_pylist(), default=_plain, ensure_ascii=False, indent=1).encode() + b"\n")
+    out.write(json.dumps(table.to_pylist(), default=plain_value, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """What CSV and JSON have of a value that they don't know: times as ISO 8601, decimals and bytes as text."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -1,0 +1,1 @@
+"""One job: what is read of it, and what there is to look at."""

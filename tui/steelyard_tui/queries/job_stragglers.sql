@@ -1,0 +1,4 @@
+SELECT rank, device_id, node, chip, kind, cause, since, slow_ratio, gain_ratio, ranks
+FROM stragglers
+WHERE job = {job:String}
+ORDER BY gain_ratio DESC

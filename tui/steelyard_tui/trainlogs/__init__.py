@@ -1,0 +1,1 @@
+"""Trainings known by nothing but their logs, and their comparison."""
