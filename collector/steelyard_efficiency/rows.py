@@ -11,11 +11,13 @@ Row = dict[str, Any]
 
 # Of the jobs that are left out so many are listed; the rest is counted.
 _MOST_EXCLUDED: Final = 20
+_NO_INTERVAL: Final = dict.fromkeys(("ratio", "lo", "hi", "df", "se", "prior_cv"))
 
 
 def share_rows(result: Comparison) -> Iterator[Row]:
     """A row for each interval that was tried, and for each workload; one with a reason where there is none."""
     common = {
+        **_NO_INTERVAL,
         "origin": result.origin,
         "chip": result.chip,
         "reference": result.reference,

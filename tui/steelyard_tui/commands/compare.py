@@ -3,11 +3,12 @@
 import argparse
 import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from steelyard_proto.errors import SteelyardError
+from steelyard_tui.commands import compare_files
 from steelyard_tui.commands.command import Command, add_collector_arguments, client_of
+from steelyard_tui.commands.share_table import table_lines, write_rows
 from steelyard_tui.commands.window import add_since
 from steelyard_tui.queries import read_query
 
@@ -16,15 +17,12 @@ if TYPE_CHECKING:
 
     from steelyard_tui.client import Client
     from steelyard_tui.present.glyphs import Glyphs
-    from steelyard_tui.present.shares import Row
 
 _QUANTITIES: Final = {
     "tokens_per_s_device": "tokens_per_s_device",
     "tokens_per_j": "tokens_per_j",
     "cost": "cost_per_mtoken",
 }
-_BAR_CELLS: Final = 44
-_MOST_LISTED: Final = 6
 _MOST_MINUTES_S: Final = 48 * 3600
 _CHIPS_NOTE: Final = (
     "tokens/s of one such part; rates and step times only of chips that ran one workload\n"
@@ -47,11 +45,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--per", choices=("device", "package"), default="device", help="a 910C is one package of two devices"
     )
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default %(default)s")
+    compare_files.add_arguments(parser)
     parser.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII alone")
     add_collector_arguments(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.file:
+        return compare_files.run(arguments)
+    compare_files.refuse_without_files(arguments)
     quantity = _QUANTITIES[arguments.quantity]
     unit = arguments.per if quantity == "tokens_per_s_device" else "device"
     mode = "as run" if arguments.as_run else "matched"
@@ -74,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
             _write_chips(chips, glyphs)
         sys.stdout.write("\n".join(line.rstrip() for line in table_lines(rows, glyphs)) + "\n")
     else:
-        _write_rows(rows, arguments.format)
+        write_rows(rows, arguments.format)
     return 0
 
 
@@ -104,81 +106,6 @@ def _write_chips(chips: "pa.Table", glyphs: "Glyphs") -> None:
     sys.stdout.write(f"{_CHIPS_NOTE}\n\n")
 
 
-def table_lines(rows: Sequence["Row"], glyphs: "Glyphs") -> Iterator[str]:
-    """The comparison as text: a block a chip, the largest share first."""
-    from steelyard_tui.present.figures import chip_name, vendor_glyph
-    from steelyard_tui.present.line import plain
-    from steelyard_tui.present.shares import UNITS, jobs_text, scale_of, share_bar, share_text, window_text
-
-    bars = sorted(
-        (row for row in rows if row["is_shown"]), key=lambda row: (-(row["ratio"] or 0.0), row["chip"], row["origin"])
-    )
-    first = bars[0]
-    of = UNITS[first["quantity"]].replace("device", first["unit"])
-    yield f"share of {first['reference']} in {of}, {window_text(first)}"
-    yield f"{'AS RUN: ' if first['mode'] == 'as run' else ''}matched on {', '.join(first['matched_on'])}"
-    yield from _origin_notes(bars)
-    yield ""
-    scale = scale_of(bars)
-    for row in bars:
-        name = f"{vendor_glyph(row['vendor'], glyphs)} {chip_name(row['chip'], row['vendor'])}"
-        yield f"{name:<14}{plain(share_bar(row, scale, _BAR_CELLS, glyphs))}  {share_text(row, row['unit'] + 's')}"
-        if row["n_a"]:
-            yield f"{'':14}{jobs_text(row)}"
-        yield from _dots(rows, row, glyphs)
-        yield from (f"{'':14}{glyphs.warn} {text}" for text in row["warnings"])
-        yield from _listed("left out", row["excluded"])
-        yield ""
-    shown = sum(row["lo"] is not None for row in bars)
-    if shown > 1:
-        yield f"{shown} intervals of 95 %: about {shown * 0.05:.2g} of them miss"
-
-
-def _origin_notes(bars: Iterable["Row"]) -> Iterator[str]:
-    origins = {row["origin"] for row in bars}
-    if "simulated" in origins:
-        yield "SIMULATED: such devices and jobs don't exist"
-    if "replayed" in origins:
-        yield "REPLAYED: recorded before"
-
-
-def _dots(rows: Iterable["Row"], bar: "Row", glyphs: "Glyphs") -> Iterator[str]:
-    """One line a workload, where there are several: a single number hides how much they differ."""
-    dots = [
-        row
-        for row in rows
-        if row["scope"] == "workload" and row["chip"] == bar["chip"] and row["origin"] == bar["origin"]
-    ]
-    if len(dots) < 2:
-        return
-    for row in sorted(dots, key=lambda row: -row["ratio"])[:_MOST_LISTED]:
-        interval = "" if row["lo"] is None else f" [{row['lo']:.2f}, {row['hi']:.2f}]"
-        yield f"{'':14}{row['ratio']:.2f}{interval} {row['workload']} ({row['n_a']} {glyphs.times} {row['n_r']} jobs)"
-    if len(dots) > _MOST_LISTED:
-        yield f"{'':14}and {len(dots) - _MOST_LISTED} workloads more; --format json has all"
-
-
-def _listed(title: str, texts: Sequence[str]) -> Iterator[str]:
-    yield from (f"{'':14}{title}: {text}" for text in texts[:_MOST_LISTED])
-    if len(texts) > _MOST_LISTED:
-        yield f"{'':14}and {len(texts) - _MOST_LISTED} more"
-
-
-def _write_rows(rows: Sequence["Row"], format_name: str) -> None:
-    import pyarrow as pa
-
-    from steelyard_tui.commands.formats import write_table
-
-    plain = [
-        {
-            name: "; ".join(value) if isinstance(value, list) and format_name == "csv" else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-    write_table(pa.Table.from_pylist(plain), format_name, sys.stdout.buffer)
-
-
 COMMAND = Command(
     name="compare",
     help="how much of a reference each chip is, on matched jobs, with its interval",
@@ -187,6 +114,8 @@ COMMAND = Command(
         "steelyard compare --reference A100-80G --since 7d --quantity tokens_per_j",
         "steelyard compare --quantity cost --format json     (needs the collector's setting `prices`)",
         "steelyard compare --as-run --per package --ascii",
+        "steelyard compare --file h100.log --file 910b.log --devices 8     (two logs, no collector; the first is 1)",
+        "steelyard compare --file a.log --file b.log --devices a.log=8 --devices b.log=16 --tokens-per-step 4194304",
     ),
     add_arguments=_add_arguments,
     run=_run,

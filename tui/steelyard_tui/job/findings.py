@@ -110,7 +110,7 @@ def _devices_now(page: JobPage) -> Iterator[str]:
     yield from _gone_nodes(page)
     if page.state not in ("hung", "idle but held"):
         return
-    told = [row for row in page.devices if row["busy"] is not None and row["state"] == "live"]
+    told = [row for row in page.devices if row["busy"] is not None]
     idle = [row for row in told if row["busy"] < IDLE_BUSY]
     full = [row for row in told if row["busy"] >= FULL_BUSY]
     if told and len(idle) == len(told):
@@ -220,7 +220,8 @@ def _events(page: JobPage) -> Iterator[str]:
 def _gaps(page: JobPage) -> Iterator[str]:
     kinds = Counter((text_of(row["node"]), text_of(row["reason"])) for row in page.gaps)
     for (node, reason), count in kinds.most_common(_MOST_NAMED):
-        yield f"{counted(count, 'range')} of what {node} told is lost ({reason}): figures leave those times out"
+        verb = "is" if count == 1 else "are"
+        yield f"{counted(count, 'range')} of what {node} told {verb} lost ({reason}): figures leave those times out"
 
 
 def _untold(page: JobPage) -> Iterator[str]:

@@ -33,7 +33,7 @@ def job_lines(page: JobPage, width: int, glyphs: Glyphs) -> list[Line]:
     return [
         *_head(page, width, glyphs),
         (),
-        *_figures(page, glyphs),
+        *_figures(page, width, glyphs),
         *_wrapped("time went", _time_text(page), width),
         *_wrapped("waited for", _waited_text(page), width),
         (),
@@ -63,7 +63,7 @@ def _head(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     )
     last = "no step told" if job["last_step"] is None else f"last step {_moment(job['last_step'], page.read_at)}"
     end = f", last told of {_moment(job['last_seen'], page.read_at)}" if page.has_ended and job["last_seen"] else ""
-    yield ((f"{began}, {last}{end}; as of {page.read_at:%Y-%m-%d %H:%M:%S} UTC", "quiet"),)
+    yield from _wrapped("", f"{began}, {last}{end}; as of {page.read_at:%Y-%m-%d %H:%M:%S} UTC", width, "quiet")
 
 
 def _about(job: Row) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _places(page: JobPage) -> str:
     return f"{counted(len(nodes), 'node')} ({shown}), {devices}{world}; {told}"
 
 
-def _figures(page: JobPage, glyphs: Glyphs) -> Iterator[Line]:
+def _figures(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     """A column a kind of device and time; a figure that is absent everywhere says why."""
     columns = [("newest minutes", row) for row in page.live if row["tokens_per_s_device"] is not None]
     columns += [(f"{chip_name(row['chip'], row['vendor'])}, all of it", row) for row in page.figures]
@@ -108,13 +108,17 @@ def _figures(page: JobPage, glyphs: Glyphs) -> Iterator[Line]:
         return
     widths = [max(_LEAST_COLUMN, width_of(title) + 2) for title, _ in columns]
     if len(columns) > 1:
-        yield _row("", [title.rjust(width) for (title, _), width in zip(columns, widths, strict=True)], "head")
+        yield _row("", [title.rjust(cell) for (title, _), cell in zip(columns, widths, strict=True)], "head")
     for label, name, form in _SHOWN:
-        cells = [form(row, name, glyphs).rjust(width) for (_, row), width in zip(columns, widths, strict=True)]
+        cells = [form(row, name, glyphs).rjust(cell) for (_, row), cell in zip(columns, widths, strict=True)]
         if name == "cost_per_mtoken" and all(row[name] is None for _, row in columns):
             continue
         note = _note(name, [row for _, row in columns])
-        yield _row(label, [*cells, f"  {note}" if note else ""])
+        if not note or _LABEL + sum(widths) + 2 + width_of(note) <= width:
+            yield _row(label, [*cells, f"  {note}" if note else ""])
+        else:
+            yield _row(label, cells)
+            yield from _wrapped(" ", note, width, "quiet")
     rows: tuple[Any, ...] = (("step p50", job["step_p50_s"]), ("step p99", job["step_p99_s"]))
     for label, value in rows:
         yield _row(label, [format_value(value, "s").replace("–", glyphs.absent).rjust(widths[-1])])

@@ -105,8 +105,8 @@ def read_train_log(path: Path, label: str, patterns: Sequence[Pattern], declared
         steps = sum(progress.steps for _, progress in told)
         seconds = sum(progress.seconds for _, progress in told)
         raise ConfigError(
-            f"nothing is left of its {steps} steps in {seconds:.0f} s: the first {FIRST_STEPS} steps or {FIRST_S // 60} "
-            "min of a process and marked steps are left out; give a longer log",
+            f"nothing is left of its {steps} steps in {seconds:.0f} s: a process's first {FIRST_STEPS} steps or "
+            f"{FIRST_S // 60} min and marked steps are left out; give a longer log",
             path=str(path),
         )
     return TrainLog(
@@ -231,13 +231,13 @@ def _no_progress(path: Path, patterns: Sequence[Pattern]) -> ConfigError:
     )
 
 
-def _notes(
-    path: Path, pattern: Pattern, declared: Declared, facts: Mapping[str, float], silent: int
-) -> list[str]:
+def _notes(path: Path, pattern: Pattern, declared: Declared, facts: Mapping[str, float], silent: int) -> list[str]:
     world_size = _whole(facts.get("world_size"))
     notes = []
     if pattern.step_time == "last":
-        notes.append(f"each line of {pattern.name} tells of its last step alone: the steps between two lines don't count")
+        notes.append(
+            f"each line of {pattern.name} tells of its last step alone: the steps between two lines don't count"
+        )
     if silent:
         notes.append(f"{silent} of its steps have no tokens and are left out")
     if declared.devices and world_size and declared.devices != world_size:
