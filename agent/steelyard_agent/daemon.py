@@ -83,17 +83,19 @@ class _Agent:
 
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
+    ring, directory = open_spool(config)
+    guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
+    gatherer = Gatherer(directory, catalogue(), ring)
+    sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
+    # Before gRPC, which then takes the memory that a vendor's binding has given back.
+    sampler.look()
     # Imported here: what only records or simulates doesn't need gRPC's 20 MB.
     from steelyard_agent.sending.light_grpc import import_grpc_lightly
 
     import_grpc_lightly()
     from steelyard_agent.sending.sender import Sender
 
-    ring, directory = open_spool(config)
     sender = Sender(ring, directory, _target(config), time.time)
-    guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
-    gatherer = Gatherer(directory, catalogue(), ring)
-    sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
 
     def observe() -> Observed:
         stats = [guard.stats() for guard in guards]

@@ -1,7 +1,6 @@
 """Facts of the node that the agent stands on, and the agent's own lasting identity."""
 
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,7 +45,10 @@ def agent_id(state_dir: Path) -> str:
         known = path.read_text(encoding="ascii").strip() if path.exists() else ""
         if known:
             return known
-        new = str(uuid.uuid4())
+        # Imported here: once in an agent's life.
+        from uuid import uuid4
+
+        new = str(uuid4())
         temporary = path.with_suffix(".new")
         temporary.write_text(new + "\n", encoding="ascii")
         os.replace(temporary, path)

@@ -43,6 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     config = load_config(arguments)
     # Imported here: a wrong setting is told before gRPC's 20 MB are loaded.
+    from steelyard_agent.light_protobuf import import_protobuf_lightly
+
+    import_protobuf_lightly()
     from steelyard_agent.daemon import run_daemon
     from steelyard_agent.devices.registry import open_sources
     from steelyard_agent.stopping import SignalPause

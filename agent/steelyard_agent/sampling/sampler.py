@@ -98,15 +98,22 @@ class Sampler:
         self._periods = periods
         self._clock = clock
         self._plans = [_Plan(source) for source in sources]
+        self._has_looked = False
         budget_s = periods.shortest_ms / 1000 * _BUDGET_SHARE
         self._budget_s = max(budget_s, periods.call_deadline_ms / 1000 + 0.1)
         self._settle_s = min(_SETTLE_S, periods.shortest_ms / 1000 * 0.2)
         self._gap_s = min(_GAP_S, periods.shortest_ms / 1000 * 0.02)
 
+    def look(self) -> None:
+        """Looks for devices, the first time that it is called."""
+        if not self._has_looked:
+            self._has_looked = True
+            for plan in self._plans:
+                plan.source.discover(_FIRST_LOOK_S)
+
     def start(self) -> None:
         """Looks for devices and sets the first deadlines to now."""
-        for plan in self._plans:
-            plan.source.discover(_FIRST_LOOK_S)
+        self.look()
         now_s = self._clock.monotonic()
         for plan in self._plans:
             entity = plan.source.capabilities.entity

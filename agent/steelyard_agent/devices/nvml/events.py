@@ -8,7 +8,7 @@ import ctypes
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from steelyard_agent.devices.nvml import structs
 from steelyard_agent.devices.nvml.binding import NvmlLibrary
@@ -50,7 +50,7 @@ class EventThread:
             code = wait()
             if code == OK and not self._is_ended.is_set():
                 failures = 0
-                self._sink.put(data.eventType, data.eventData, self.uids.get(_address(data.device), ""))
+                self._sink.put(data.eventType, data.eventData, self.uids.get(data.device or 0, ""))
             elif code not in (OK, TIMEOUT):
                 failures += 1
                 self._is_ended.wait(1.0)
@@ -76,10 +76,6 @@ def listen(library: NvmlLibrary, gpus: Mapping[str, DeviceCalls], sink: Sink) ->
         library.stop()
         return None
     return EventThread(library, event_set, uids, sink)
-
-
-def _address(handle: Any) -> int:
-    return ctypes.cast(handle, ctypes.c_void_p).value or 0
 
 
 def _register(calls: DeviceCalls, event_set: ctypes.c_void_p) -> bool:
