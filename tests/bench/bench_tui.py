@@ -65,7 +65,7 @@ def _at(devices: int) -> _Seen:
         command = [program("steelyard"), "--collector", address]
         with terminal(command, Path(home), _COLUMNS, _LINES) as app:
             app.wait_for_text("devices")
-            app.press(b"4")
+            app.press(b"5")
             app.wait_for_text("core%")
             keys = _Keys(app)
             keys.press_for(_WARM_UP_S)

@@ -19,7 +19,7 @@ async def test_no_collector_says_which_address_and_how_to_start_one(tmp_path: Pa
     async with running_app(address, tmp_path) as pilot:
         text = await until_text(pilot, f"No collector answers at {address}")
         assert "steelyard-collector daemon" in text
-        await pilot.press("4")
+        await pilot.press("5")
         await until_text(pilot, f"No collector answers at {address}")
 
 

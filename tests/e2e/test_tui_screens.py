@@ -11,6 +11,7 @@ from tests.standins.query_process import query_process
 from tests.standins.screens import running_app, screen_lines, until, until_text
 
 SIZES = ((80, 24), (160, 48))
+_KEYS = (("1", "H100"), ("2", "core active"), ("3", "llama"), ("4", "250 nodes"), ("5", "2 000"), ("6", "read-only"))
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,8 @@ def address() -> Iterator[str]:
 @pytest.mark.parametrize("size", SIZES)
 async def test_fleet_shows_every_chip_and_its_bar(address: str, tmp_path: Path, size: tuple[int, int]) -> None:
     async with running_app(address, tmp_path, size) as pilot:
-        text = await until_text(pilot, "MI300X")
+        await pilot.press("2")
+        text = await until_text(pilot, "per die")
         for expected in ("H100", "H20", "910B", "910C", "A100-80G", "simulated", "not live", "per die"):
             assert expected in text
         bars = [line.count("█") for line in screen_lines(pilot.app) if "█" in line]
@@ -35,6 +37,7 @@ async def test_fleet_shows_every_chip_and_its_bar(address: str, tmp_path: Path, 
 
 async def test_wide_fleet_shows_the_past(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path, (160, 48)) as pilot:
+        await pilot.press("2")
         text = await until_text(pilot, "last 5 min")
         assert any("\u2800" <= sign <= "\u28ff" for sign in text)
         assert "latest events" in text
@@ -44,7 +47,8 @@ async def test_wide_fleet_shows_the_past(address: str, tmp_path: Path) -> None:
 
 async def test_metric_can_be_chosen_by_typing(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await until_text(pilot, "H100")
+        await pilot.press("2")
+        await until_text(pilot, "per die")
         await pilot.press("m", *"power", "enter")
         text = await until_text(pilot, "compare power per device")
         assert "800 W" in text
@@ -52,7 +56,8 @@ async def test_metric_can_be_chosen_by_typing(address: str, tmp_path: Path) -> N
 
 async def test_opening_a_chip_filters_devices_and_escape_comes_back(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await until_text(pilot, "910C")
+        await pilot.press("2")
+        await until_text(pilot, "per die")
         await pilot.press("down", "enter")
         text = await until_text(pilot, "200 of 2 000 devices")
         assert "chip=H20 origin=simulated" in text
@@ -67,7 +72,7 @@ async def test_opening_a_chip_filters_devices_and_escape_comes_back(address: str
 @pytest.mark.parametrize("size", SIZES)
 async def test_devices_reads_only_what_is_near(address: str, tmp_path: Path, size: tuple[int, int]) -> None:
     async with running_app(address, tmp_path, size) as pilot:
-        await pilot.press("4")
+        await pilot.press("5")
         await until_text(pilot, "2 000 devices")
         await pilot.press("end")
         await until(pilot, lambda text: "n00249/7" in text and "…" not in text.replace("H20", ""), "the last row")
@@ -78,7 +83,7 @@ async def test_devices_reads_only_what_is_near(address: str, tmp_path: Path, siz
 
 async def test_filter_sort_and_invert(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("4")
+        await pilot.press("5")
         await until_text(pilot, "2 000 devices")
         await pilot.press("slash", *"chip:910c", "enter")
         await until_text(pilot, "400 of 2 000")
@@ -98,7 +103,7 @@ def _is_sorted(text: str, *, falling: bool) -> bool:
 
 async def test_a_bad_filter_says_why(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("3")
+        await pilot.press("4")
         await until_text(pilot, "250 nodes")
         await pilot.press("slash", *"nosuch<3", "enter")
         await until_text(pilot, "no column 'nosuch'")
@@ -108,7 +113,7 @@ async def test_a_bad_filter_says_why(address: str, tmp_path: Path) -> None:
 
 async def test_no_match_says_how_to_go_on(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("2")
+        await pilot.press("3")
         await until_text(pilot, "6 jobs")
         await pilot.press("slash", *"nothinglikethis", "enter")
         await until_text(pilot, "None of 6 jobs passes")
@@ -118,7 +123,7 @@ async def test_no_match_says_how_to_go_on(address: str, tmp_path: Path) -> None:
 
 async def test_heads_sort_by_mouse_and_rows_open_by_a_second_click(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.click(offset=(40, 0))
+        await pilot.click(offset=(52, 0))
         text = await until_text(pilot, "2 000 devices")
         head = text.splitlines()[2]
         await pilot.click(offset=(head.index("core%") + 1, 2))
@@ -129,7 +134,7 @@ async def test_heads_sort_by_mouse_and_rows_open_by_a_second_click(address: str,
 
 async def test_pause_holds_the_display(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("4")
+        await pilot.press("5")
         await until_text(pilot, "2 000 devices")
         await pilot.press("p")
         await until_text(pilot, "PAUSED")
@@ -142,7 +147,7 @@ async def test_pause_holds_the_display(address: str, tmp_path: Path) -> None:
 
 async def test_copies_go_to_files(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("3")
+        await pilot.press("4")
         await until_text(pilot, "250 nodes")
         await pilot.press("y")
         await pilot.press("Y")
@@ -154,7 +159,7 @@ async def test_copies_go_to_files(address: str, tmp_path: Path) -> None:
 
 async def test_device_shows_history_and_what_is_absent(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("4")
+        await pilot.press("5")
         await until_text(pilot, "n00000/0")
         await pilot.press("enter")
         text = await until_text(pilot, "not given: vector active")
@@ -166,7 +171,7 @@ async def test_device_shows_history_and_what_is_absent(address: str, tmp_path: P
 
 async def test_sql_runs_sorts_and_exports(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path, (100, 30)) as pilot:
-        await pilot.press("5")
+        await pilot.press("6")
         await until_text(pilot, "ClickHouse, read-only")
         pilot.app.screen._editor.text = "SELECT number AS n, NULL AS nothing FROM numbers(3)"
         await pilot.press("ctrl+j")
@@ -183,7 +188,7 @@ async def test_sql_runs_sorts_and_exports(address: str, tmp_path: Path) -> None:
 
 async def test_sql_says_why_a_query_fails(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("5")
+        await pilot.press("6")
         await until_text(pilot, "no answer yet")
         pilot.app.screen._editor.text = "SELECT nosuchcolumn FROM devices"
         await pilot.press("ctrl+j")
@@ -193,7 +198,7 @@ async def test_sql_says_why_a_query_fails(address: str, tmp_path: Path) -> None:
 
 async def test_esc_stops_a_query(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
-        await pilot.press("5")
+        await pilot.press("6")
         await until_text(pilot, "no answer yet")
         pilot.app.screen._editor.text = "SELECT sleepEachRow(1) FROM numbers(3)"
         await pilot.press("ctrl+j")
@@ -215,7 +220,7 @@ async def test_help_and_palette_name_every_key(address: str, tmp_path: Path) -> 
 
 async def test_ascii_draws_nothing_else(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path, ascii_only=True) as pilot:
-        for key, wanted in (("1", "H100"), ("2", "llama"), ("3", "250 nodes"), ("4", "2 000"), ("5", "read-only")):
+        for key, wanted in _KEYS:
             await pilot.press(key)
             text = await until_text(pilot, wanted)
             assert text.isascii(), [sign for sign in text if not sign.isascii()]

@@ -128,7 +128,7 @@ def test_it_follows_a_resize_though_the_environment_names_a_size(address: str, t
         screen.until("MI300X")
         screen.resize(160, 48)
         # Only a wide screen has it.
-        screen.until("power per device")
+        screen.until("W/dev")
         screen.press("q")
         assert screen.wait() == 0
 
@@ -152,7 +152,7 @@ def test_a_terminal_that_goes_away_ends_it(address: str, tmp_path: Path) -> None
 def test_ascii_writes_nothing_else(address: str, tmp_path: Path) -> None:
     with terminal(address, tmp_path, {}, "--ascii") as screen:
         screen.until("MI300X")
-        screen.press("4")
+        screen.press("5")
         screen.until("n00000/0")
         screen.press("\r")
         screen.until("samples as they came")

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tests.standins.comparison_tables import WORKLOAD, comparison_views
+
 # chip, vendor, kind, part, share of the fleet, level of core activity, watts, HBM bytes, bf16 peak
 CHIPS = (
     ("H100", "nvidia", "gpu", "package", 0.2, 0.86, 640.0, 80 << 30, 989.0),
@@ -115,6 +117,7 @@ class FleetTables:
             "nodes": _nodes(devices),
             "jobs": _jobs(devices, at),
             "events": _events(devices, at),
+            **comparison_views(at, self.origin),
         }
 
     def history_table(self, at: float, *, seconds: int = 3600, devices: int = 20) -> pa.Table:
@@ -276,6 +279,10 @@ def _jobs(devices: pa.Table, at: float) -> pa.Table:
             "tensor_active": grouped["tensor_active_mean"],
             "hbm_bw_active": grouped["hbm_bw_active_mean"],
             "power_w": grouped["power_w_sum"],
+            "workload": pa.array([WORKLOAD] * count),
+            "steps": pa.array(np.full(count, 5000, dtype=np.uint64)),
+            "step_p50_s": pa.array(np.full(count, 1.0)),
+            "tokens_absent": pa.array([None] * count, pa.string()),
         }
     )
 

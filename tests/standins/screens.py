@@ -12,7 +12,7 @@ from steelyard_tui.app import SteelyardApp
 from steelyard_tui.client import connect
 from steelyard_tui.locations import Locations
 
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 def screen_lines(app: SteelyardApp) -> list[str]:

@@ -39,19 +39,22 @@ class Action:
 
 
 _TABLES: Final = frozenset({"jobs", "nodes", "devices"})
-_LIVE: Final = _TABLES | {"fleet", "device"}
-_MOVING: Final = _TABLES | {"fleet"}
+_CHIPS: Final = frozenset({"compare", "fleet"})
+_COMPARE: Final = frozenset({"compare"})
+_LIVE: Final = _TABLES | _CHIPS | {"device"}
+_MOVING: Final = _TABLES | _CHIPS
 _PAST: Final = frozenset({"fleet", "device"})
 _ALL: Final = frozenset({ANY})
 _SQL: Final = frozenset({"sql"})
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    Action("app.show('fleet')", ("1",), "fleet", "Vendors and chips side by side", _ALL, "Screens"),
-    Action("app.show('jobs')", ("2",), "jobs", "Training jobs", _ALL, "Screens"),
-    Action("app.show('nodes')", ("3",), "nodes", "Nodes and their hosts", _ALL, "Screens"),
-    Action("app.show('devices')", ("4",), "devices", "Devices; enter shows one with its history", _ALL, "Screens"),
-    Action("app.show('sql')", ("5",), "sql", "The SQL console", _ALL, "Screens"),
+    Action("app.show('compare')", ("1",), "compare", "How much of a reference each chip is", _ALL, "Screens"),
+    Action("app.show('fleet')", ("2",), "fleet", "What the chips do now, side by side", _ALL, "Screens"),
+    Action("app.show('jobs')", ("3",), "jobs", "Training jobs", _ALL, "Screens"),
+    Action("app.show('nodes')", ("4",), "nodes", "Nodes and their hosts", _ALL, "Screens"),
+    Action("app.show('devices')", ("5",), "devices", "Devices; enter shows one with its history", _ALL, "Screens"),
+    Action("app.show('sql')", ("6",), "sql", "The SQL console", _ALL, "Screens"),
     Action("app.next_screen", ("tab",), "next", "The next screen", _LIVE, "Screens"),
     Action("move('up')", ("up", "k"), "move", "One row up", _MOVING | {"device"}, "Moving", 3, "↑↓"),
     Action("move('down')", ("down", "j"), "move", "One row down", _MOVING | {"device"}, "Moving", shown="↓ j"),
@@ -87,14 +90,23 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("sort_next(-1)", ("less_than_sign",), "sort ←", "Sort by the column before", _TABLES, "Looking", shown="<"),
     Action("invert", ("I",), "invert", "Turn the sorting round", _TABLES, "Looking"),
     Action("freeze", ("f",), "freeze", "Freeze the order of the rows; figures go on", _TABLES, "Looking"),
-    Action("metric", ("m",), "metric", "Choose the figure that is compared", frozenset({"fleet"}), "Looking", 5),
-    Action("window", ("w",), "window", "Another length of history", _PAST, "Looking", 6),
+    Action("reference", ("r",), "reference", "Choose the chip that is 1", _COMPARE, "Looking", 5),
+    Action("metric", ("m",), "metric", "Choose the figure that is compared", _CHIPS, "Looking", 5),
+    Action("window", ("w",), "window", "Another length of history", _PAST | _COMPARE, "Looking", 6),
     Action(
         "zoom(-1)", ("plus", "equals_sign"), "zoom in", "A shorter history, seen finer", _PAST, "Looking", shown="+"
     ),
     Action("zoom(1)", ("minus",), "zoom out", "A longer history, seen coarser", _PAST, "Looking", shown="-"),
     Action("app.pause", ("p", "Z"), "pause", "Hold the display still; recording goes on", _LIVE, "Looking", 7),
-    Action("copy_row", ("y",), "copy", "Copy this row, to the clipboard and to a file", _TABLES, "Taking along", 8),
+    Action(
+        "copy_row",
+        ("y",),
+        "copy",
+        "Copy this row, to the clipboard and to a file",
+        _TABLES | _COMPARE,
+        "Taking along",
+        8,
+    ),
     Action(
         "copy_table",
         ("Y",),

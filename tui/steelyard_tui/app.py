@@ -16,7 +16,9 @@ from steelyard_tui.client import Client, open_client
 from steelyard_tui.feed import Feed
 from steelyard_tui.locations import Locations, find_locations
 from steelyard_tui.messages import Goto, LinkChanged, PageArrived
+from steelyard_tui.present.frame import TABS
 from steelyard_tui.present.glyphs import choose_glyphs
+from steelyard_tui.screens.compare import CompareScreen
 from steelyard_tui.screens.device import DeviceScreen
 from steelyard_tui.screens.fleet import FleetScreen
 from steelyard_tui.screens.help import HelpScreen
@@ -29,7 +31,7 @@ from steelyard_tui.settings import Settings
 from steelyard_tui.state import Link
 from steelyard_tui.widgets.paint import Painter
 
-_ORDER = ("fleet", "jobs", "nodes", "devices", "sql")
+_ORDER = tuple(name for name, _ in TABS)
 # A stream that says nothing for this long is opened anew.
 _SILENT_S = 15.0
 # An end that takes longer after the terminal is gone is forced.
@@ -63,7 +65,7 @@ class SteelyardApp(App[int]):
     ) -> None:
         super().__init__()
         color_system = self.console.color_system
-        glyphs = choose_glyphs(ascii_only=ascii_only, color_system=color_system)
+        glyphs = choose_glyphs(ascii_only=ascii_only, color_system=color_system, no_color=self.no_color)
         self.session = Session(
             client=client,
             feed=Feed(client, self.post_message, clock),
@@ -77,13 +79,17 @@ class SteelyardApp(App[int]):
         self._restarted_s = clock()
 
     def on_mount(self) -> None:
-        """Opens the fleet and starts the feed."""
+        """Opens the comparison and starts the feed."""
         session = self.session
-        for screen in (FleetScreen(session), *(TableScreen(session, table) for table in TABLES)):
+        for screen in (
+            CompareScreen(session),
+            FleetScreen(session),
+            *(TableScreen(session, table) for table in TABLES),
+        ):
             self.install_screen(screen, screen.name or "")
         self.install_screen(DeviceScreen(session), "device")
         session.feed.start()
-        self.push_screen("fleet")
+        self.push_screen("compare")
         self.set_interval(1.0, self._tick)
         if not self.is_headless:
             # The terminal is put in order before the program ends.
@@ -167,7 +173,7 @@ class SteelyardApp(App[int]):
         if screen is None or screen.name == name:
             return
         self._install_sql_if(name)
-        self._trail = [*self._trail, screen.name or "fleet"] if keep_trail else []
+        self._trail = [*self._trail, screen.name or "compare"] if keep_trail else []
         self.switch_screen(name)
 
     def _install_sql_if(self, name: str) -> None:
@@ -184,7 +190,7 @@ class SteelyardApp(App[int]):
     def action_next_screen(self) -> None:
         """The next tab."""
         screen = self.live_screen
-        at = _ORDER.index(screen.name) if screen is not None and screen.name in _ORDER else 3
+        at = _ORDER.index(screen.name) if screen is not None and screen.name in _ORDER else _ORDER.index("devices")
         self._show(_ORDER[(at + 1) % len(_ORDER)], keep_trail=False)
 
     def action_pause(self) -> None:

@@ -52,6 +52,9 @@ FLEET_WINDOWS: Final = (
     Window("24 h", 24 * 3600, "1m", 60, 4),
     Window("7 d", 7 * 86400, "1h", 3600, 7),
 )
+# Steps are summed by the minute.
+RATE_WINDOW: Final = Window("60 min", 3600, "1m", 60, 4)
+RATE: Final = "tokens_per_s_device"
 _RAW: Final = "raw"
 
 
@@ -145,6 +148,19 @@ def read_fleet(
         table = client.sql(query, parameters).table
         if table.num_rows:
             break
+    return _by_chip(table, metric, step, parameters)
+
+
+def read_rates(client: Client, window: Window, to_ms: int) -> dict[tuple[str, str, str, str], History]:
+    """Each chip's tokens/s per device of each minute, by (vendor, chip, part, origin); raises like `read_device`."""
+    parameters = _parameters(window, window.level, 1000 * window.level_s, to_ms)
+    table = client.sql(read_query("compare_lanes"), parameters).table
+    return _by_chip(table, RATE, 1000 * window.level_s, parameters)
+
+
+def _by_chip(
+    table: pa.Table, metric: str, step: int, parameters: Mapping[str, str]
+) -> dict[tuple[str, str, str, str], History]:
     keys = list(
         zip(*(map(_text, table.column(n).to_pylist()) for n in ("vendor", "chip", "part", "origin")), strict=True)
     )

@@ -6,13 +6,14 @@ import pytest
 
 from steelyard_tui.actions import actions_of
 from steelyard_tui.app import SteelyardApp
+from steelyard_tui.screens.compare import CompareScreen
 from steelyard_tui.screens.device import DeviceScreen
 from steelyard_tui.screens.fleet import FleetScreen
 from steelyard_tui.screens.live import LiveScreen
 from steelyard_tui.screens.sql import SqlScreen
 from steelyard_tui.screens.table import TableScreen
 
-SCREENS = {"fleet": FleetScreen, "device": DeviceScreen, "sql": SqlScreen}
+SCREENS = {"compare": CompareScreen, "fleet": FleetScreen, "device": DeviceScreen, "sql": SqlScreen}
 SCREENS |= dict.fromkeys(("jobs", "nodes", "devices"), TableScreen)
 
 

@@ -48,7 +48,7 @@ def test_empty_screens_name_the_address_and_the_command() -> None:
 
 
 def test_footers_fit_and_always_name_help() -> None:
-    for scope in ("fleet", "jobs", "device", "sql"):
+    for scope in ("compare", "fleet", "jobs", "device", "sql"):
         for width in (40, 80, 160):
             line = plain(footer_line(footer_of(actions_of(scope)), width, UNICODE))
             assert len(line.rstrip()) <= width

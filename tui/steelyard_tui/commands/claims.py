@@ -34,6 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def table_lines(rows: Sequence["Row"]) -> Iterator[str]:
     """The verdicts as text: a block a claim, a line a pair of chips."""
+    from steelyard_tui.present.claims import claim_text, verdict_text
     from steelyard_tui.present.shares import window_text
 
     if rows:
@@ -43,23 +44,10 @@ def table_lines(rows: Sequence["Row"]) -> Iterator[str]:
         if row["claim"] != said:
             said = row["claim"]
             yield ""
-            quantity = "" if row["quantity"] == "training" else f", {row['quantity']}"
-            claimed = f"{row['subject']} = {row['value']:.2f} of {row['claimed_of']} per {row['unit']}{quantity}"
-            yield f"{said}: {claimed}; {row['said_by']}, {row['said_on']}"
+            yield f"{said}: {claim_text(row)}; {row['said_by']}, {row['said_on']}"
             if row["note"]:
                 yield f"  ({row['note']})"
-        yield f"  {row['chip']} of {row['reference']}: {_verdict(row)}"
-
-
-def _verdict(row: "Row") -> str:
-    if row["verdict"] == "not testable":
-        return f"not testable here: {row['reason']}"
-    text = f"{row['verdict']}: {row['ratio']:.2f} [{row['lo']:.2f}, {row['hi']:.2f}] over {row['kind']}"
-    if row["probability"] is not None:
-        text += f"; {row['probability']:.0%} to be within {100 * row['near']:.0f} points"
-    text += f"; {row['n_a']} against {row['n_r']} jobs of {row['workloads']} workload"
-    text += "" if row["workloads"] == 1 else "s"
-    return text if row["origin"] in (None, "measured") else f"{row['origin'].upper()} DATA: {text}"
+        yield f"  {row['chip']} of {row['reference']}: {verdict_text(row)}"
 
 
 COMMAND = Command(

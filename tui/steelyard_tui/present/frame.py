@@ -13,11 +13,12 @@ from steelyard_tui.present.line import Line, Span, clean, fit, spread
 from steelyard_tui.state import Link, LinkState
 
 TABS: Final = (
-    ("fleet", "1 fleet"),
-    ("jobs", "2 jobs"),
-    ("nodes", "3 nodes"),
-    ("devices", "4 devices"),
-    ("sql", "5 sql"),
+    ("compare", "1 compare"),
+    ("fleet", "2 fleet"),
+    ("jobs", "3 jobs"),
+    ("nodes", "4 nodes"),
+    ("devices", "5 devices"),
+    ("sql", "6 sql"),
 )
 
 
@@ -66,7 +67,7 @@ def _state(status: Status, width: int, glyphs: Glyphs) -> Line:
     if status.link.link is Link.LOST:
         return (("no link ", "bad"), (f"{clock} ", "head"))
     if status.link.link is Link.CONNECTING:
-        return (("connecting ", "quiet"), (f"{clock} ", "head"))
+        return (("connecting ", "quiet"), (f"{clock} " if width >= 100 else "", "head"))
     if status.is_old:
         return ((f"{glyphs.warn}old ", "warn"), (f"{clock} ", "head"))
     return ((glyphs.live, "good"), (" live " if width >= 90 else " ", "head"), (f"{clock} ", "head"))

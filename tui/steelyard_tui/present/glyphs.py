@@ -13,6 +13,7 @@ class Glyphs:
         vendors: the shape of each vendor, so that colour is never needed to tell them apart.
         eighths: bar ends from one to seven eighths of a cell; a single entry where there are no such glyphs.
         braille: whether plots may use braille dots.
+        smooth: whether a pale tone can be told from the full one, so that no sign of its own is needed for it.
     """
 
     vendors: Mapping[str, str] = field(
@@ -22,6 +23,7 @@ class Glyphs:
     eighths: str = "▏▎▍▌▋▊▉"
     thin: str = "━"
     thin_half: str = "╸"
+    hair: str = "─"
     pale: str = "▒"
     rule: str = "▏"
     cursor: str = "▌"
@@ -42,9 +44,11 @@ class Glyphs:
     times: str = "×"
     plus_minus: str = "±"
     braille: bool = True
+    smooth: bool = False
 
 
 UNICODE: Final = Glyphs()
+SMOOTH: Final = replace(UNICODE, smooth=True)
 
 # In 16 colours the pale tones fall together with the full ones: signs tell them apart.
 COARSE: Final = replace(UNICODE, eighths="", rule="│")
@@ -55,6 +59,7 @@ ASCII: Final = Glyphs(
     eighths="",
     thin="=",
     thin_half="-",
+    hair="-",
     pale="-",
     rule="|",
     cursor=">",
@@ -78,8 +83,10 @@ ASCII: Final = Glyphs(
 )
 
 
-def choose_glyphs(*, ascii_only: bool, color_system: str | None) -> Glyphs:
-    """The table for a terminal; `color_system` is rich's name, None without colours."""
+def choose_glyphs(*, ascii_only: bool, color_system: str | None, no_color: bool = False) -> Glyphs:
+    """The table for a terminal; `color_system` is rich's name, None without colours; `no_color` for greys alone."""
     if ascii_only:
         return ASCII
-    return COARSE if color_system == "standard" else UNICODE
+    if color_system == "standard":
+        return COARSE
+    return UNICODE if no_color or color_system is None else SMOOTH

@@ -17,6 +17,8 @@ UNITS: Final[Mapping[str, str]] = {
 }
 # A bar ends here at the least, so that the reference always stands at the same place when all are smaller.
 _LEAST_SCALE: Final = 1.1
+# Room for one label of an axis.
+_LABEL: Final = 8
 
 
 def scale_of(rows: Sequence[Row]) -> float:
@@ -39,44 +41,88 @@ def share_bar(row: Row, scale: float, cells: int, glyphs: Glyphs) -> Line:
     vendor = vendor_tone(row["vendor"])
     signs = [(" ", "ink")] * cells
     ratio = row["ratio"]
-    low, high = (row["lo"], row["hi"]) if row["lo"] is not None else (ratio, ratio)
     if ratio is not None:
-        for cell in range(cells):
-            middle = (cell + 0.5) / cells * scale
-            if middle <= low:
-                signs[cell] = (glyphs.bar, vendor)
-            elif middle <= high:
-                signs[cell] = (glyphs.pale, f"{vendor}-pale")
+        low, high = (row["lo"], row["hi"]) if row["lo"] is not None else (ratio, ratio)
+        fill = _smooth if glyphs.smooth else _coarse
+        signs = [fill(low / scale * cells - cell, high / scale * cells - cell, vendor, glyphs) for cell in range(cells)]
     rule = _cell(1.0, scale, cells)
     if signs[rule][0] == " ":
         signs[rule] = (glyphs.rule, "quiet")
     if ratio is not None:
-        signs[_cell(ratio, scale, cells)] = (glyphs.thumb, "strong")
+        at = _cell(ratio, scale, cells)
+        pale = glyphs.smooth and row["lo"] is not None
+        signs[at] = (glyphs.thumb, f"strong@{vendor}-pale" if pale else "strong")
     return _joined(signs)
+
+
+def _coarse(low: float, high: float, vendor: str, glyphs: Glyphs) -> tuple[str, str]:
+    """One cell by its middle; `low` and `high` count in cells from its left edge."""
+    if low >= 0.5:
+        return glyphs.bar, vendor
+    return (glyphs.pale, f"{vendor}-pale") if high >= 0.5 else (" ", "ink")
+
+
+def _smooth(low: float, high: float, vendor: str, glyphs: Glyphs) -> tuple[str, str]:
+    """One cell to an eighth of its width, where a pale tone is seen as such."""
+    solid, pale = (max(0, min(8, round(end * 8))) for end in (low, high))
+    if solid == 8:
+        return glyphs.bar, vendor
+    if solid:
+        return glyphs.eighths[solid - 1], f"{vendor}@{vendor}-pale" if pale > solid else vendor
+    if pale:
+        return (glyphs.bar if pale == 8 else glyphs.eighths[pale - 1]), f"{vendor}-pale"
+    return " ", "ink"
+
+
+def share_axis(scale: float, cells: int) -> str:
+    """The labels of a scale of shares: 0, 0.25 ... 1 and on, as many as there is room for."""
+    step = next(step for step in (0.25, 0.5, 1.0, 2.0, 5.0, scale) if step / scale * cells >= _LABEL or step == scale)
+    text = ""
+    for number in range(int(scale / step) + 1):
+        label, at = f"{number * step:g}", _cell(number * step, scale, cells)
+        if at + len(label) <= cells:
+            text = text.ljust(at) + label
+    return text.ljust(cells)
+
+
+def ratio_text(row: Row) -> str:
+    """The ratio with its interval; empty where there is none."""
+    if row["ratio"] is None:
+        return ""
+    interval = "" if row["lo"] is None else f" [{row['lo']:.2f}, {row['hi']:.2f}]"
+    return f"{row['ratio']:.2f}{interval}"
+
+
+def devices_text(row: Row, unit: str = "") -> str:
+    """How many of the chip's devices make one of the reference; empty for other quantities than a rate."""
+    if row["quantity"] != "tokens_per_s_device" or not row["ratio"]:
+        return ""
+    return f"{1 / row['ratio']:.1f} {unit or 'devices'} = 1 {row['reference']}"
 
 
 def share_text(row: Row, unit: str = "") -> str:
     """The ratio with its interval, and what that covers; or why there is none."""
     if row["ratio"] is None:
         return text_of(row["reason"])
-    text = f"{row['ratio']:.2f}"
     if row["lo"] is None:
-        return f"{text}, no interval: {text_of(row['reason'])}"
-    text += f" [{row['lo']:.2f}, {row['hi']:.2f}] over {row['kind']}"
-    if row["quantity"] == "tokens_per_s_device" and row["ratio"] > 0:
-        text += f"; {1 / row['ratio']:.1f} {unit or 'devices'} = 1 {row['reference']}"
-    return text
+        return f"{ratio_text(row)}, no interval: {text_of(row['reason'])}"
+    devices = devices_text(row, unit)
+    return f"{ratio_text(row)} over {row['kind']}" + (f"; {devices}" if devices else "")
 
 
 def jobs_text(row: Row) -> str:
     """How many jobs a side, of how many workloads, and whose variance was taken."""
-    jobs = f"{row['n_a']} against {row['n_r']} jobs" if row["n_a"] + row["n_r"] != 2 else "1 against 1 job"
-    text = f"{jobs} of {row['workloads']} workload{'' if row['workloads'] == 1 else 's'}"
+    text = f"{sides_text(row)} of {row['workloads']} workload{'' if row['workloads'] == 1 else 's'}"
     if row["prior_cv"]:
         text += f", with the fleet's CV between jobs of {row['prior_cv']:.1%} (from {row['prior_groups']} groups)"
     if row["token_kind"]:
         text += f"; {row['token_kind']} tokens over {row['marked']} time"
     return text
+
+
+def sides_text(row: Row) -> str:
+    """How many jobs a side."""
+    return f"{row['n_a']} against {row['n_r']} jobs" if row["n_a"] + row["n_r"] != 2 else "1 against 1 job"
 
 
 def window_text(row: Row) -> str:
@@ -86,7 +132,7 @@ def window_text(row: Row) -> str:
 
 
 def _cell(value: float, scale: float, cells: int) -> int:
-    return max(0, min(cells - 1, int(value / scale * cells)))
+    return max(0, min(cells - 1, int(value / scale * cells + 1e-9)))
 
 
 def _joined(signs: Sequence[tuple[str, str]]) -> Line:

@@ -5,14 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
-GROUNDS: Final[Mapping[str, str]] = {
-    "plain": "#0d1117",
-    "bar": "#161b22",
-    "selected": "#1f2630",
-    "lane": "#141a21",
-    "band": "#4a3f00",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Tone:
@@ -29,6 +21,15 @@ _VENDORS: Final[Mapping[str, tuple[str, str]]] = {
     "amd": ("#cc79a7", "#6a4359"),
     "cpu": ("#a8b3bf", "#56606a"),
     "other": ("#d0d0d0", "#6a6a6a"),
+}
+
+GROUNDS: Final[Mapping[str, str]] = {
+    "plain": "#0d1117",
+    "bar": "#161b22",
+    "selected": "#1f2630",
+    "lane": "#141a21",
+    "band": "#4a3f00",
+    **{f"{name}-pale": pale for name, (_, pale) in _VENDORS.items()},
 }
 
 TONES: Final[Mapping[str, Tone]] = {

@@ -22,7 +22,7 @@ _PAST_EVERY_S: Final = 10.0
 
 
 class FleetScreen(LiveScreen):
-    """The first screen: each chip's figures, and one of them as bars on one scale."""
+    """Each chip's figures now, and one of them as bars on one scale."""
 
     SCOPE = "fleet"
     BINDINGS = bindings_of("fleet")

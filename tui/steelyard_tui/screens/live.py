@@ -12,7 +12,7 @@ from textual.widget import Widget
 from steelyard_proto.errors import SteelyardError
 from steelyard_tui.actions import actions_of, footer_of
 from steelyard_tui.client import WatchQuery
-from steelyard_tui.copies import short_path, write_csv
+from steelyard_tui.copies import short_path, write_copy, write_csv
 from steelyard_tui.messages import Goto
 from steelyard_tui.present.figures import count
 from steelyard_tui.present.frame import Status, banner, footer_line, tab_at, tabs_line
@@ -126,6 +126,16 @@ class LiveScreen(Screen[None]):
             name = tab_at(message.cell)
             if name is not None:
                 self.post_message(Goto(name))
+
+    def copy_text(self, name: str, text: str) -> None:
+        """To the clipboard, which not every terminal has, and to a file."""
+        self.app.copy_to_clipboard(text)
+        try:
+            path = write_copy(self.session.locations.copies_dir, name, text, self.session.wall())
+        except OSError as error:
+            self.notify(f"copied to the clipboard; no file: {error.strerror}", markup=False, severity="warning")
+            return
+        self.notify(f"copied to the clipboard and to {short_path(path)}", markup=False)
 
     @work(thread=True, group="copy", exclusive=True)
     def action_copy_table(self) -> None:

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from steelyard_tui.client import WatchQuery
-from steelyard_tui.copies import row_text, short_path, write_copy
+from steelyard_tui.copies import row_text
 from steelyard_tui.messages import Back, Goto
 from steelyard_tui.present import frame
 from steelyard_tui.present.columns import Column, Row, needed_columns
@@ -274,11 +274,4 @@ class TableScreen(LiveScreen):
         row = self.cursor_row
         if row is None:
             return
-        text = row_text(row)
-        self.app.copy_to_clipboard(text)
-        try:
-            path = write_copy(self.session.locations.copies_dir, self._spec.name[:-1], text, self.session.wall())
-        except OSError as error:
-            self.notify(f"copied to the clipboard; no file: {error.strerror}", markup=False, severity="warning")
-            return
-        self.notify(f"copied to the clipboard and to {short_path(path)}", markup=False)
+        self.copy_text(self._spec.name[:-1], row_text(row))

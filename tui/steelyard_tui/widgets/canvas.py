@@ -16,13 +16,14 @@ class Canvas(Widget):
     """Lines of text; a click tells which line and cell."""
 
     class Clicked(Message):
-        """A click at a line and cell of the canvas."""
+        """A click at a line and cell of the canvas; `chain` counts clicks that follow one another."""
 
-        def __init__(self, canvas: "Canvas", line: int, cell: int) -> None:
+        def __init__(self, canvas: "Canvas", line: int, cell: int, chain: int) -> None:
             super().__init__()
             self.canvas = canvas
             self.line = line
             self.cell = cell
+            self.chain = chain
 
     def __init__(self, painter: Painter, *, ground: str = "plain", id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
@@ -58,4 +59,4 @@ class Canvas(Widget):
 
     def on_click(self, event: Any) -> None:
         """Tells where."""
-        self.post_message(self.Clicked(self, event.y, event.x))
+        self.post_message(self.Clicked(self, event.y, event.x, event.chain))

@@ -1,0 +1,268 @@
+"""The first screen: chips side by side, and how much of a reference each of them is."""
+
+from dataclasses import replace
+from typing import Final
+
+from textual import work
+from textual.widget import Widget
+
+from steelyard_proto.errors import SteelyardError
+from steelyard_tui.client import WatchQuery
+from steelyard_tui.comparison import (
+    METRICS,
+    WINDOWS,
+    Chip,
+    Row,
+    ShareWindow,
+    Weighed,
+    chips_of,
+    read_live,
+    read_weighed,
+    references_of,
+    usual_reference,
+    with_past,
+)
+from steelyard_tui.copies import row_text
+from steelyard_tui.messages import Goto
+from steelyard_tui.present import comparison, comparison_panels, frame
+from steelyard_tui.present.fleet import Key
+from steelyard_tui.present.line import Line, Painted, clean
+from steelyard_tui.screens.live import LiveScreen, bindings_of
+from steelyard_tui.screens.pick import Choice, PickScreen
+from steelyard_tui.session import Session
+from steelyard_tui.state import Link, Page
+from steelyard_tui.widgets.canvas import Canvas
+
+# The collector rolls up the newest minutes every ten seconds, and weighs once a minute.
+_LIVE_EVERY_S: Final = 4.0
+_WEIGHED_EVERY_S: Final = 20.0
+
+
+class CompareScreen(LiveScreen):
+    """Live figures of each chip, and its share as a bar with its interval."""
+
+    SCOPE = "compare"
+    BINDINGS = bindings_of("compare")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, name="compare")
+        self._canvas = Canvas(session.painter, id="body")
+        self._cursor = 0
+        self._metric = METRICS[0]
+        self._window = WINDOWS[0]
+        # Chosen by the user; empty until then.
+        self._chosen = ""
+        self._live: dict[Key, Row] = {}
+        self._weighed = Weighed("", self._window)
+        self._live_asked_s = self._weighed_asked_s = float("-inf")
+        # Which chip each line of the canvas belongs to, for the mouse.
+        self._owners: list[int | None] = []
+        self._key: tuple[str, str] | None = None
+        self._lower: tuple[object, list[Line]] = (None, [])
+
+    def body(self) -> list[Widget]:
+        """One canvas."""
+        return [self._canvas]
+
+    def watched(self) -> WatchQuery:
+        """The live fleet: a handful of rows."""
+        return WatchQuery("fleet_live", limit=200, period_ms=self.session.period_ms)
+
+    def _fleet(self) -> list[Row]:
+        if self.page is None:
+            return []
+        return [row for at in range(len(self.page.order)) if (row := self.page.row(at)) is not None]
+
+    @property
+    def reference(self) -> str:
+        """What is 1."""
+        return self._chosen or usual_reference(self._fleet())
+
+    def chips(self) -> list[Chip]:
+        """The chips as they stand on the screen."""
+        return chips_of(self._fleet(), self._live, self._weighed, self._metric)
+
+    def scope_line(self) -> Line:
+        """What is asked."""
+        size, glyphs = self.size, self.session.glyphs
+        return comparison.scope_line(self.chips(), self._weighed, self._metric, size.width, glyphs)
+
+    def draw_body(self) -> None:
+        """Chips, or why there are none."""
+        chips, session = self.chips(), self.session
+        if not chips:
+            self._canvas.show(self._empty())
+            return
+        self._follow(chips)
+        size = self._canvas.size
+        now_ms = 0 if self.page is None else self.page.time_ms
+        look = comparison.Look(size.width, size.height, self._metric, self._cursor, session.glyphs, now_ms)
+        upper = comparison.draw(chips, self._weighed, look)
+        self._owners = upper.chips
+        lines: list[Line | Painted] = [*upper.lines]
+        lines += self._below(chips, look, size.height - len(lines))
+        self._canvas.show(lines, dimmed=session.is_old(self.page))
+
+    def _follow(self, chips: list[Chip]) -> None:
+        """The cursor stays with its chip where shares change the order."""
+        keys = [(chip.name, chip.origin) for chip in chips]
+        if self._key in keys:
+            self._cursor = keys.index(self._key)
+        elif self._key is None:
+            # Until somebody chooses: the first one that something is said of.
+            self._cursor = next((at for at, chip in enumerate(chips) if chip.share and not chip.is_reference), 0)
+        self._cursor = max(0, min(self._cursor, len(chips) - 1))
+
+    def _below(self, chips: list[Chip], look: comparison.Look, height: int) -> list[Line]:
+        """What stands below the chips; drawn anew only where something in it has changed, and each minute."""
+        key = (
+            id(self._weighed), id(self._live), look.width, height, look.metric, look.cursor, look.now_ms // 60_000,
+            tuple((chip.row.get("devices"), chip.row.get("reporting"), chip.row.get("stale")) for chip in chips),
+        )  # fmt: skip
+        if self._lower[0] != key:
+            self._lower = (key, comparison_panels.lower_lines(chips, self._weighed, look, height))
+        return self._lower[1]
+
+    def receive(self, page: Page) -> None:
+        """Takes the newest devices, and asks for the rest where it is due."""
+        super().receive(page)
+        self._ask_if_due(page.time_ms)
+
+    def _ask_if_due(self, time_ms: int) -> None:
+        now_s = self.session.clock()
+        if now_s - self._live_asked_s >= _LIVE_EVERY_S:
+            self._live_asked_s = now_s
+            self._read_live()
+        if self.reference != self._weighed.reference or now_s - self._weighed_asked_s >= _WEIGHED_EVERY_S:
+            self._weighed_asked_s = now_s
+            self._read_weighed(self.reference, self._window, time_ms, self.size.width >= comparison.WIDE)
+
+    @work(thread=True, group="live", exclusive=True)
+    def _read_live(self) -> None:
+        try:
+            live = read_live(self.session.client)
+        except SteelyardError as error:
+            # The lines above say how the link is; it is asked for again when it is due.
+            self.app.call_from_thread(self.log.warning, str(error))
+            return
+        self.app.call_from_thread(self._live_arrived, live)
+
+    @work(thread=True, group="weighed", exclusive=True)
+    def _read_weighed(self, reference: str, window: ShareWindow, time_ms: int, with_rates: bool) -> None:
+        client, before = self.session.client, self._weighed
+        try:
+            shares = read_weighed(client, reference, window)
+            # What takes longer stands as it was until it comes.
+            first = replace(shares, jobs=before.jobs, rates=before.rates)
+            self.app.call_from_thread(self._weighed_arrived, first)
+            weighed = with_past(client, shares, time_ms, with_rates=with_rates)
+        except SteelyardError as error:
+            known = before if (before.reference, before.window) == (reference, window) else Weighed(reference, window)
+            weighed = replace(known, fault=clean(str(error)), is_read=True)
+        self.app.call_from_thread(self._weighed_arrived, weighed)
+
+    def _live_arrived(self, live: dict[Key, Row]) -> None:
+        if self.session.paused_s is None:
+            self._live = live
+            self.draw()
+
+    def _weighed_arrived(self, weighed: Weighed) -> None:
+        fits = (weighed.reference, weighed.window) == (self.reference, self._window)
+        if self.session.paused_s is None and fits:
+            self._weighed = weighed
+            self.draw()
+
+    def _ask_anew(self) -> None:
+        """Another reference or window: what has been read doesn't fit it."""
+        self._weighed = Weighed(self.reference, self._window, jobs=self._weighed.jobs, rates=self._weighed.rates)
+        self._weighed_asked_s = float("-inf")
+        if self.page is not None:
+            self._ask_if_due(self.page.time_ms)
+        self.draw()
+
+    def _empty(self) -> list[Line]:
+        session = self.session
+        if self.page is not None:
+            return frame.no_data(session.client.address, "devices")
+        if session.link.link is Link.REFUSED:
+            return frame.refused(session.link.reason)
+        if session.link.link is Link.LOST:
+            return frame.no_collector(session.client.address, session.link.reason, session.link.attempts)
+        return frame.waiting("the chips", session.glyphs)
+
+    def action_move(self, way: str) -> None:
+        """Moves the cursor."""
+        chips = self.chips()
+        last = len(chips) - 1
+        self._select(chips, {"up": self._cursor - 1, "down": self._cursor + 1, "first": 0, "last": last}[way])
+
+    def _select(self, chips: list[Chip], at: int) -> None:
+        if chips:
+            self._cursor = max(0, min(at, len(chips) - 1))
+            self._key = (chips[self._cursor].name, chips[self._cursor].origin)
+            self.draw()
+
+    def on_canvas_clicked(self, message: Canvas.Clicked) -> None:
+        """A chip is selected, and opened by a second click."""
+        if message.canvas is not self._canvas:
+            return
+        owner = self._owners[message.line] if message.line < len(self._owners) else None
+        if owner is None:
+            return
+        if owner == self._cursor and message.chain > 1:
+            self.action_open()
+        else:
+            self._select(self.chips(), owner)
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel."""
+        self.action_move("down")
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel."""
+        self.action_move("up")
+
+    def _selected(self) -> Chip | None:
+        chips = self.chips()
+        return chips[min(self._cursor, len(chips) - 1)] if chips else None
+
+    def action_open(self) -> None:
+        """The jobs on this chip."""
+        chip = self._selected()
+        if chip is not None:
+            test = f"chips={chip.name}" if chip.name else f"vendors={chip.row.get('vendor')}"
+            self.post_message(Goto("jobs", filter_text=f"{test} origin={chip.origin}"))
+
+    def action_reference(self) -> None:
+        """Chooses what is 1."""
+        choices = [Choice(name, name) for name in references_of(self._fleet())]
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self._chosen = name
+                self._ask_anew()
+
+        picker = PickScreen("Reference: what is 1", choices, self.session.painter, at=self.reference)
+        self.app.push_screen(picker, chosen)
+
+    def action_metric(self) -> None:
+        """Chooses what the share is of."""
+        choices = [Choice(metric.name, metric.title) for metric in METRICS]
+
+        def chosen(name: str | None) -> None:
+            self._metric = next((metric for metric in METRICS if metric.name == name), self._metric)
+            self.draw()
+
+        self.app.push_screen(PickScreen("Share of", choices, self.session.painter, at=self._metric.name), chosen)
+
+    def action_window(self) -> None:
+        """Another window of the shares."""
+        self._window = WINDOWS[(WINDOWS.index(self._window) + 1) % len(WINDOWS)]
+        self._ask_anew()
+
+    def action_copy_row(self) -> None:
+        """The chip, to clipboard and file."""
+        chip = self._selected()
+        if chip is not None:
+            share = {f"share_{name}": value for name, value in (chip.share or {}).items()}
+            self.copy_text("chip", row_text({**chip.row, **share}))
