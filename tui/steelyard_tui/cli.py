@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.commands import claims, compare, demo, job, local, sql, views, weigh
+from steelyard_tui.commands import claims, compare, demo, job, local, report, sql, views, weigh
 from steelyard_tui.commands.command import Command, add_collector_arguments, settings_of
 
 COMMANDS: Final[tuple[Command, ...]] = (
     compare.COMMAND,
     claims.COMMAND,
     job.COMMAND,
+    report.COMMAND,
     sql.COMMAND,
     views.DEVICES,
     views.NODES,
@@ -34,6 +35,7 @@ examples:
   steelyard --collector head-node:8470        of another
   steelyard local                             collector, agent and screens for this machine, in one
   steelyard compare --reference H100          how much of an H100 each chip is
+  steelyard report --since 7d -o report.html  a week as one page
   steelyard sql "SELECT * FROM fleet_live"    ask the store
 
 exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 4 to 7 what `steelyard job`
