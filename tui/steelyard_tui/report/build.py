@@ -19,8 +19,8 @@ from steelyard_tui.report.sections.trends import spread_section, time_section
 
 _USUAL: Final = "H100"
 _WARNINGS: Final[Mapping[str, str]] = {
-    "simulated": "SIMULATED: devices and jobs marked so don't exist; none of their figures says anything of a chip.",
-    "replayed": "REPLAYED: figures that are marked so were recorded before.",
+    "simulated": "SIMULATED: what is marked so, or with ~, doesn't exist; none of its figures says anything of a chip.",
+    "replayed": "REPLAYED: what is marked so, or with », was recorded before.",
 }
 
 
@@ -94,9 +94,9 @@ def _facts(row: Row) -> Sequence[Fact]:
     if row["all_tokens"] is not None:
         facts.append(Fact(_large(row["all_tokens"]), "tokens in productive steps"))
     if row["goodput_pct"] is not None:
-        facts.append(Fact(f"{row['goodput_pct']:.1f} %", "of the time in productive steps"))
+        facts.append(Fact(f"{row['goodput_pct']:.1f} %", "of the time productive"))
     if row["energy_kwh"] is not None:
-        title = f"kWh of the devices, known of {row['energy_covered_pct']:.0f} % of the time"
+        title = f"kWh, known of {row['energy_covered_pct']:.0f} % of the time"
         facts.append(Fact(format_value(row["energy_kwh"], "count"), title))
     return facts
 
@@ -111,5 +111,5 @@ def _large(value: float) -> str:
 def _methods() -> Section:
     text = files(__package__).joinpath("methods.toml").read_text(encoding="utf-8")
     notes: list[dict[str, Any]] = tomllib.loads(text)["note"]
-    title = "How these figures come about, and what they can't tell"
-    return Section("methods", title, (), notes=[f"{note['title']}: {note['text']}" for note in notes])
+    lead = ("How these figures come about, and what they can't tell.",)
+    return Section("methods", "Methods and caveats", lead, notes=[f"{note['title']}: {note['text']}" for note in notes])

@@ -90,14 +90,14 @@ class Spread:
     """How the step times of a chip on one workload lie about their median.
 
     Attributes:
-        edges: the lower edge of each bin, as a multiple of the median.
+        times: the middle of each bin, as a multiple of the median.
         counts: steps in it.
         p99: as a multiple of the median.
     """
 
     chip: Chip
     label: str
-    edges: Sequence[float]
+    times: Sequence[float]
     counts: Sequence[float]
     p99: float
 

@@ -45,15 +45,13 @@ def _file(name: str) -> str:
 
 
 def _heading(document: Document) -> str:
-    return f"How much of an {document.reference} is it?" if document.reference else "What the fleet did"
+    return f"How much of one {document.reference} is it?" if document.reference else "What the fleet did"
 
 
 def _facts(origin: str, facts: Sequence[Fact], origins: int) -> str:
-    told = [(fact.title, fact.value) for fact in facts]
-    if origins > 1 or origin != "measured":
-        told.insert(0, ("these figures are", origin))
-    pairs = "".join(f"<div><dt>{escape(title)}</dt><dd>{escape(value)}</dd></div>" for title, value in told)
-    return f'<dl class="facts">{pairs}</dl>'
+    pairs = "".join(f"<div><dt>{escape(fact.title)}</dt><dd>{escape(fact.value)}</dd></div>" for fact in facts)
+    whose = f'<p class="whose">{escape(origin)}</p>' if origins > 1 or origin != "measured" else ""
+    return f'{whose}<dl class="facts">{pairs}</dl>'
 
 
 def _section(section: Section, pictures: Mapping[str, str]) -> str:
@@ -92,11 +90,13 @@ def _cells(row: Row, columns: Sequence[Column]) -> Iterator[str]:
         is_head = column.key in _HEADS and not has_head
         has_head = has_head or is_head
         inner = _chip(row) if column.unit == "chip" else _text(cell_text(row, column))
-        yield f'<th scope="row">{inner}</th>' if is_head else f"<td{_class(column)}>{inner}</td>"
+        yield f'<th scope="row"{_class(column)}>{inner}</th>' if is_head else f"<td{_class(column)}>{inner}</td>"
 
 
 def _class(column: Column) -> str:
-    return ' class="n"' if column.unit in NUMBERS else ""
+    """Numbers to the right, chips on one line, names of any length broken where they must."""
+    name = "n" if column.unit in NUMBERS else {"chip": "c", "text": "d"}.get(column.unit, "")
+    return f' class="{name}"' if name else ""
 
 
 def _text(text: str) -> str:

@@ -10,8 +10,8 @@ from steelyard_tui.report.plots.ink import INKS, marker_of, vendor_ink
 
 _ROW = 46.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 330.0, 70.0, 8.0, 34.0
-_LOW, _HIGH = 0.8, 2.5
-_TICKS = (0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 2.5)
+_LOW, _HIGH = 0.75, 2.5
+_TICKS = (0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 2.5)
 # Bins of 1 % are too fine for a row of this height.
 _BINS = 70
 
@@ -45,7 +45,7 @@ def _draw_spread(axes: Axes, row: int, spread: Spread) -> None:
     vendor = spread.chip.vendor
     edges = np.geomspace(_LOW, _HIGH, _BINS + 1)
     # What lies beyond an end is counted there: no step is left out.
-    middles = np.clip(np.asarray(spread.edges, dtype=float) * 1.005, _LOW * 1.001, _HIGH * 0.999)
+    middles = np.clip(np.asarray(spread.times, dtype=float), _LOW * 1.001, _HIGH * 0.999)
     counts, _ = np.histogram(middles, edges, weights=np.asarray(spread.counts, dtype=float))
     foot = row + 0.86
     tops = foot - 0.72 * counts / max(counts.max(), 1.0)

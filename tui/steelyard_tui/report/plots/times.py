@@ -1,6 +1,7 @@
 """Lines over time, a panel a figure, each line named at its end."""
 
 from datetime import UTC
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -16,6 +17,9 @@ _LEFT, _BETWEEN, _NAMES = 46.0, 40.0, 92.0
 _NAME_APART = 0.085
 # matplotlib counts time in days of Unix time.
 _DAY_S = 86_400.0
+# Without types of their own.
+_LOCATOR: Final[Any] = AutoDateLocator
+_FORMATTER: Final[Any] = ConciseDateFormatter
 
 
 def draw_times(chart: TimeChart, key: str, alt: str) -> str:
@@ -45,10 +49,9 @@ def _draw_panel(axes: Axes, panel: Panel, chart: TimeChart) -> None:
     axes.tick_params(axis="both", length=0, labelsize=FONT - 1.5)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
-    locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    locator = _LOCATOR(tz=UTC, minticks=3, maxticks=6)
     axes.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, tz=UTC, show_offset=False)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_formatter(formatter)
+    axes.xaxis.set_major_formatter(_FORMATTER(locator, tz=UTC, show_offset=False))
     same_vendor: dict[str, int] = {}
     ends: list[tuple[float, Track]] = []
     for track in panel.tracks:

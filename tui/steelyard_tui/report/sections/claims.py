@@ -8,19 +8,18 @@ from steelyard_tui.report.gather import Gathered
 
 _COLUMNS: Final = (
     Column("claim", "said"),
-    Column("said by", "said_by"),
-    Column("when", "said_on"),
-    Column("chip", "chip", "chip"),
+    Column("said by", "by"),
+    Column("here", "chip", "chip"),
     Column("of", "reference"),
     Column("verdict", "verdict"),
-    Column("here", "share", "share"),
+    Column("share", "share", "share"),
     Column("95 % interval", "interval", "interval"),
     Column("it covers", "kind"),
     Column("within 5 points", "probability_pct", "percent"),
     Column("jobs", "jobs", "count"),
     Column("reference's jobs", "reference_jobs", "count"),
 )
-_UNTESTED: Final = (*_COLUMNS[:3], Column("pair", "pair"), Column("why", "reason"))
+_UNTESTED: Final = (*_COLUMNS[:2], Column("why", "reason"))
 
 
 def claims_section(gathered: Gathered) -> Section | None:
@@ -40,19 +39,19 @@ def claims_section(gathered: Gathered) -> Section | None:
     ]
     if rest:
         caption = "Not testable here"
-        tables.append(Table("claims_not_testable", caption, _UNTESTED, _by_reason(rest)))
+        tables.append(Table("claims_not_testable", caption, _UNTESTED, _by_claim(rest)))
     lead = ("Public claims, and your own, against these jobs.", "`consistent` is the strongest word there is.")
     return Section("claims", "What is claimed", lead, tables=tables)
 
 
-def _by_reason(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """A row for each claim and reason: one claim may mean many pairs of chips."""
-    pairs: dict[tuple[str, str], list[Row]] = {}
+def _by_claim(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """A row a claim: one may mean many pairs of chips, each with its reason."""
+    claims: dict[str, list[Row]] = {}
     for row in rows:
-        pairs.setdefault((row["claim"], row["reason"] or ""), []).append(row)
+        claims.setdefault(row["claim"], []).append(row)
     return [
-        _said(own[0]) | {"pair": "; ".join(f"{row['chip']} of {row['reference']}" for row in own), "reason": reason}
-        for (_, reason), own in pairs.items()
+        _said(own[0]) | {"reason": "; ".join(dict.fromkeys(str(row["reason"]) for row in own))}
+        for own in claims.values()
     ]
 
 
@@ -61,6 +60,7 @@ def _said(row: Row) -> dict[str, Any]:
     return {
         "claim": row["claim"],
         "said": f"{row['subject']} = {row['value']:.2f} of {row['claimed_of']} per {row['unit']}{quantity}",
+        "by": f"{row['said_by']}, {row['said_on']}",
         "said_by": row["said_by"],
         "said_on": row["said_on"],
     }

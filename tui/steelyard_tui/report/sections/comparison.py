@@ -35,19 +35,20 @@ _OTHERS: Final = (
 _FIGURES: Final = (
     Column("chip", "chip", "chip"),
     Column("jobs", "jobs", "count"),
-    Column("devices", "devices", "count"),
-    Column("tokens/s per device", "tokens_per_s", "figure"),
+    Column("units", "units", "count"),
+    Column("tokens/s of one", "tokens_per_s", "figure"),
     Column("MFU %", "mfu_pct", "percent"),
-    Column("of the peak by", "mfu_basis"),
     Column("OFU %", "ofu_pct", "percent"),
     Column("OFU %, not validated", "ofu_unvalidated_pct", "percent"),
+    Column("step p50 ms", "step_p50_ms", "count"),
+    Column("p99 ms", "step_p99_ms", "count"),
     Column("tokens/J", "tokens_per_j", "figure"),
     Column("cost/Mtoken", "cost_per_mtoken", "figure"),
     Column("goodput %", "goodput_pct", "percent"),
 )
 _FIGURES_NOTE: Final = (
-    "Rates stand only beside chips that ran one workload. MFU is of each chip's own peak: it compares uses, not chips. "
-    "OFU is validated on H100 and GB200 only."
+    "Rates and step times stand only beside chips that ran one workload. MFU is of each chip's own peak: it compares "
+    "uses, not chips. OFU is validated on H100 and GB200 only."
 )
 
 
@@ -62,20 +63,20 @@ def share_section(gathered: Gathered, reference: str) -> Section:
     """How much of the reference each chip is."""
     bars = bars_of(gathered.shares, reference, *MAIN)
     dots = _dots(gathered.shares, reference)
-    lead = [f"Share of one {reference} in {UNITS[MAIN[0]]}, over jobs of the same workload."]
+    lead = [f"In {UNITS[MAIN[0]]}, over jobs of the same workload."]
     if bars:
         lead.append(f"Matched on {', '.join(bars[0]['matched_on'])}.")
     shown = sum(bar["lo"] is not None for bar in bars)
     if shown > 1:
         lead.append(f"{shown} intervals of 95 %: about {shown * 0.05:.2g} of them miss.")
-    tables = [Table("shares", f"Share of one {reference}", _columns(bars), [_share_row(bar) for bar in bars])]
+    tables = [Table("shares", "In tokens/s per device", _columns(bars), [_share_row(bar) for bar in bars])]
     if len({dot["workload"] for dot in dots}) > 1:
         caption = "Each workload apart: one number hides how much they differ"
         tables.append(Table("workloads", caption, _DOTS, [_share_row(dot) for dot in dots]))
     tables.extend(_other_tables(gathered.shares, reference, bars))
     notes = [f"! {bar['chip']}: {text}" for bar in bars for text in bar["warnings"]]
     notes += list(dict.fromkeys(f"Left out: {text}" for bar in bars for text in bar["excluded"]))
-    return Section("share", f"How much of one {reference} is it?", lead, _picture(bars, dots, reference), tables, notes)
+    return Section("share", f"Share of one {reference}", lead, _picture(bars, dots, reference), tables, notes)
 
 
 def energy_picture(rows: Iterable[Row], reference: str) -> tuple[Sequence[Picture], Sequence[Table]]:
@@ -94,21 +95,29 @@ def energy_picture(rows: Iterable[Row], reference: str) -> tuple[Sequence[Pictur
 
 def figures_section(gathered: Gathered) -> Section:
     """The chips' own figures."""
-    validated = {chip_of(row): bool(row["ofu_validated"]) for row in gathered.use if row["ofu_pct"] is not None}
+    validated = {
+        (row["chip"], row["origin"]): bool(row["ofu_validated"]) for row in gathered.use if row["ofu_pct"] is not None
+    }
+    in_parts = {(row["chip"], row["origin"]) for row in gathered.figures if row["part"] != "package"}
     rows = []
     for row in gathered.figures:
         ofu = row["OFU %"]
-        is_validated = validated.get(chip_of(row), False)
+        is_validated = validated.get((row["chip"], row["origin"]), False)
+        part = "per package" if (row["chip"], row["origin"]) in in_parts and row["part"] == "package" else row["part"]
         rows.append(
             who(row)
             | {
+                "part": part,
                 "jobs": row["jobs"],
-                "devices": row["devices"],
+                "units": row["units"],
+                "workloads": row["workloads"],
                 "tokens_per_s": row["tokens/s"],
                 "mfu_pct": row["MFU %"],
                 "mfu_basis": row["of peak"],
                 "ofu_pct": ofu if is_validated else None,
                 "ofu_unvalidated_pct": None if is_validated else ofu,
+                "step_p50_ms": row["step p50 ms"],
+                "step_p99_ms": row["step p99 ms"],
                 "tokens_per_j": row["tokens/J"],
                 "cost_per_mtoken": row["cost/Mtoken"],
                 "goodput_pct": row["goodput %"],
@@ -118,7 +127,9 @@ def figures_section(gathered: Gathered) -> Section:
     empty = "No job trained in this window."
     if gathered.span.level == "1h":
         empty += " A window over 48 h is told by closed hours; a shorter one by minutes."
-    table = Table("figures", "Each chip over the jobs that it ran", columns, rows, empty, (_FIGURES_NOTE,))
+    bases = dict.fromkeys(f"{row['chip']}: {row['mfu_basis']}" for row in rows if row["mfu_basis"])
+    notes = (_FIGURES_NOTE, f"Peaks: {'; '.join(bases)}.") if bases else (_FIGURES_NOTE,)
+    table = Table("figures", "Each chip over the jobs that it ran", columns, rows, empty, notes)
     return Section("figures", "The chips side by side", (), tables=(table,))
 
 

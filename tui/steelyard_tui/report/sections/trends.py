@@ -74,7 +74,7 @@ def _rate_panels(rows: Sequence[Row]) -> list[Panel]:
 
 
 def _use_panels(rows: Sequence[Row]) -> list[Panel]:
-    doubtful = {chip_of(row) for row in rows if not row["ofu_validated"]}
+    doubtful = {chip_of(row) for row in rows if row["ofu_pct"] is not None and not row["ofu_validated"]}
     panels = (Panel("MFU, %", _tracks(rows, "mfu_pct")), Panel("OFU, %", _tracks(rows, "ofu_pct", doubtful)))
     return [panel for panel in panels if panel.tracks]
 
@@ -111,8 +111,8 @@ def spread_section(gathered: Gathered) -> Section | None:
 
 
 def _spread(row: Row) -> Spread:
-    edges = [1.01 ** int(bin_) / row["p50_s"] for bin_ in row["bins"]]
-    return Spread(chip_of(row), row["workload"] or "workload not known", edges, row["steps_in_bin"], row["tail"])
+    times = [middle_s / row["p50_s"] for middle_s in row["bins_s"]]
+    return Spread(chip_of(row), row["workload"] or "workload not known", times, row["steps_in_bin"], row["tail"])
 
 
 def _spread_row(row: Row) -> dict[str, Any]:
