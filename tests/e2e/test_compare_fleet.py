@@ -1,4 +1,4 @@
-"""A simulated fleet of the past, the real collector and `steelyard compare`: what the simulation knows comes out."""
+"""A simulated fleet of the past and the real collector: what the simulation knows comes out of compare and report."""
 
 import csv
 import io
@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.standins.programs import BIN, Collector
 CHIPS = {"H100": 1.0, "910B2": 2.5, "910C": 2.4}
 JOBS = (0.97, 1.01, 1.02)
 MINUTES = 12
+USER = "<script>ines</script>"
 CLAIMS = """
 [[claim]]
 id = "ours"
@@ -46,7 +48,8 @@ def fleet_file(folder: Path) -> Path:
         text += f'[[nodes]]\nprefix = "{prefix}"\ncount = {len(JOBS)}\nchip = "{chip}"\ndevices = 1\n'
         for number, factor in enumerate(JOBS, 1):
             text += (
-                f'[[job]]\nname = "llama-8b"\nid = "{prefix}-{number}"\nnodes = ["{prefix}-{number}"]\n'
+                f'[[job]]\nname = "llama-8b"\nid = "{prefix}-{number}"\nuser = "{USER}"\n'
+                f'nodes = ["{prefix}-{number}"]\n'
                 f"step_s = {step_s * factor}\ntokens_per_step = 16384\nparameters = 8000000000\n"
                 "sequence_length = 4096\n"
             )
@@ -187,3 +190,97 @@ def test_a_reference_that_nothing_ran_on_is_said(collector: Collector) -> None:
     )  # fmt: skip
     assert run.returncode == 1
     assert "no job ran on H20 in this window; jobs ran on 910B2, 910C, H100: choose --reference" in run.stderr
+
+
+@pytest.fixture(scope="module")
+def page(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    assert asked(collector, "report", "--since", "59m", "-o", str(path)) == ""
+    assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
+    return path
+
+
+def test_the_report_holds_what_compare_says(collector: Collector) -> None:
+    told = json.loads(asked(collector, "report", "--since", "59m", "--format", "json"))
+    assert told["warning"].startswith("SIMULATED")
+    assert told["reference"] == "H100"
+    tables = {key: own for section in told["sections"].values() for key, own in section["tables"].items()}
+    shares = {row["chip"]: row for row in tables["shares"]}
+    bar = bar_of(collector, "910B2")
+    assert shares["910B2"]["share"] == pytest.approx(bar["ratio"], rel=0.001)
+    assert shares["910B2"]["interval"] == pytest.approx([bar["lo"], bar["hi"]], rel=0.01)
+    [package] = tables["per_package"]
+    assert package["share"] == pytest.approx(2 / 2.4, rel=0.001)
+    assert {row["chip"]: row["share"] for row in tables["cost"]}["910B2"] == pytest.approx(0.5 * 2.5, rel=0.001)
+    steps = {row["chip"]: row["p50_s"] for row in tables["steps"]}
+    assert steps == {chip: pytest.approx(step_s, rel=0.05) for chip, step_s in CHIPS.items()}
+    assert {row["user"] for row in tables["jobs"]} == {USER}
+    assert len(tables["jobs"]) == len(CHIPS) * len(JOBS)
+    spent = {row["chip"]: row for row in tables["goodput"]}
+    parts = ("productive_pct", "checkpoint_pct", "evaluate_pct", "first_steps_pct", "outside_steps_pct")
+    assert sum(spent["H100"][part] for part in parts) == pytest.approx(100, abs=0.5)
+    energy = {row["chip"]: row for row in tables["energy"]}
+    assert energy["H100"]["energy_kwh"] > 0
+    verdicts = {row["claim"]: row["verdict"] for row in tables["claims"]}
+    assert verdicts["ours"] == "consistent"
+
+
+def test_a_window_without_data_makes_no_page(collector: Collector, tmp_path: Path) -> None:
+    path = tmp_path / "report.md"
+    run = subprocess.run(
+        [str(BIN / "steelyard"), "report", "--since", "1m", "-o", str(path), "--collector", collector.address],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert "nothing is recorded on" in run.stderr
+    assert "try another --since" in run.stderr
+    assert not path.exists()
+
+
+def browse(folder: Path, *arguments: str) -> str:
+    """A page in headless Chromium; what it prints."""
+    program = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := which(name))), None
+    )
+    if program is None:
+        pytest.skip("no Chromium here, so nobody looks at the page: apt-get install chromium")
+    flags = (
+        "--no-sandbox",
+        "--headless",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--user-data-dir={folder / 'chromium'}",
+    )
+    run = subprocess.run([program, *flags, *arguments], capture_output=True, text=True, timeout=110)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_a_browser_shows_the_page_s_figures(page: Path, tmp_path: Path, collector: Collector) -> None:
+    seen = browse(tmp_path, "--dump-dom", page.as_uri())
+    bar = bar_of(collector, "910B2")
+    figure = f"{bar['ratio']:.2f} [{bar['lo']:.2f}, {bar['hi']:.2f}]"
+    assert figure in seen.partition("<svg")[2].partition("</svg>")[0]
+    assert "3 against 3 jobs" in seen
+    assert "<script" not in seen
+    assert "&lt;script&gt;ines&lt;/script&gt;" in seen
+
+
+@pytest.mark.parametrize(("scheme", "number"), [("light", "1"), ("dark", "0")])
+def test_a_browser_draws_the_page_in_both_schemes(page: Path, tmp_path: Path, scheme: str, number: str) -> None:
+    image = pytest.importorskip("PIL.Image")
+    picture = tmp_path / "page.png"
+    browse(
+        tmp_path, f"--blink-settings=preferredColorScheme={number}", "--window-size=1200,2400",
+        f"--screenshot={picture}", page.as_uri(),
+    )  # fmt: skip
+    with image.open(picture) as shot:
+        pixels = shot.convert("RGB")
+        counted = sorted(pixels.getcolors(1 << 24), reverse=True)
+    share = counted[0][0] / (pixels.width * pixels.height)
+    assert counted[0][1] == {"light": (255, 255, 255), "dark": (13, 17, 23)}[scheme]
+    # Words and bars: neither blank nor flooded.
+    assert 0.5 < share < 0.97
+    huawei = {"light": (201, 133, 0), "dark": (230, 159, 0)}[scheme]
+    assert next((count for count, color in counted if color == huawei), 0) > 2000

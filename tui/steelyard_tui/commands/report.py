@@ -1,7 +1,6 @@
 """`steelyard report`: a window as one page, as Markdown or as JSON."""
 
 import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -65,10 +64,12 @@ def _format_of(asked: str | None, output: str | None) -> str:
 
 def _need_plots() -> None:
     """Raises before anything is read, where the page's pictures can't be drawn."""
-    if importlib.util.find_spec("matplotlib") is None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
         raise SteelyardError(
             "the page's pictures need matplotlib: pip install 'steelyard[report]'; --format md and json do without"
-        )
+        ) from error
 
 
 def _teller() -> Tell:

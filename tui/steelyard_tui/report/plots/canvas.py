@@ -24,7 +24,7 @@ _STYLE: Final[Any] = {
     "font.size": FONT,
     # A name with a dollar is a name, not a formula.
     "text.parse_math": False,
-    "axes.unicode_minus": True,
+    "axes.facecolor": "none",
     "text.color": INKS["ink"],
     "axes.labelcolor": INKS["quiet"],
     "axes.edgecolor": INKS["rule"],
