@@ -41,7 +41,8 @@ class Action:
 _TABLES: Final = frozenset({"jobs", "nodes", "devices"})
 _CHIPS: Final = frozenset({"compare", "fleet"})
 _COMPARE: Final = frozenset({"compare"})
-_LIVE: Final = _TABLES | _CHIPS | {"device"}
+_DEEP: Final = frozenset({"device", "job"})
+_LIVE: Final = _TABLES | _CHIPS | _DEEP
 _MOVING: Final = _TABLES | _CHIPS
 _PAST: Final = frozenset({"fleet", "device"})
 _ALL: Final = frozenset({ANY})
@@ -51,26 +52,28 @@ _SQL: Final = frozenset({"sql"})
 ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.show('compare')", ("1",), "compare", "How much of a reference each chip is", _ALL, "Screens"),
     Action("app.show('fleet')", ("2",), "fleet", "What the chips do now, side by side", _ALL, "Screens"),
-    Action("app.show('jobs')", ("3",), "jobs", "Training jobs", _ALL, "Screens"),
+    Action("app.show('jobs')", ("3",), "jobs", "Training jobs; enter shows one with what to look at", _ALL, "Screens"),
     Action("app.show('nodes')", ("4",), "nodes", "Nodes and their hosts", _ALL, "Screens"),
     Action("app.show('devices')", ("5",), "devices", "Devices; enter shows one with its history", _ALL, "Screens"),
     Action("app.show('sql')", ("6",), "sql", "The SQL console", _ALL, "Screens"),
     Action("app.next_screen", ("tab",), "next", "The next screen", _LIVE, "Screens"),
-    Action("move('up')", ("up", "k"), "move", "One row up", _MOVING | {"device"}, "Moving", 3, "↑↓"),
-    Action("move('down')", ("down", "j"), "move", "One row down", _MOVING | {"device"}, "Moving", shown="↓ j"),
-    Action("move('page_up')", ("pageup", "ctrl+b"), "page", "One page up", _TABLES, "Moving"),
-    Action("move('page_down')", ("pagedown", "ctrl+f"), "page", "One page down", _TABLES, "Moving"),
-    Action("move('first')", ("home", "g"), "first", "The first row", _MOVING, "Moving", shown="home g"),
-    Action("move('last')", ("end", "G"), "last", "The last row", _MOVING, "Moving", shown="end G"),
+    Action("move('up')", ("up", "k"), "move", "One row up", _MOVING | _DEEP, "Moving", 3, "↑↓"),
+    Action("move('down')", ("down", "j"), "move", "One row down", _MOVING | _DEEP, "Moving", shown="↓ j"),
+    Action("move('page_up')", ("pageup", "ctrl+b"), "page", "One page up", _TABLES | {"job"}, "Moving"),
+    Action("move('page_down')", ("pagedown", "ctrl+f"), "page", "One page down", _TABLES | {"job"}, "Moving"),
+    Action("move('first')", ("home", "g"), "first", "The first row", _MOVING | {"job"}, "Moving", shown="home g"),
+    Action("move('last')", ("end", "G"), "last", "The last row", _MOVING | {"job"}, "Moving", shown="end G"),
     Action("move('left')", ("left", "h"), "left", "Columns further left", _TABLES, "Moving", shown="← h"),
     Action("move('right')", ("right", "l"), "right", "Columns further right", _TABLES, "Moving", shown="→ l"),
-    Action("open", ("enter",), "open", "Open what the cursor is on, one level deeper", _MOVING, "Moving", 4, "⏎"),
+    Action(
+        "open", ("enter",), "open", "Open what the cursor is on, one level deeper", _MOVING | {"job"}, "Moving", 4, "⏎"
+    ),
     Action(
         "back",
         ("escape",),
         "back",
         "Drop the filter, or go back to where you came from",
-        _TABLES | {"device"},
+        _TABLES | _DEEP,
         "Moving",
         9,
         "esc",

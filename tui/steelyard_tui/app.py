@@ -22,6 +22,7 @@ from steelyard_tui.screens.compare import CompareScreen
 from steelyard_tui.screens.device import DeviceScreen
 from steelyard_tui.screens.fleet import FleetScreen
 from steelyard_tui.screens.help import HelpScreen
+from steelyard_tui.screens.job import JobScreen
 from steelyard_tui.screens.live import LiveScreen
 from steelyard_tui.screens.palette import action_choices
 from steelyard_tui.screens.pick import PickScreen
@@ -88,6 +89,7 @@ class SteelyardApp(App[int]):
         ):
             self.install_screen(screen, screen.name or "")
         self.install_screen(DeviceScreen(session), "device")
+        self.install_screen(JobScreen(session), "job")
         session.feed.start()
         self.push_screen("compare")
         self.set_interval(1.0, self._tick)
@@ -155,11 +157,15 @@ class SteelyardApp(App[int]):
             device = self.get_screen("device")
             assert isinstance(device, DeviceScreen)
             device.show_device(message.device)
+        if message.job is not None:
+            job = self.get_screen("job")
+            assert isinstance(job, JobScreen)
+            job.show_job(message.job)
         if message.filter_text is not None:
             table = self.get_screen(message.screen)
             assert isinstance(table, TableScreen)
             table.set_filter(message.filter_text)
-        deeper = message.device is not None or message.filter_text is not None
+        deeper = any(what is not None for what in (message.device, message.job, message.filter_text))
         self._show(message.screen, keep_trail=deeper)
 
     def on_back(self) -> None:
@@ -190,7 +196,8 @@ class SteelyardApp(App[int]):
     def action_next_screen(self) -> None:
         """The next tab."""
         screen = self.live_screen
-        at = _ORDER.index(screen.name) if screen is not None and screen.name in _ORDER else _ORDER.index("devices")
+        name = (screen.name or "") if screen is not None else ""
+        at = next((place for place, tab in enumerate(_ORDER) if name in (tab, tab.removesuffix("s"))), 0)
         self._show(_ORDER[(at + 1) % len(_ORDER)], keep_trail=False)
 
     def action_pause(self) -> None:

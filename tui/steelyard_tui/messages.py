@@ -34,10 +34,19 @@ class Goto(Message):
         screen: its name.
         filter_text: for a table: what to filter by; None leaves it as it is.
         device: for the device screen: the row of `devices`.
+        job: for the job screen: its id.
     """
 
-    def __init__(self, screen: str, *, filter_text: str | None = None, device: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        screen: str,
+        *,
+        filter_text: str | None = None,
+        device: dict[str, object] | None = None,
+        job: str | None = None,
+    ) -> None:
         super().__init__()
+        self.job = job
         self.screen = screen
         self.filter_text = filter_text
         self.device = device

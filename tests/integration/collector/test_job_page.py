@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from tests.integration.collector.job_rows import (
     put_steps,
 )
 from tests.integration.collector.small_store import doors
+from tests.standins.screens import running_app, until, until_text
 
 LIMITS = QueryLimits(
     read=ReadLimits(seconds=60, memory_bytes=1_000_000_000, result_rows=10_000, threads=1),
@@ -36,6 +38,8 @@ DAY_S = 86_400
 # Device ids by job; hangs has two on either of two nodes.
 DEVICES = {"hangs": [1, 2, 3, 4], "runs-1": [5], "old": [6], "idles": [7], "gone": [8], "short": [9]}
 STEP_S = 10.0
+# What is live is told so far ahead of the clock that a slow machine still finds it new.
+AHEAD_S = 900
 LLAMA = {"matmul_parameters": 7_000_000_000, "parameters": 7_100_000_000, "layers": 32, "heads": 32, "head_size": 128,
          "sequence_length": 4096}  # fmt: skip
 
@@ -71,11 +75,11 @@ def fill(store: Store, now_s: int) -> None:
     Rollers(store).run(1000 * (old_s + 7200))
     train(store, "hangs", now_s - 3600, now_s - 1200, silent_s={4: 40}, now_s=now_s)
     train(store, "runs-1", now_s - 1200, now_s, now_s=now_s, host_gap_s=4.0)
-    hold(store, "idles", now_s - 7200, now_s)
+    hold(store, "idles", now_s - 7200, now_s + AHEAD_S)
     hold(store, "gone", now_s - 7200, now_s - 1800)
     for device in DEVICES["hangs"]:
-        put_process(store, "hangs", device, now_s)
-    put_process(store, "runs-1", 5, now_s)
+        put_process(store, "hangs", device, now_s + AHEAD_S)
+    put_process(store, "runs-1", 5, now_s + AHEAD_S)
     sample(store, now_s)
     happen(store, now_s)
 
@@ -93,7 +97,7 @@ def train(store: Store, job: str, from_s: int, to_s: int, *, now_s: int, silent_
         ])  # fmt: skip
         put_facts(store, [{"job": job, "ts": 1000 * from_s, "start_ts": 1000 * from_s, "agent": agent_of(device),
                            "pid": 100 + device, "rank": rank, **LLAMA}])  # fmt: skip
-    hold(store, job, from_s, to_s if closed else now_s, closed=closed)
+    hold(store, job, from_s, to_s if closed else now_s + AHEAD_S, closed=closed)
 
 
 def hold(store: Store, job: str, from_s: int, to_s: int, closed: int = 0) -> None:
@@ -105,7 +109,8 @@ def sample(store: Store, now_s: int) -> None:
     """The newest samples; of the job that runs, a quarter of an hour with its counters."""
     busy = {1: 1.0, 2: 1.0, 3: 1.0, 4: 0.0, 5: 0.5, 7: 0.0}
     newest = [
-        {"device_id": n, "ts": 1000 * now_s, "seq": 1, "busy": value, "power_w": 100.0} for n, value in busy.items()
+        {"device_id": n, "ts": 1000 * (now_s + AHEAD_S), "seq": 1, "busy": value, "power_w": 100.0}
+        for n, value in busy.items()
     ]
     store.insert("raw_device", raw_block(newest), token=uuid.uuid4().hex)
     begin_s = now_s - 900
@@ -221,11 +226,23 @@ def test_following_ends_with_the_job(opened: tuple[str, Store], capsys: pytest.C
 
     def pause(seconds: float) -> None:
         assert seconds == 2
-        hold(store, "short", now_s - 120, now_s + 1, closed=1)
+        hold(store, "short", now_s - 120, now_s + AHEAD_S + 1, closed=1)
 
-    hold(store, "short", now_s - 120, now_s)
+    hold(store, "short", now_s - 120, now_s + AHEAD_S)
     arguments = build_parser().parse_args(["job", "short", "--follow", "--json", "--every", "2"])
     with connect(address) as client:
         assert follow(client, arguments, clock=time.monotonic, pause=pause) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [page["state"] for page in told] == ["starting", "finished"]
+
+
+async def test_the_screen_of_jobs_leads_to_the_same_page(opened: tuple[str, Store], tmp_path: Path) -> None:
+    async with running_app(opened[0], tmp_path, (100, 30)) as pilot:
+        await pilot.press("3", "slash", *"hangs", "enter")
+        await until_text(pilot, "1 of ")
+        await pilot.press("enter")
+        await until(pilot, lambda text: "HUNG since " in text, "the job's page")
+        await pilot.press("end")
+        await until_text(pilot, "n2/1 (H100) is idle while 3 others of the job work")
+        await pilot.press("enter")
+        await until_text(pilot, "filter job=hangs")

@@ -9,11 +9,12 @@ from steelyard_tui.app import SteelyardApp
 from steelyard_tui.screens.compare import CompareScreen
 from steelyard_tui.screens.device import DeviceScreen
 from steelyard_tui.screens.fleet import FleetScreen
+from steelyard_tui.screens.job import JobScreen
 from steelyard_tui.screens.live import LiveScreen
 from steelyard_tui.screens.sql import SqlScreen
 from steelyard_tui.screens.table import TableScreen
 
-SCREENS = {"compare": CompareScreen, "fleet": FleetScreen, "device": DeviceScreen, "sql": SqlScreen}
+SCREENS = {"compare": CompareScreen, "fleet": FleetScreen, "device": DeviceScreen, "sql": SqlScreen, "job": JobScreen}
 SCREENS |= dict.fromkeys(("jobs", "nodes", "devices"), TableScreen)
 
 

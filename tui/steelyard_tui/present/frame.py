@@ -45,7 +45,8 @@ def tabs_line(current: str, status: Status, width: int, glyphs: Glyphs) -> Line:
     """Name, tabs, and the state of the link."""
     left: list[Span] = [(" Steelyard ", "strong")]
     for name, label in TABS:
-        is_here = name == current or (name == "devices" and current == "device")
+        # A device's screen stands under the tab of devices, a job's under that of jobs.
+        is_here = current in (name, name.removesuffix("s"))
         left.append((f" {label} ", "tab" if is_here else "head"))
     return spread(left, _state(status, width, glyphs), width, glyphs.ellipsis)
 

@@ -100,7 +100,7 @@ class LiveScreen(Screen[None]):
             self._tabs.show([((f"too small: {MIN_WIDTH}x{MIN_HEIGHT} at least", "warn"),)])
             self._scope.show([])
             return
-        self._tabs.show([tabs_line(self.SCOPE if self.SCOPE == "device" else self.name or "", status, width, glyphs)])
+        self._tabs.show([tabs_line(self.name or "", status, width, glyphs)])
         band = banner(status, width, glyphs) if self.page is not None else None
         self._scope.show([band or self.scope_line()])
         self._footer.show([footer_line(self._footer_actions, width, glyphs)])

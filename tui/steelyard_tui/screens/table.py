@@ -174,12 +174,14 @@ class TableScreen(LiveScreen):
 
     @on(LiveTable.Opened)
     def action_open(self) -> None:
-        """The device; or the devices of this node or job."""
+        """The device, or the job's page, or the node's devices."""
         row = self.cursor_row
         if row is None:
             return
         if self._spec.name == "devices":
             self.post_message(Goto("device", device=row))
+        elif self._spec.name == "jobs":
+            self.post_message(Goto("job", job=str(row["job"])))
         else:
             self.post_message(Goto("devices", filter_text=f"{self._spec.name[:-1]}={text_of(row[self._spec.key])}"))
 
