@@ -1,15 +1,21 @@
 """`steelyard demo` and `steelyard local` with the real programs: what they print, and that nothing is left."""
 
 import importlib.util
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
+from statistics import fmean
 
 import psutil
 import pytest
+
+from steelyard_agent.simulate import plan_file
 
 STEELYARD = str(Path(sys.executable).parent / "steelyard")
 DEADLINE_S = 60.0
@@ -28,9 +34,10 @@ def _is_clean(folder: Path) -> bool:
 
 def test_the_demo_prints_the_fleet_and_an_answer_and_leaves_nothing(tmp_path: Path) -> None:
     command = [STEELYARD, "demo", "--headless", "--seconds", "4", "--no-training"]
-    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=110)
+    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=240)
     assert run.returncode == 0, run.stderr
     fleet, _, answer = run.stdout.partition("Asked in SQL")
+    assert_truth_is_found(answer.partition("share of H100")[2])
     for chip in ("910B", "910C", "H20", "H100", "A100", "MI300X"):
         assert chip in fleet
         assert chip in answer
@@ -41,10 +48,24 @@ def test_the_demo_prints_the_fleet_and_an_answer_and_leaves_nothing(tmp_path: Pa
     assert _is_clean(tmp_path)
 
 
+def assert_truth_is_found(shares: str) -> None:
+    """What demo.toml says of the chips lies in the intervals that the collector gives."""
+    assert "SIMULATED: such devices and jobs don't exist" in shares
+    document = tomllib.loads(Path(plan_file.__file__).with_name("demo.toml").read_text(encoding="utf-8"))
+    rates = [{chip: on["tokens_per_s_device"] for chip, on in kind["on"].items()} for kind in document["workload"]]
+    for chip in ("910B2", "910C", "H20", "A100-80G", "MI300X"):
+        truth = math.exp(fmean(math.log(rate[chip] / rate["H100"]) for rate in rates))
+        found = re.search(rf" {chip} .* ([\d.]+) \[([\d.]+), ([\d.]+)\] over these workloads", shares)
+        assert found is not None, shares
+        # Printed to two places.
+        assert float(found[2]) - 0.005 <= truth <= float(found[3]) + 0.005, (chip, truth, found[0])
+        assert float(found[3]) - float(found[2]) < 0.15
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed: make test TORCH=1")
 def test_the_demo_trains_for_real_where_torch_is(tmp_path: Path) -> None:
     command = [STEELYARD, "demo", "--headless", "--seconds", "1"]
-    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=115)
+    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=240)
     assert run.returncode == 0, run.stderr
     (row,) = [line.split() for line in run.stdout.splitlines() if line.startswith("demo-gpt-on-cpu")]
     assert (row[2], row[-1]) == ("measured", "inferred")
@@ -104,7 +125,7 @@ def test_local_shows_this_machine_alone_and_keeps_its_store(tmp_path: Path) -> N
     environ = _environ(tmp_path)
     command = [STEELYARD, "local", "--headless", "--data-dir", str(tmp_path / "data")]
     for _ in range(2):
-        run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=110)
+        run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240)
         assert run.returncode == 0, run.stderr
         assert "measured" in run.stdout
         assert "simulated" not in run.stdout

@@ -197,7 +197,7 @@ def test_the_demos_file_is_a_file_to_begin_with(tmp_path: Path, collector: Inges
     code, err = finish(simulate("--fleet", path, "--collector", collector.address, "--seconds", 1.2, "--prefix", "x-"))
     assert (code, err) == (0, "")
     names = {hello.node.name for hello in collector.seen.hellos}
-    assert len(names) == 14
+    assert len(names) == 20
     assert all(name.startswith("x-") for name in names)
 
 

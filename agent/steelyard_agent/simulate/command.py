@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from steelyard_agent.config import LOG_LEVELS, Config, make_config
 from steelyard_agent.settings import gather_settings
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Jobs that don't say when they began were under way by then.
+MOST_HISTORY_S: Final = 86_400
+
 HELP = "be a fleet of plausible nodes, marked as simulated"
 
 _EPILOG = """\
 examples:
-  steelyard-agent simulate --fleet demo                        six kinds of chips, seven jobs, five faults
+  steelyard-agent simulate --fleet demo --history 3600         six kinds of chips, and what they did in the last hour
   steelyard-agent simulate --fleet my-fleet.toml --seconds 60  nodes, jobs and faults of a file
   steelyard-agent simulate --print-fleet > my-fleet.toml       a file to begin with
   steelyard-agent simulate --nodes 100 --devices 8 --chip H20  load
@@ -59,6 +62,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     run_ = parser.add_argument_group("the run")
     run_.add_argument("--seconds", type=float, default=float("inf"), metavar="N", help="end after so long")
     run_.add_argument(
+        "--history",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="first send what the fleet did in so many seconds before, two samples a minute [0]; "
+        "not where --state-dir holds an earlier run",
+    )
+    run_.add_argument(
         "--flush", type=float, metavar="S", help="seconds that a node gathers before it sends [as wanted]"
     )
     run_.add_argument("--drain", type=float, default=10.0, metavar="S", help="wait so long for the last acks [10]")
@@ -85,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(files("steelyard_agent.simulate").joinpath("demo.toml").read_text(encoding="utf-8"))
         return 0
     logging.basicConfig(stream=sys.stderr, level=arguments.log_level.upper(), format="%(levelname)s %(message)s")
+    if not 0 <= arguments.history <= MOST_HISTORY_S:
+        raise ConfigError(f"is {arguments.history:g}; give 0 to {MOST_HISTORY_S}", key="--history")
     plan = _plan(arguments)
     config = _config(arguments)
     # Before any thread: the signals are blocked in all of them.
@@ -138,6 +151,7 @@ def _simulate(
     from steelyard_agent.sending.channel import Target
     from steelyard_agent.simulate.fleet import open_fleet, run_fleet
     from steelyard_agent.simulate.node import Surroundings
+    from steelyard_agent.simulate.past import Past
     from steelyard_agent.simulate.truth import Truth
 
     truth: Truth | None = Truth(arguments.truth) if arguments.truth is not None else None
@@ -145,11 +159,16 @@ def _simulate(
     target = Target(**{field.name: getattr(access, field.name) for field in fields(Target)})
     around = Surroundings(state_dir, target, truth, arguments.seed, time.time)
     clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, pause)
-    nodes = open_fleet(plan, around, clock)
+    is_new = not state_dir.is_dir() or not any(state_dir.iterdir())
+    history_s = arguments.history if is_new else 0.0
+    past = Past(clock, history_s)
+    nodes = open_fleet(plan, around, past.clock, history_s)
     log.info("%d nodes with %d devices, to %s", len(nodes), plan.devices, config.collector.address)
     try:
         flush_ms = None if arguments.flush is None else max(1, round(arguments.flush * 1000))
-        return run_fleet(nodes, clock, seconds=arguments.seconds, flush_ms=flush_ms, drain_s=arguments.drain)
+        return run_fleet(
+            nodes, past.clock, seconds=arguments.seconds, flush_ms=flush_ms, drain_s=arguments.drain, past=past
+        )
     finally:
         if truth is not None:
             truth.close()

@@ -10,6 +10,7 @@ from steelyard_agent.devices.simulator.source import SimulatorSource
 from steelyard_agent.sampling.sampler import Clock
 from steelyard_agent.sampling.schedule import Schedule, TickCounts
 from steelyard_agent.simulate.node import FAST_MS, SLOW_MS, SimulatedNode, Surroundings
+from steelyard_agent.simulate.past import Past, live_through
 from steelyard_agent.simulate.plan import FleetPlan
 from steelyard_proto.errors import ConfigError
 
@@ -44,8 +45,14 @@ class Outcome:
     last_error: str
 
 
-def open_fleet(plan: FleetPlan, around: Surroundings, clock: Clock) -> list[SimulatedNode]:
+def open_fleet(plan: FleetPlan, around: Surroundings, clock: Clock, history_s: float = 0.0) -> list[SimulatedNode]:
     """Makes the nodes; nothing is sent yet.
+
+    Args:
+        plan: the fleet.
+        around: what all nodes share.
+        clock: time; that of a `Past` where there is a history.
+        history_s: seconds from now to the zero of the simulation's clock.
 
     Raises:
         ConfigError: there are too many for one process.
@@ -56,30 +63,39 @@ def open_fleet(plan: FleetPlan, around: Surroundings, clock: Clock) -> list[Simu
             f"{len(plan.nodes)} nodes are too many for one process; start several with {MOST_NODES} at most, "
             "each with a --prefix of its own"
         )
-    zero_s = clock.monotonic()
+    zero_s = clock.monotonic() + history_s
     nodes = []
     for node in plan.nodes:
         source = SimulatorSource(
-            [plan.group(node)], node=node.name, seed=around.seed, clock=clock.monotonic, zero_s=zero_s
+            plan.groups(node), node=node.name, seed=around.seed, clock=clock.monotonic, zero_s=zero_s
         )
-        nodes.append(SimulatedNode(node, plan.jobs.get(node.job), source, around))
+        nodes.append(SimulatedNode(node, plan.jobs_on(node), source, around))
     return nodes
 
 
 def run_fleet(
-    nodes: Sequence[SimulatedNode], clock: Clock, *, seconds: float, flush_ms: int | None, drain_s: float
+    nodes: Sequence[SimulatedNode],
+    clock: Clock,
+    *,
+    seconds: float,
+    flush_ms: int | None,
+    drain_s: float,
+    past: Past | None = None,
 ) -> Outcome:
     """Runs until the time is over or the clock's pause says to stop.
 
     Args:
         nodes: from `open_fleet`.
         clock: time.
-        seconds: how long; infinite for until stopped.
+        seconds: how long, the past left out; infinite for until stopped.
         flush_ms: how long a node gathers; None for as long as the collector wants.
         drain_s: how long the end waits for acknowledgements.
+        past: what is made and sent first; `clock` is its clock.
     """
     for node in nodes:
         node.start()
+    if past is not None:
+        live_through(nodes, past)
     counts = TickCounts()
     start_s = clock.monotonic()
     schedule = Schedule(FAST_MS / 1000, start_s, counts)

@@ -25,8 +25,8 @@ from steelyard_agent.sampling.records import (
 from steelyard_agent.sending.channel import Target
 from steelyard_agent.sending.sender import Sender
 from steelyard_agent.simulate.host import CPUS, FAST, MEMORY_BYTES, SLOW, SimulatedHost
-from steelyard_agent.simulate.plan import JobPlan, NodePlan
-from steelyard_agent.simulate.steps import JobSteps, step_rows, training_rows
+from steelyard_agent.simulate.plan import NodeJob, NodePlan
+from steelyard_agent.simulate.steps import JobSteps, by_minute, step_rows, training_rows
 from steelyard_agent.simulate.trainers import SimulatedTrainers
 from steelyard_agent.simulate.truth import Truth, TruthfulSink
 from steelyard_agent.spool.ring import Ring
@@ -64,16 +64,25 @@ class Surroundings:
     spool_bytes: int = _SPOOL_BYTES
 
 
+@dataclass(slots=True)
+class _Teller:
+    """Tells the steps of one job, once its facts are told."""
+
+    job: NodeJob
+    steps: JobSteps
+    has_told_facts: bool = False
+
+
 class SimulatedNode:
     """Ticked by one thread; its sender has a thread of its own, as in the agent."""
 
-    def __init__(self, plan: NodePlan, job: JobPlan | None, source: SimulatorSource, around: Surroundings) -> None:
+    def __init__(self, plan: NodePlan, jobs: Sequence[NodeJob], source: SimulatorSource, around: Surroundings) -> None:
         """Opens the node's spool; nothing is sent before `start`.
 
         Args:
             plan: the node.
-            job: the job on it.
-            source: its devices.
+            jobs: those on it.
+            source: its devices, on a clock that may begin in the past.
             around: what all nodes share.
 
         Raises:
@@ -93,12 +102,11 @@ class SimulatedNode:
         draw = random.Random(f"{around.seed}/{plan.name}/backoff").random
         self.sender = Sender(self.ring, self.directory, around.target, around.now_s, draw)
         self._zero_ms = int(around.now_s() * 1000)
-        self._job = job
-        self._trainers = SimulatedTrainers(plan, job, zero_ms=self._zero_ms, seed=around.seed)
+        self._trainers = SimulatedTrainers(plan.name, jobs, zero_ms=self._zero_ms, seed=around.seed)
         self._watch = JobWatch(self._trainers)
-        workload = source.workload
-        self._steps = None if workload is None or not (job and job.tokens_per_step) else JobSteps(workload, 0.0)
-        self._has_facts = False
+        self._tellers = [
+            _Teller(job, JobSteps(job.workload, source.now_s())) for job in jobs if job.plan.tokens_per_step
+        ]
         self._host = SimulatedHost(f"{around.seed}/{plan.name}")
         self._skew_ms = zlib.crc32(plan.name.encode()) % _MOST_SKEW_MS
         self._infos: list[DeviceInfo] = source.all_devices()
@@ -109,13 +117,14 @@ class SimulatedNode:
         self.ring.start()
         self.sender.start()
 
-    def tick(self, ts_ms: int, *, is_slow: bool, is_own: bool) -> None:
+    def tick(self, ts_ms: int, *, is_slow: bool, is_own: bool, is_past: bool = False) -> None:
         """Samples once.
 
         Args:
             ts_ms: Unix time.
             is_slow: the slow class too.
             is_own: processes and the agent's own figures too.
+            is_past: ticks lie far apart; steps are told with the agent's own figures, those of a minute in one row.
         """
         at_ms = ts_ms + self._skew_ms
         present = self._present(at_ms)
@@ -123,7 +132,8 @@ class SimulatedNode:
         if is_slow:
             self._sample("slow", SLOW_MS, at_ms, present)
         self._sample_host(at_ms, len(present), is_slow=is_slow)
-        self._tell_steps(at_ms, present)
+        if is_own or not is_past:
+            self._tell_steps(at_ms, present, is_past=is_past)
         if is_own:
             self._sample("processes", _OWN_MS, at_ms, present)
             holders: list[Holders] = [(info, self.source.processes(info.uid)) for info in present]
@@ -165,19 +175,21 @@ class SimulatedNode:
         if is_slow:
             self.gatherer.add_node("host", "slow", SLOW_MS, at_ms, SLOW, self._host.slow())
 
-    def _tell_steps(self, at_ms: int, present: Sequence[DeviceInfo]) -> None:
-        if self._steps is None or self._job is None:
-            return
-        ends = list(self._steps.until(self.source.now_s()))
-        processes = [(info, who) for info in present if (who := self._process_on(info)) is not None]
-        if not ends or not processes:
-            return
-        if not self._has_facts:
-            self._has_facts = True
-            facts = training_rows(self._job, processes, at_ms, self.gatherer.key_of)
-            self.gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(facts))
-        steps = step_rows(self._job, ends, processes, self._zero_ms, self.gatherer.key_of)
-        self.gatherer.put_records(batch_pb2.KIND_STEP, step_records(steps))
+    def _tell_steps(self, at_ms: int, present: Sequence[DeviceInfo], *, is_past: bool) -> None:
+        for teller in self._tellers:
+            job = teller.job
+            ends = list(teller.steps.until(self.source.now_s()))
+            held = [info for info in present if job.place.holds(info.index)]
+            processes = [(info, who) for info in held if (who := self._process_on(info)) is not None]
+            if not ends or not processes:
+                continue
+            if not teller.has_told_facts:
+                teller.has_told_facts = True
+                facts = training_rows(job.plan, processes, at_ms, self.gatherer.key_of)
+                self.gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(facts))
+            told = by_minute(ends, self._zero_ms) if is_past else ends
+            steps = step_rows(job.plan, told, processes, self._zero_ms, self.gatherer.key_of)
+            self.gatherer.put_records(batch_pb2.KIND_STEP, step_records(steps))
 
     def _process_on(self, info: DeviceInfo) -> ProcessFacts | None:
         found = self.source.processes(info.uid)

@@ -12,12 +12,26 @@ from steelyard_agent.jobs.identity import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSpan:
+    """Neighbouring devices of a node, or all of them.
+
+    Attributes:
+        first: the index of the first.
+        count: how many; None for all from there on.
+    """
+
+    node: str
+    first: int = 0
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobPlan:
-    """A training job over whole nodes.
+    """A training job.
 
     Attributes:
         id: as its scheduler numbers it.
-        nodes: names, in the order of the ranks.
+        nodes: the devices that it holds, in the order of the ranks.
         tokens_per_step: over the whole job; 0 for a job whose processes tell no steps.
         parameters: of its model; 0 where it doesn't say.
         sequence_length: of its batches; 0 where it doesn't say.
@@ -28,7 +42,7 @@ class JobPlan:
 
     id: str
     name: str
-    nodes: tuple[str, ...]
+    nodes: tuple[NodeSpan, ...]
     scheduler: Scheduler = "slurm"
     user: str = ""
     workload: Workload = field(default_factory=Workload)
@@ -41,27 +55,51 @@ class JobPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class NodePlan:
-    """One node.
+class Placement:
+    """A job's part on one node.
 
     Attributes:
-        job: the id of the job on it; empty for none.
+        job: its id.
+        first: the index of its first device on the node.
+        count: how many.
         first_rank: of the job's ranks the one on its first device.
-        world_size: ranks of the job.
+        world_size: ranks of the whole job.
     """
+
+    job: str
+    first: int
+    count: int
+    first_rank: int
+    world_size: int
+
+    def holds(self, index: int) -> bool:
+        """Whether a device of the node is the job's."""
+        return self.first <= index < self.first + self.count
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One node; its placements stand in the order of its devices, and a device is of one job at most."""
 
     name: str
     chip: str
     devices: int
-    job: str = ""
-    first_rank: int = 0
-    world_size: int = 0
+    placements: tuple[Placement, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class NodeJob:
+    """A job as one node meets it: its workload with what the whole job suffers from."""
+
+    plan: JobPlan
+    place: Placement
+    workload: Workload
+
+
+@dataclass(frozen=True, slots=True)
 class FleetPlan:
-    """All of it, checked: each job's nodes exist, and no node has two jobs."""
+    """All of it, checked: each job's devices exist, and none is of two jobs."""
 
     nodes: tuple[NodePlan, ...]
     jobs: Mapping[str, JobPlan]
@@ -71,14 +109,24 @@ class FleetPlan:
         """How many there are in all."""
         return sum(node.devices for node in self.nodes)
 
-    def group(self, node: NodePlan) -> SimulatedGroup:
-        """The devices of a node, with what its whole job suffers from."""
-        job = self.jobs.get(node.job)
-        workload = None
-        if job is not None:
-            members = [other for other in self.nodes if other.job == job.id]
-            workload = replace(job.workload, slowdowns=tuple(_slowdowns(job.workload, members)))
-        return SimulatedGroup(node.chip, node.devices, workload, node.faults)
+    def jobs_on(self, node: NodePlan) -> list[NodeJob]:
+        """The jobs of a node, in the order of its devices."""
+        return [NodeJob(self.jobs[place.job], place, self._workload(place.job)) for place in node.placements]
+
+    def groups(self, node: NodePlan) -> list[SimulatedGroup]:
+        """The devices of a node, job by job, and those at rest between them."""
+        groups: list[SimulatedGroup] = []
+        at = 0
+        for job in self.jobs_on(node):
+            groups += _at_rest(node, job.place.first - at)
+            groups.append(SimulatedGroup(node.chip, job.place.count, job.workload, node.faults))
+            at = job.place.first + job.place.count
+        return groups + _at_rest(node, node.devices - at)
+
+    def _workload(self, job: str) -> Workload:
+        places = [(node, place) for node in self.nodes for place in node.placements if place.job == job]
+        workload = self.jobs[job].workload
+        return replace(workload, slowdowns=tuple(_slowdowns(workload, places)))
 
 
 def place(nodes: Sequence[NodePlan], jobs: Iterable[JobPlan], faults: Mapping[str, Sequence[Fault]]) -> FleetPlan:
@@ -86,11 +134,13 @@ def place(nodes: Sequence[NodePlan], jobs: Iterable[JobPlan], faults: Mapping[st
     by_name = {node.name: replace(node, faults=tuple(faults.get(node.name, ()))) for node in nodes}
     known = {job.id: job for job in jobs}
     for job in known.values():
-        world_size = sum(by_name[name].devices for name in job.nodes)
+        counts = [by_name[span.node].devices - span.first if span.count is None else span.count for span in job.nodes]
         rank = 0
-        for name in job.nodes:
-            by_name[name] = replace(by_name[name], job=job.id, first_rank=rank, world_size=world_size)
-            rank += by_name[name].devices
+        for span, count in zip(job.nodes, counts, strict=True):
+            node = by_name[span.node]
+            placed = (*node.placements, Placement(job.id, span.first, count, rank, sum(counts)))
+            by_name[span.node] = replace(node, placements=tuple(sorted(placed, key=lambda part: part.first)))
+            rank += count
     return FleetPlan(tuple(by_name.values()), known)
 
 
@@ -101,7 +151,7 @@ def uniform_fleet(count: int, devices: int, chip: str) -> FleetPlan:
         JobPlan(
             id=f"load-{first // 8 + 1}",
             name="load",
-            nodes=tuple(node.name for node in nodes[first : first + 8]),
+            nodes=tuple(NodeSpan(node.name) for node in nodes[first : first + 8]),
             workload=Workload(step_s=0.5 + (first // 8 * 7 % 40) / 2),
         )
         for first in range(0, count, 8)
@@ -109,9 +159,15 @@ def uniform_fleet(count: int, devices: int, chip: str) -> FleetPlan:
     return place(nodes, jobs, {})
 
 
-def _slowdowns(workload: Workload, members: Sequence[NodePlan]) -> Iterable[Slowdown]:
+def _at_rest(node: NodePlan, count: int) -> list[SimulatedGroup]:
+    return [SimulatedGroup(node.chip, count, None, node.faults)] if count else []
+
+
+def _slowdowns(workload: Workload, places: Iterable[tuple[NodePlan, Placement]]) -> Iterable[Slowdown]:
     """A synchronous job is as slow as its slowest rank, at each time."""
-    faults = [fault for node in members for fault in node.faults]
+    faults = [
+        fault for node, part in places for fault in node.faults if fault.device is None or part.holds(fault.device)
+    ]
     bounds = sorted({bound for fault in faults for bound in (fault.from_s, fault.to_s)})
     for from_s, to_s in pairwise(bounds):
         kinds: set[FaultKind] = {fault.kind for fault in faults if fault.from_s <= from_s < fault.to_s}

@@ -1,27 +1,32 @@
 """The steps that a simulated job's processes would tell: in lockstep, as its workload sets the time."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import groupby
 
-from steelyard_agent.devices.simulator.workload import Workload, steps_done
+from steelyard_agent.devices.simulator.workload import Workload, step_end_s, steps_done
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.model import DeviceInfo
 from steelyard_agent.simulate.plan import JobPlan
 from steelyard_proto.v1 import batch_pb2
 
-# Halvings of a second: a step's end to a thousandth of a millisecond.
-_HALVINGS: Final = 20
-
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A step's end on the simulation's clock, and whether a checkpoint was written before it."""
+    """A step's end on the simulation's clock; or that of several, of which it is the last.
+
+    Attributes:
+        number: of the step in its job.
+        took_s: the mean of the steps.
+        is_checkpoint: a checkpoint was written before it.
+        steps: how many.
+    """
 
     number: int
     at_s: float
     took_s: float
     is_checkpoint: bool
+    steps: int = 1
 
 
 class JobSteps:
@@ -30,30 +35,35 @@ class JobSteps:
     def __init__(self, workload: Workload, from_s: float) -> None:
         """Args: the job, and the time from which on its steps are told."""
         self._workload = workload
-        self._seen_s = from_s
         self._done = steps_done(workload, from_s)
         # The step that is under way began before anybody looked: its time isn't known.
         self._end_s: float | None = None
 
     def until(self, at_s: float) -> Iterator[End]:
         """The steps that ended since the last call; the first one only sets the clock."""
-        while self._done < steps_done(self._workload, at_s):
+        done = steps_done(self._workload, at_s)
+        while self._done < done:
             self._done += 1
-            end_s = self._find(self._done, self._seen_s, at_s)
+            end_s = step_end_s(self._workload, self._done)
             if self._end_s is not None:
                 is_first = (self._done - 1) % self._workload.steps_per_checkpoint == 0
                 yield End(self._done, end_s, end_s - self._end_s, is_first and self._done > 1)
-            self._seen_s = self._end_s = end_s
-        self._seen_s = at_s
+            self._end_s = end_s
 
-    def _find(self, number: int, low_s: float, high_s: float) -> float:
-        for _ in range(_HALVINGS):
-            middle_s = (low_s + high_s) / 2
-            if steps_done(self._workload, middle_s) >= number:
-                high_s = middle_s
-            else:
-                low_s = middle_s
-        return high_s
+
+def by_minute(ends: Iterable[End], zero_ms: int) -> list[End]:
+    """Neighbouring steps of one kind that ended in one minute of Unix time, as one.
+
+    Args:
+        ends: in their order.
+        zero_ms: the Unix time at which the simulation's clock begins.
+    """
+    found: list[End] = []
+    for (_, is_checkpoint), group in groupby(ends, lambda end: (_ms(end, zero_ms) // 60_000, end.is_checkpoint)):
+        steps = list(group)
+        mean_s = sum(end.took_s for end in steps) / len(steps)
+        found.append(End(steps[-1].number, steps[-1].at_s, mean_s, is_checkpoint, len(steps)))
+    return found
 
 
 def step_rows(
@@ -63,10 +73,10 @@ def step_rows(
     zero_ms: int,
     key_of: Callable[[DeviceInfo], int],
 ) -> list[batch_pb2.Step]:
-    """A row for each step and process; the tokens are the whole job's, so that each of its ranks says them."""
+    """A row for each end and process; the tokens are the whole job's, so that each of its ranks says them."""
     return [
         batch_pb2.Step(
-            ts_ms=zero_ms + int(end.at_s * 1000),
+            ts_ms=_ms(end, zero_ms),
             device=key_of(info),
             devices=1.0,
             pid=who.pid,
@@ -78,9 +88,9 @@ def step_rows(
             local_rank=who.ranks.local_rank,
             world_size=who.ranks.world_size,
             step=end.number,
-            steps=1,
+            steps=end.steps,
             step_time_s=end.took_s,
-            tokens=job.tokens_per_step,
+            tokens=end.steps * job.tokens_per_step,
             token_copies=who.ranks.world_size or 1,
             mark="checkpoint" if end.is_checkpoint else "",
             origin="declared",
@@ -126,3 +136,7 @@ def training_rows(
         )
         for info, who in processes
     ]
+
+
+def _ms(end: End, zero_ms: int) -> int:
+    return zero_ms + int(end.at_s * 1000)

@@ -38,7 +38,7 @@ def read_jobs(store: Store, window: Window) -> Jobs:
         StoreError: the store can't be read.
     """
     # Planning that query takes longer than finding out that nothing trains.
-    if not store.query(statement("queries", "any_job_minute", from_s=window.from_ms // 1000)).num_rows:
+    if not has_any_job(store, window):
         return Jobs()
     rows = job_figures(store, window.from_ms // 1000, window.to_ms // 1000).to_pylist()
     wall_tokens = {
@@ -50,6 +50,11 @@ def read_jobs(store: Store, window: Window) -> Jobs:
         _job(row, wall_tokens.get((row["run"], row["chip"], row["workload"]))) for row in rows if not row["excluded"]
     ]
     return Jobs(tuple(jobs), tuple(_left(row) for row in rows if row["excluded"]))
+
+
+def has_any_job(store: Store, window: Window) -> bool:
+    """Whether a job did anything since the window's begin."""
+    return bool(store.query(statement("queries", "any_job_minute", from_s=window.from_ms // 1000)).num_rows)
 
 
 def _left(row: Mapping[str, Any]) -> Left:

@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow as pa
 
 from steelyard_collector.shares.compute import Fleet, compare_all, judge_all
-from steelyard_collector.shares.jobs import read_jobs
+from steelyard_collector.shares.jobs import has_any_job, read_jobs
 from steelyard_collector.shares.rows import claim_table, share_table
 from steelyard_collector.shares.sources import Sources
 from steelyard_collector.shares.window import KEPT_S, Window, window_of
@@ -53,6 +53,14 @@ class Ledger:
             if table.num_rows:
                 self._store.insert(name, table, token=f"{name}-{seconds}-{table['computed_at'][0].value}")
         return faults
+
+    def has_jobs(self) -> bool:
+        """Whether any kept window has a job's minutes; cheap.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        return has_any_job(self._store, window_of(max(KEPT_S), self._wall_ms()))
 
     def shares(self, seconds: int) -> Answer:
         """The rows of the view `shares` of the window of so many seconds that ends now."""

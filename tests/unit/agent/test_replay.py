@@ -7,12 +7,13 @@ import pytest
 from steelyard_agent.devices.replay import ReplaySource, open_replay
 from steelyard_agent.devices.simulator.faults import Fault
 from steelyard_agent.devices.simulator.source import SimulatorSource
+from steelyard_agent.devices.simulator.workload import Workload
 from steelyard_agent.jobs.facts import ProcessReader
 from steelyard_agent.jobs.watch import JobWatch, open_watch
 from steelyard_agent.model import Absent
 from steelyard_agent.sending.channel import Target
 from steelyard_agent.simulate.node import SimulatedNode, Surroundings
-from steelyard_agent.simulate.plan import JobPlan, NodePlan, place
+from steelyard_agent.simulate.plan import JobPlan, NodePlan, NodeSpan, place
 from steelyard_agent.simulate.truth import Truth
 from steelyard_agent.spool.record import read_frames
 from steelyard_proto.errors import ConfigError, DeviceLost, SpoolError
@@ -26,14 +27,14 @@ class Simulation:
 
     def __init__(self, path: Path, *faults: Fault) -> None:
         self.at_s = 0.0
-        job = JobPlan("48", "llama", ("n",), user="ines")
+        job = JobPlan("48", "llama", (NodeSpan("n"),), user="ines", workload=Workload(from_s=-600.0))
         self.plan = place([NodePlan("n", "H100", 2)], [job], {"n": faults})
         node = self.plan.nodes[0]
-        self.source = SimulatorSource([self.plan.group(node)], node="n", clock=lambda: self.at_s)
+        self.source = SimulatorSource(self.plan.groups(node), node="n", clock=lambda: self.at_s)
         self.truth = path / "truth.jsonl"
         self._told = Truth(self.truth)
         around = Surroundings(path, Target("localhost:1"), self._told, 1, lambda: START_S + self.at_s)
-        self.node = SimulatedNode(node, job, self.source, around)
+        self.node = SimulatedNode(node, self.plan.jobs_on(node), self.source, around)
         self.node.ring.start()
         self.file = path / "minute.steelyard"
         self._spool = path / "n/spool"

@@ -8,10 +8,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from steelyard_tui.commands.command import Command
 from steelyard_tui.commands.local import is_headless, print_once, show_screens, start_agent, start_collector
 from steelyard_tui.commands.processes import ProcessTree, end_on_signals, program
+
+# A rank that is slow by nature is known after an hour; shares and claims take less.
+_HISTORY_S: Final = 4500
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +41,12 @@ def _run(arguments: argparse.Namespace) -> int:
                 _start_training(tree, environ)
             if is_headless(arguments.headless):
                 return print_once(
-                    tree, address, arguments.seconds, ("measured", "simulated"), has_training=has_training
+                    tree,
+                    address,
+                    arguments.seconds,
+                    ("measured", "simulated"),
+                    has_training=has_training,
+                    has_shares=True,
                 )
             return show_screens(address, ascii_only=arguments.ascii)
     finally:
@@ -46,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _start_fleet(tree: ProcessTree, address: str, state: Path) -> None:
     # Sent each second, since somebody looks on; a real fleet gathers longer.
-    command = [program("steelyard-agent"), "simulate", "--fleet", "demo", "--flush", "1"]
+    command = [program("steelyard-agent"), "simulate", "--fleet", "demo", "--flush", "1", "--history", str(_HISTORY_S)]
     command += ["--collector", address, "--state-dir", str(state)]
     tree.start("fleet", command, os.environ)
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _START_S: Final = 60.0
 # A busy machine takes its time to load torch; a training is told of after eight steps.
 _STEPS_S: Final = 60.0
+# What ran before must be sent and rolled up; the collector looks for it every few seconds.
+_SHARES_S: Final = 60.0
+_REFERENCE: Final = "H100"
+_SHARES_OF_S: Final = 86_400
+_NO_SHARES: Final = f"no shares of {_REFERENCE} yet: its jobs aren't rolled up so far"
 _ORIGINS: Final = {"simulated": "simulated: no such device exists", "replayed": "replayed: recorded before"}
 
 
@@ -45,6 +50,26 @@ def wait_for_steps(client: "Client", tree: ProcessTree) -> None:
     while time.monotonic() < end and client.sql(read_query("demo_training")).table.num_rows == 0:
         tree.check()
         time.sleep(0.5)
+
+
+def wait_for_shares(client: "Client", tree: ProcessTree) -> None:
+    """Waits until the first shares of the reference are kept; without them the fleet is shown all the same."""
+    end = time.monotonic() + _SHARES_S
+    while time.monotonic() < end and client.sql(read_query("demo_shares")).table.num_rows == 0:
+        tree.check()
+        time.sleep(0.5)
+
+
+def print_shares(client: "Client", out: BinaryIO) -> None:
+    """How much of the reference each simulated chip is, as `steelyard compare` says it."""
+    from steelyard_tui.commands.compare import table_lines
+    from steelyard_tui.present.glyphs import UNICODE
+
+    answer = client.compare(_SHARES_OF_S, quantity="tokens_per_s_device", mode="matched")
+    wanted = (_REFERENCE, "device", "simulated")
+    rows = [row for row in answer.table.to_pylist() if (row["reference"], row["unit"], row["origin"]) == wanted]
+    lines = [line.rstrip() for line in table_lines(rows, UNICODE)] if rows else [_NO_SHARES]
+    out.write("\n".join(["", *lines, ""]).encode())
 
 
 def print_fleet(client: "Client", out: BinaryIO) -> None:

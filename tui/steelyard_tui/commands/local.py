@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from steelyard_tui.commands.command import Command
-from steelyard_tui.commands.headless import print_fleet, wait_for_devices, wait_for_steps
+from steelyard_tui.commands.headless import (
+    print_fleet,
+    print_shares,
+    wait_for_devices,
+    wait_for_shares,
+    wait_for_steps,
+)
 from steelyard_tui.commands.processes import ProcessTree, end_on_signals, program, wait_for_line
 from steelyard_tui.locations import find_locations
 from steelyard_tui.settings import Settings
@@ -55,16 +61,35 @@ def is_headless(asked: bool) -> bool:
 
 
 def print_once(
-    tree: ProcessTree, address: str, seconds: float, origins: Sequence[str], *, has_training: bool = False
+    tree: ProcessTree,
+    address: str,
+    seconds: float,
+    origins: Sequence[str],
+    *,
+    has_training: bool = False,
+    has_shares: bool = False,
 ) -> int:
-    """Prints the fleet as a table and an answer in SQL, when devices of these origins have reported for a while."""
+    """Prints the fleet as a table and an answer in SQL, when devices of these origins have reported for a while.
+
+    Args:
+        tree: the programs.
+        address: of the collector.
+        seconds: of samples before it prints.
+        origins: measured, simulated.
+        has_training: a training on this machine tells its steps soon.
+        has_shares: jobs are comparable soon; then the shares are printed too.
+    """
     from steelyard_tui.client import connect
 
     with connect(address) as client:
         wait_for_devices(client, tree, seconds, origins)
         if has_training:
             wait_for_steps(client, tree)
+        if has_shares:
+            wait_for_shares(client, tree)
         print_fleet(client, sys.stdout.buffer)
+        if has_shares:
+            print_shares(client, sys.stdout.buffer)
     tree.check()
     return 0
 

@@ -61,6 +61,7 @@ class SimulatedDevice:
         self._fill = 0.0
         self._workload = Workload()
         self._bits = 0
+        self._given = frozenset(name for names in profile.metrics.values() for name in names)
 
     def advance(self, at_s: float, workload: Workload | None, faults: Collection[FaultKind]) -> None:
         """Moves on to a time; one that isn't later changes nothing.
@@ -83,7 +84,7 @@ class SimulatedDevice:
         self._move_traffic(window_s)
 
     def readings(self) -> Mapping[str, float | int]:
-        """Everything that the device could show, by the metric's name; its profile says what it does show."""
+        """What the device could show, by the metric's name; its profile says what it does show."""
         load, job, profile, meters = self._load, self._workload, self._profile, self._meters
         talk = load.running - load.compute
         ratios = {
@@ -102,7 +103,7 @@ class SimulatedDevice:
         link = profile.vendor.link_bytes_per_s * talk
         reserved = profile.memory_bytes // 128
         return {
-            **{name: self._ratio(name, value) for name, value in ratios.items()},
+            **{name: self._ratio(name, value) for name, value in ratios.items() if name in self._given},
             "core_clock_mhz": float(round(profile.clock_mhz * self._clock_share / 15) * 15),
             "core_clock_max_mhz": float(profile.clock_mhz),
             "mem_clock_mhz": 1600.0,

@@ -157,11 +157,6 @@ class SimulatorSource:
         """The devices, those that are off the bus as well."""
         return [member.info for member in self._members.values()]
 
-    @property
-    def workload(self) -> Workload | None:
-        """What the devices do; None where they are at rest."""
-        return next((member.group.workload for member in self._members.values()), None)
-
     def running_share(self) -> float:
         """Share of the devices that worked at their last sample."""
         running = sum(member.device.is_running for member in self._members.values())

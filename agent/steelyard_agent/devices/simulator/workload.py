@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 _NEVER_S: Final = float("inf")
+# Longer ago than any history of a simulation.
+_LONG_AGO_S: Final = -100_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,9 @@ class Workload:
         vector: activity of the vector units.
         hbm_bw: use of the memory's bandwidth.
         hbm_fill: use of the memory.
-        from_s: the job starts, on the simulation's clock; before it begins by default, so that all is under way.
+        from_s: the job starts, on the simulation's clock; before its history by default, so that all is under way.
         to_s: it ends.
-        slowdowns: what slows the whole job; they don't overlap.
+        slowdowns: what slows the whole job, by rising time; they don't overlap.
     """
 
     step_s: float = 4.0
@@ -42,7 +44,7 @@ class Workload:
     vector: float = 0.2
     hbm_bw: float = 0.45
     hbm_fill: float = 0.78
-    from_s: float = -600.0
+    from_s: float = _LONG_AGO_S
     to_s: float = _NEVER_S
     slowdowns: Sequence[Slowdown] = ()
 
@@ -91,6 +93,23 @@ def steps_done(workload: Workload, at_s: float) -> int:
     end_s = min(max(at_s, workload.from_s), workload.to_s)
     # The last step before a checkpoint has ended when the checkpoint begins, whatever the floating point makes of it.
     return int(_training_s(workload, end_s) / workload.step_s + 1e-9)
+
+
+def step_end_s(workload: Workload, number: int) -> float:
+    """When the job finishes a step, from 1, on the simulation's clock; a checkpoint comes after, not before it."""
+    checkpoints = (number - 1) // workload.steps_per_checkpoint
+    left_s = number * workload.step_s + checkpoints * workload.checkpoint_s
+    at_s = workload.from_s
+    for slow in workload.slowdowns:
+        if slow.to_s <= at_s:
+            continue
+        calm_s = max(0.0, slow.from_s - at_s)
+        slow_s = slow.to_s - at_s - calm_s
+        if left_s <= calm_s + slow_s / slow.factor:
+            return at_s + min(left_s, calm_s) + max(0.0, left_s - calm_s) * slow.factor
+        left_s -= calm_s + slow_s / slow.factor
+        at_s = slow.to_s
+    return at_s + left_s
 
 
 def _factor_at(workload: Workload, at_s: float) -> float:
