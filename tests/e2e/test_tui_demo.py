@@ -32,9 +32,10 @@ def _is_clean(folder: Path) -> bool:
     return not any((folder / "tmp").iterdir())
 
 
+@pytest.mark.timeout(400)
 def test_the_demo_prints_the_fleet_and_an_answer_and_leaves_nothing(tmp_path: Path) -> None:
-    command = [STEELYARD, "demo", "--headless", "--seconds", "4", "--no-training"]
-    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=240)
+    command = [STEELYARD, "demo", "--headless", "--seconds", "4", "--wait", "200", "--no-training"]
+    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=390)
     assert run.returncode == 0, run.stderr
     fleet, _, answer = run.stdout.partition("Asked in SQL")
     assert_truth_is_found(answer.partition("share of H100")[2])
@@ -64,8 +65,8 @@ def assert_truth_is_found(shares: str) -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed: make test TORCH=1")
 def test_the_demo_trains_for_real_where_torch_is(tmp_path: Path) -> None:
-    command = [STEELYARD, "demo", "--headless", "--seconds", "1"]
-    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=240)
+    command = [STEELYARD, "demo", "--headless", "--seconds", "1", "--wait", "0"]
+    run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=115)
     assert run.returncode == 0, run.stderr
     (row,) = [line.split() for line in run.stdout.splitlines() if line.startswith("demo-gpt-on-cpu")]
     assert (row[2], row[-1]) == ("measured", "inferred")
@@ -125,7 +126,7 @@ def test_local_shows_this_machine_alone_and_keeps_its_store(tmp_path: Path) -> N
     environ = _environ(tmp_path)
     command = [STEELYARD, "local", "--headless", "--data-dir", str(tmp_path / "data")]
     for _ in range(2):
-        run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=240)
+        run = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=115)
         assert run.returncode == 0, run.stderr
         assert "measured" in run.stdout
         assert "simulated" not in run.stdout

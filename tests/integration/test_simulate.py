@@ -4,6 +4,7 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -194,11 +195,30 @@ def test_the_demos_file_is_a_file_to_begin_with(tmp_path: Path, collector: Inges
     out, _ = process.communicate(timeout=20)
     path = tmp_path / "mine.toml"
     path.write_text(out)
-    code, err = finish(simulate("--fleet", path, "--collector", collector.address, "--seconds", 1.2, "--prefix", "x-"))
+    flags = ("--seconds", 1.2, "--prefix", "x-", "--history", 150)
+    code, err = finish(simulate("--fleet", path, "--collector", collector.address, *flags), 60)
     assert (code, err) == (0, "")
     names = {hello.node.name for hello in collector.seen.hellos}
-    assert len(names) == 20
+    assert len(names) == 17
     assert all(name.startswith("x-") for name in names)
+    assert collector.seen.faults == []
+    for node in ("x-h100-4", "x-ascend-c-1"):
+        [agent] = {hello.agent_id for hello in collector.seen.hellos if hello.node.name == node}
+        batches = [
+            message.batch
+            for (of, _, kind), messages in collector.seen.messages.items()
+            if (of, kind) == (agent, batch_pb2.KIND_HOST_SAMPLES)
+            for _, message in messages
+        ]
+        stamps = sorted({stamp for batch in batches for stamp in array("q", batch.ts_ms)})
+        # A past of two minutes and a half in half minutes, and then the present.
+        assert [b - a for a, b in pairwise(stamps[:5])] == [30_000] * 4
+        assert stamps[-1] - stamps[0] > 150_000
+    steps = [step for records in collector.seen.records(batch_pb2.KIND_STEP) for step in records.steps]
+    told = sum(step.steps for step in steps if step.job == "48301" and step.rank == 0)
+    # Steps of 2.3 s.
+    assert 50 <= told <= 75
+    assert max(step.steps for step in steps) > 20
 
 
 def test_sums_by_metric() -> None:

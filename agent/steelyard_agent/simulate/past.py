@@ -27,10 +27,15 @@ class Past:
         """The same as a clock, which is the present's once the past is over."""
         return Clock(self._monotonic, self._wall_ms, self._present.pause)
 
+    @property
+    def left_s(self) -> float:
+        """How far behind the present it is."""
+        return self._present.monotonic() - self._at_s
+
     def go_on(self, seconds: float) -> None:
         """Comes so much closer to the present."""
         self._at_s += seconds
-        self.is_over = self._at_s >= self._present.monotonic()
+        self.is_over = self.left_s <= 0
 
     def _monotonic(self) -> float:
         return self._present.monotonic() if self.is_over else self._at_s
@@ -48,7 +53,7 @@ def live_through(nodes: Sequence[SimulatedNode], past: Past) -> None:
     """
     clock, number = past.clock, 0
     while not past.is_over and not clock.pause(0.0):
-        is_last = number % _FLUSH_TICKS == _FLUSH_TICKS - 1
+        is_last = number % _FLUSH_TICKS == _FLUSH_TICKS - 1 or past.left_s <= TICK_S
         for node in nodes:
             node.tick(clock.wall_ms(), is_slow=is_last, is_own=number == 0 or is_last, is_past=True)
             if is_last:

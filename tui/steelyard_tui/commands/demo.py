@@ -21,6 +21,9 @@ _HISTORY_S: Final = 4500
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="print the fleet and an answer in SQL, then exit")
     parser.add_argument("--seconds", type=float, default=20.0, help="of samples before it prints (default 20)")
+    parser.add_argument(
+        "--wait", type=float, default=60.0, metavar="S", help="then so long at most for the chips' shares (default 60)"
+    )
     parser.add_argument("--no-training", action="store_true", help="no small GPT on the CPU, even where torch is")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
 
@@ -46,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
                     arguments.seconds,
                     ("measured", "simulated"),
                     has_training=has_training,
-                    has_shares=True,
+                    shares_wait_s=arguments.wait,
                 )
             return show_screens(address, ascii_only=arguments.ascii)
     finally:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 _START_S: Final = 60.0
 # A busy machine takes its time to load torch; a training is told of after eight steps.
 _STEPS_S: Final = 60.0
-# What ran before must be sent and rolled up; the collector looks for it every few seconds.
-_SHARES_S: Final = 60.0
 _REFERENCE: Final = "H100"
 _SHARES_OF_S: Final = 86_400
 _NO_SHARES: Final = f"no shares of {_REFERENCE} yet: its jobs aren't rolled up so far"
@@ -52,9 +50,12 @@ def wait_for_steps(client: "Client", tree: ProcessTree) -> None:
         time.sleep(0.5)
 
 
-def wait_for_shares(client: "Client", tree: ProcessTree) -> None:
-    """Waits until the first shares of the reference are kept; without them the fleet is shown all the same."""
-    end = time.monotonic() + _SHARES_S
+def wait_for_shares(client: "Client", tree: ProcessTree, seconds: float) -> None:
+    """Waits until the first shares of the reference are kept; without them the fleet is shown all the same.
+
+    What ran before must be sent and rolled up; the collector looks for it every few seconds.
+    """
+    end = time.monotonic() + seconds
     while time.monotonic() < end and client.sql(read_query("demo_shares")).table.num_rows == 0:
         tree.check()
         time.sleep(0.5)

@@ -67,7 +67,7 @@ def print_once(
     origins: Sequence[str],
     *,
     has_training: bool = False,
-    has_shares: bool = False,
+    shares_wait_s: float | None = None,
 ) -> int:
     """Prints the fleet as a table and an answer in SQL, when devices of these origins have reported for a while.
 
@@ -77,7 +77,7 @@ def print_once(
         seconds: of samples before it prints.
         origins: measured, simulated.
         has_training: a training on this machine tells its steps soon.
-        has_shares: jobs are comparable soon; then the shares are printed too.
+        shares_wait_s: how long to wait for shares of the simulated chips; None: they aren't printed.
     """
     from steelyard_tui.client import connect
 
@@ -85,10 +85,10 @@ def print_once(
         wait_for_devices(client, tree, seconds, origins)
         if has_training:
             wait_for_steps(client, tree)
-        if has_shares:
-            wait_for_shares(client, tree)
+        if shares_wait_s is not None:
+            wait_for_shares(client, tree, shares_wait_s)
         print_fleet(client, sys.stdout.buffer)
-        if has_shares:
+        if shares_wait_s is not None:
             print_shares(client, sys.stdout.buffer)
     tree.check()
     return 0
