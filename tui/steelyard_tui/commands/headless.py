@@ -63,7 +63,7 @@ def wait_for_shares(client: "Client", tree: ProcessTree, seconds: float) -> None
 
 def print_shares(client: "Client", out: BinaryIO) -> None:
     """How much of the reference each simulated chip is, as `steelyard compare` says it."""
-    from steelyard_tui.commands.compare import table_lines
+    from steelyard_tui.commands.share_table import table_lines
     from steelyard_tui.present.glyphs import UNICODE
 
     answer = client.compare(_SHARES_OF_S, quantity="tokens_per_s_device", mode="matched")
