@@ -113,7 +113,8 @@ def _minutes(at: float, origin: str) -> Iterator[Row]:
             dip = 0.91 if chip == "MI300X" and minute in (20, 21) else 1.0
             yield {
                 "level": "1m", "ts": _ts(end - 60 * minute), "vendor": vendor, "chip": chip, "part": part,
-                "origin": origin, "workload": WORKLOAD, "tokens": rate * dip * 480, "tokens_device_s": 480.0,
+                "origin": origin, "workload": WORKLOAD, "run": chip, "tokens": rate * dip * 480,
+                "tokens_device_s": 480.0,
             }  # fmt: skip
 
 
@@ -145,4 +146,4 @@ _CLAIMS = _schema(
     "window claim subject chip claimed_of reference unit quantity said_by said_on note origin verdict reason kind",
     f"{_INTERVAL} value near probability", "n_a n_r workloads", times="from_ts to_ts computed_at",
 )  # fmt: skip
-_MINUTES = _schema("level vendor chip part origin workload", "tokens tokens_device_s", times="ts")
+_MINUTES = _schema("level vendor chip part origin workload run", "tokens tokens_device_s", times="ts")

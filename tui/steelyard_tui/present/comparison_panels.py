@@ -1,6 +1,6 @@
 """What stands below the chips: the selected one in words, rates over time, step spread, another share, and claims."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -23,9 +23,10 @@ _CLAIM: Final = 10
 _VALUE: Final = 8
 _LANE_MAX: Final = 3
 _DETAIL: Final = 4
-_CLAIMS: Final = 5
+_CLAIMS: Final = 6
 # Below so many lines there are no claims on a narrow screen.
 _BOTH: Final = 5
+_LEAST: Final = 2
 # How far lanes reach from their own median: the least of these that holds nearly all of them.
 _REACHES: Final = (0.1, 0.25, 0.5, 1.0)
 _DIP: Final = 0.05
@@ -34,23 +35,42 @@ _EVEN: Final = 0.005
 _STEP_ENDS: Final = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
-def lower_lines(chips: Sequence[Chip], weighed: Weighed, look: Look, height: int) -> list[Line]:
-    """As much as fits in `height` lines."""
-    if height < 2 or not chips:
+# What stands between the chips and the words of a wide screen, in so many lines.
+PanelMaker = Callable[[Sequence[Chip], Weighed, Look, int], list[Line]]
+
+
+def lower_lines(
+    chips: Sequence[Chip], weighed: Weighed, look: Look, height: int, panels: PanelMaker | None = None
+) -> list[Line]:
+    """As much as fits in `height` lines.
+
+    Args:
+        chips: as they stand above.
+        weighed: the shares.
+        look: how to draw.
+        height: lines that are left.
+        panels: `panel_lines`, or what remembers its answer: it doesn't depend on the cursor, and costs most.
+    """
+    if height < _LEAST or not chips:
         return []
     any_share = any(chip.ratio is not None and not chip.is_reference for chip in chips)
     claims = _claims(chips, weighed, look) if any_share else []
     if not look.is_wide:
         return _narrow(chips, weighed, look, height, claims, any_share=any_share)
     words = _words(chips, weighed, look, _DETAIL, any_share=any_share)
-    foot: list[Line] = [BLANK, *words, *([BLANK, *claims[: _CLAIMS + 1]] if claims else [])]
-    room = height - len(foot) - 1
+    # Always as many lines: the panels must not jump where the cursor moves.
+    words += [BLANK] * (_DETAIL - len(words))
+    foot = [BLANK, *words, *([BLANK, *claims[:_CLAIMS]] if claims else [])]
+    middle = (panels or panel_lines)(chips, weighed, look, height - len(foot) - 1)
+    return [*([BLANK] if middle else []), *middle, *foot][:height]
+
+
+def panel_lines(chips: Sequence[Chip], weighed: Weighed, look: Look, height: int) -> list[Line]:
+    """Rates over time on the left; step times and the other share on the right."""
     left = look.width * 3 // 5
-    width = look.width - left - 4
-    lanes = _lanes(chips, weighed, look, left, room)
-    panels = _panels(chips, weighed, look, width, room)
-    middle = [BLANK, *side_by_side(lanes, panels, left, 3)] if lanes or panels else []
-    return [*middle, *foot][:height]
+    lanes = _lanes(chips, weighed, look, left, height)
+    right = _panels(chips, weighed, look, look.width - left - 4, height)
+    return side_by_side(lanes, right, left, 3) if lanes or right else []
 
 
 def _narrow(

@@ -1,5 +1,6 @@
 """The first screen: chips side by side, and how much of a reference each of them is."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -25,7 +26,7 @@ from steelyard_tui.comparison import (
 from steelyard_tui.copies import row_text
 from steelyard_tui.messages import Goto
 from steelyard_tui.present import comparison, comparison_panels, frame
-from steelyard_tui.present.fleet import Key
+from steelyard_tui.present.fleet import Key, key_of
 from steelyard_tui.present.line import Line, Painted, clean
 from steelyard_tui.screens.live import LiveScreen, bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
@@ -36,6 +37,7 @@ from steelyard_tui.widgets.canvas import Canvas
 # The collector rolls up the newest minutes every ten seconds, and weighs once a minute.
 _LIVE_EVERY_S: Final = 4.0
 _WEIGHED_EVERY_S: Final = 20.0
+_LIVE_OLD_S: Final = 60.0
 
 
 class CompareScreen(LiveScreen):
@@ -54,11 +56,13 @@ class CompareScreen(LiveScreen):
         self._chosen = ""
         self._live: dict[Key, Row] = {}
         self._weighed = Weighed("", self._window)
-        self._live_asked_s = self._weighed_asked_s = float("-inf")
+        self._live_asked_s = self._live_known_s = self._weighed_asked_s = float("-inf")
         # Which chip each line of the canvas belongs to, for the mouse.
         self._owners: list[int | None] = []
-        self._key: tuple[str, str] | None = None
-        self._lower: tuple[object, list[Line]] = (None, [])
+        self._key: Key | None = None
+        # Counts what has been read, to know whether the panels are still right.
+        self._arrivals = 0
+        self._drawn: tuple[object, list[Line]] = (None, [])
 
     def body(self) -> list[Widget]:
         """One canvas."""
@@ -100,12 +104,13 @@ class CompareScreen(LiveScreen):
         upper = comparison.draw(chips, self._weighed, look)
         self._owners = upper.chips
         lines: list[Line | Painted] = [*upper.lines]
-        lines += self._below(chips, look, size.height - len(lines))
+        below = size.height - len(lines)
+        lines += comparison_panels.lower_lines(chips, self._weighed, look, below, self._panels)
         self._canvas.show(lines, dimmed=session.is_old(self.page))
 
     def _follow(self, chips: list[Chip]) -> None:
         """The cursor stays with its chip where shares change the order."""
-        keys = [(chip.name, chip.origin) for chip in chips]
+        keys = [key_of(chip.row) for chip in chips]
         if self._key in keys:
             self._cursor = keys.index(self._key)
         elif self._key is None:
@@ -113,15 +118,12 @@ class CompareScreen(LiveScreen):
             self._cursor = next((at for at, chip in enumerate(chips) if chip.share and not chip.is_reference), 0)
         self._cursor = max(0, min(self._cursor, len(chips) - 1))
 
-    def _below(self, chips: list[Chip], look: comparison.Look, height: int) -> list[Line]:
-        """What stands below the chips; drawn anew only where something in it has changed, and each minute."""
-        key = (
-            id(self._weighed), id(self._live), look.width, height, look.metric, look.cursor, look.now_ms // 60_000,
-            tuple((chip.row.get("devices"), chip.row.get("reporting"), chip.row.get("stale")) for chip in chips),
-        )  # fmt: skip
-        if self._lower[0] != key:
-            self._lower = (key, comparison_panels.lower_lines(chips, self._weighed, look, height))
-        return self._lower[1]
+    def _panels(self, chips: Sequence[Chip], weighed: Weighed, look: comparison.Look, height: int) -> list[Line]:
+        """The panels, drawn anew only where their figures, the size or the metric have changed."""
+        key = (self._arrivals, look.width, height, look.metric)
+        if self._drawn[0] != key:
+            self._drawn = (key, comparison_panels.panel_lines(chips, weighed, look, height))
+        return self._drawn[1]
 
     def receive(self, page: Page) -> None:
         """Takes the newest devices, and asks for the rest where it is due."""
@@ -143,7 +145,7 @@ class CompareScreen(LiveScreen):
             live = read_live(self.session.client)
         except SteelyardError as error:
             # The lines above say how the link is; it is asked for again when it is due.
-            self.app.call_from_thread(self.log.warning, str(error))
+            self.app.call_from_thread(self._live_failed, str(error))
             return
         self.app.call_from_thread(self._live_arrived, live)
 
@@ -163,19 +165,28 @@ class CompareScreen(LiveScreen):
 
     def _live_arrived(self, live: dict[Key, Row]) -> None:
         if self.session.paused_s is None:
-            self._live = live
+            self._live, self._live_known_s = live, self.session.clock()
+            self._arrivals += 1
             self.draw()
+
+    def _live_failed(self, reason: str) -> None:
+        self.log.warning(reason)
+        if self.session.paused_s is None and self.session.clock() - self._live_known_s > _LIVE_OLD_S:
+            # They are no figures of the newest minutes any more.
+            self._live = {}
 
     def _weighed_arrived(self, weighed: Weighed) -> None:
         fits = (weighed.reference, weighed.window) == (self.reference, self._window)
         if self.session.paused_s is None and fits:
             self._weighed = weighed
+            self._arrivals += 1
             self.draw()
 
     def _ask_anew(self) -> None:
         """Another reference or window: what has been read doesn't fit it."""
         self._weighed = Weighed(self.reference, self._window, jobs=self._weighed.jobs, rates=self._weighed.rates)
         self._weighed_asked_s = float("-inf")
+        self._arrivals += 1
         if self.page is not None:
             self._ask_if_due(self.page.time_ms)
         self.draw()
@@ -199,7 +210,7 @@ class CompareScreen(LiveScreen):
     def _select(self, chips: list[Chip], at: int) -> None:
         if chips:
             self._cursor = max(0, min(at, len(chips) - 1))
-            self._key = (chips[self._cursor].name, chips[self._cursor].origin)
+            self._key = key_of(chips[self._cursor].row)
             self.draw()
 
     def on_canvas_clicked(self, message: Canvas.Clicked) -> None:
