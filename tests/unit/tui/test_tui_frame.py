@@ -64,7 +64,8 @@ def test_no_key_means_two_things_on_one_screen() -> None:
 
 def test_help_names_every_action_in_ascii_too() -> None:
     for glyphs in (UNICODE, ASCII):
-        text = "\n".join(plain(line) for line in help_lines(ACTIONS, 80, glyphs))
+        text = "\n".join(plain(line) for line in help_lines(ACTIONS, 80, glyphs, has_bars=True))
+        assert "the interval; the tick in it is the estimate" in text
         assert glyphs is UNICODE or text.isascii()
         for action in ACTIONS:
             assert action.help.replace("→", ">" if glyphs is ASCII else "→") in text

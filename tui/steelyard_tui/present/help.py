@@ -5,7 +5,7 @@ from typing import Final
 
 from steelyard_tui.actions import Action
 from steelyard_tui.present.glyphs import Glyphs
-from steelyard_tui.present.line import Line, Span, side_by_side
+from steelyard_tui.present.line import Line, Span, fit_line, side_by_side
 
 _KEY: Final = 14
 _ASCII_NAMES: Final = {"↑↓": "up/down", "↓ j": "down j", "← h": "left h", "→ l": "right l", "⏎": "enter"}
@@ -23,6 +23,29 @@ def key_lines(actions: Iterable[Action], glyphs: Glyphs) -> list[Line]:
         text = action.help if glyphs.braille else action.help.replace("→", ">")
         lines.append(((key.ljust(_KEY), "strong"), (text, "ink")))
     return lines
+
+
+def bar_lines(glyphs: Glyphs) -> list[Line]:
+    """How a bar of the comparison is read, and what its columns are."""
+    pale = (glyphs.bar, "nvidia-pale") if glyphs.smooth else (glyphs.pale, "nvidia-pale")
+    signs: tuple[tuple[tuple[Span, ...], str], ...] = (
+        (((glyphs.bar * 4, "nvidia"),), "the share, as far as the 95 % interval leaves no doubt"),
+        (((pale[0] * 4, pale[1]),), "the interval; the tick in it is the estimate"),
+        (((glyphs.thumb, "strong"), ("  ", "ink"), (glyphs.rule, "quiet")), "the estimate; the reference, which is 1"),
+        ((("[0.38, 0.42]", "ink"),), "the 95 % interval in figures"),
+        ((("these jobs", "quiet"),), "it covers these very jobs, had they run on"),
+        ((("like these", "quiet"),), "it covers other jobs (workloads) like these"),
+        ((("tok/s/dev", "head"),), "tokens a second and device, newest 5 minutes"),
+        ((("MFU%", "head"),), "model FLOPs over the chip's dense peak"),
+        ((("OFU%", "head"),), "the same from counters alone; ? never validated there"),
+        ((("tok/J", "head"),), "tokens per joule of the devices"),
+        ((("good%", "head"),), "goodput: time in productive steps"),
+    )
+    return [
+        (("The comparison", "title"),),
+        *((*fit_line(sign, _KEY), (text, "ink")) for sign, text in signs),
+        (),
+    ]
 
 
 def sign_lines(glyphs: Glyphs) -> list[Line]:
@@ -56,9 +79,10 @@ def sign_lines(glyphs: Glyphs) -> list[Line]:
     ]
 
 
-def help_lines(actions: Iterable[Action], width: int, glyphs: Glyphs) -> list[Line]:
-    """Keys and signs, side by side where there is room."""
-    keys, signs = key_lines(actions, glyphs), sign_lines(glyphs)
+def help_lines(actions: Iterable[Action], width: int, glyphs: Glyphs, *, has_bars: bool = False) -> list[Line]:
+    """Keys and signs, side by side where there is room; `has_bars` on the screen of the comparison."""
+    keys = key_lines(actions, glyphs)
+    signs = [*(bar_lines(glyphs) if has_bars else []), *sign_lines(glyphs)]
     if width >= 120:
         return side_by_side(keys, signs, width // 2, 2)
     return [*keys, (), *signs]

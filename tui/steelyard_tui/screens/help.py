@@ -39,7 +39,8 @@ class HelpScreen(ModalScreen[None]):
 
     def _draw(self) -> None:
         width, height = self.size.width, self.size.height
-        lines = help_lines(actions_of(self._scope), width - 4, self._session.glyphs)
+        is_compare = self._scope == "compare"
+        lines = help_lines(actions_of(self._scope), width - 4, self._session.glyphs, has_bars=is_compare)
         self._top = max(0, min(self._top, len(lines) - (height - 3)))
         shown: list[Line | Painted] = [((("  ", "ink"), *line)) for line in lines[self._top : self._top + height - 3]]
         head = (("  Steelyard: keys and signs of this screen", "strong"), ("   esc leaves", "quiet"))
