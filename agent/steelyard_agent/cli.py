@@ -29,6 +29,7 @@ COMMANDS: Final = (
     Command("run", "steelyard_agent.commands.run", "run a training that tells its steps and tokens"),
     Command("hook", "steelyard_agent.commands.hook", "put the training hook into a Python, or take it out"),
     Command("record", "steelyard_agent.commands.record", "write what a daemon would send to a file"),
+    Command("energy", "steelyard_agent.commands.energy", "print the energy counters of the devices that a job holds"),
     Command("simulate", "steelyard_agent.simulate.command", "be a fleet of plausible nodes, marked as simulated"),
     Command("doctor", "steelyard_agent.doctor.command", "say what this node can tell, and what is missing and why"),
     Command("version", "steelyard_agent.commands.version", "print the version"),

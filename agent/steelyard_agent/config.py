@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from steelyard_agent.model import Origin
 from steelyard_agent.settings import Setting, Settings
 from steelyard_proto.errors import ConfigError
-from steelyard_proto.trainlog import Pattern, load_patterns
+from steelyard_proto.trainlog import load_patterns
 
 LOG_LEVELS: Final = ("error", "warning", "info", "debug")
 
@@ -62,7 +62,7 @@ class Config:
         has_training: whether training processes may tell their steps.
         training_socket: where they do; empty for the usual places.
         has_logs: whether the logs of trainings that tell nothing are followed.
-        log_patterns: the lines of theirs that tell of steps.
+        log_patterns: the user's file of lines that tell of steps; None for the shipped ones.
     """
 
     collector: CollectorAccess
@@ -77,7 +77,7 @@ class Config:
     has_training: bool
     training_socket: str
     has_logs: bool
-    log_patterns: Sequence[Pattern]
+    log_patterns: Path | None
 
 
 def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
@@ -109,8 +109,15 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
         # The hook's variable holds for both sides, so that one export moves both.
         training_socket=settings["training.socket"].text or environ.get("STEELYARD_SOCKET", ""),
         has_logs=bool(settings["training.logs"].value),
-        log_patterns=load_patterns(_path(settings["training.log_patterns"])),
+        log_patterns=_patterns_file(_path(settings["training.log_patterns"])),
     )
+
+
+def _patterns_file(path: Path | None) -> Path | None:
+    """Checked now, so that a fault is told at the start and not with the first log."""
+    if path is not None:
+        load_patterns(path)
+    return path
 
 
 def _sources(settings: Settings) -> dict[str, str]:

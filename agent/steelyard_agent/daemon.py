@@ -20,6 +20,7 @@ from steelyard_agent.self_metrics import Observed
 from steelyard_agent.spool.ring import Ring
 from steelyard_agent.training.endpoint import Endpoint, listen
 from steelyard_agent.training.logs import LogFollower
+from steelyard_agent.training.matching import open_matcher
 from steelyard_agent.training.watch import TrainingWatch
 from steelyard_agent.version import VERSION
 from steelyard_proto.metrics import catalogue
@@ -103,7 +104,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
 
     # A recording or a simulation has no processes here that could speak.
     endpoint = listen(config.training_socket) if config.origin == "measured" and config.has_training else None
-    logs = LogFollower(config.log_patterns) if endpoint is not None and config.has_logs else None
+    logs = LogFollower(open_matcher(config.log_patterns)) if endpoint is not None and config.has_logs else None
     loop = SamplingLoop(
         sampler,
         gatherer,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from steelyard_agent.directory import ORIGINS
 from steelyard_agent.model import Origin
+from steelyard_agent.network import LABEL, network_of
 from steelyard_proto.errors import SpoolError
 from steelyard_proto.v1 import ingest_pb2
 
@@ -13,7 +14,9 @@ from steelyard_proto.v1 import ingest_pb2
 def read_node(name: str, labels: Mapping[str, str], origin: Origin, *, root: Path = Path("/")) -> ingest_pb2.Node:
     """The node as Hello carries it; what can't be read is left empty.
 
-    Source: /etc/os-release, uname, sysconf.
+    The label `network` says what connects it to others, unless the user says it.
+
+    Source: /etc/os-release, uname, sysconf, and what `network_of` reads.
 
     Args:
         name: its name in the fleet.
@@ -22,6 +25,7 @@ def read_node(name: str, labels: Mapping[str, str], origin: Origin, *, root: Pat
         root: root of the file system.
     """
     system = os.uname()
+    network = network_of(root)
     return ingest_pb2.Node(
         name=name,
         os=_os_name(root),
@@ -30,7 +34,7 @@ def read_node(name: str, labels: Mapping[str, str], origin: Origin, *, root: Pat
         cpus=os.cpu_count() or 0,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         origin=ORIGINS[origin],
-        labels=labels,
+        labels={LABEL: network, **labels} if network else labels,
     )
 
 

@@ -1,68 +1,46 @@
 """Finds each job's slow ranks and why, from minutes of signals that are always on.
 
 In lockstep all step times are equal. A rank that is slow by its clock shows a lower clock than its peers; one that is
-slow by its host stands idle more. What a look found before is kept in memory only: a new process reads the last hours
-of the rollups again, which gives the same.
+slow by its host stands idle more. A slow link shows in collectives alone, which are long for the whole group: nothing
+that is always on tells them from the wait for a slow rank, so that cause takes profiles; here it would be one more
+cause and one more column of straggler_minutes.sql. What was learnt is kept in the store from time to time; a new
+process goes on from there with the minutes since.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.dirty import MINUTE_MS
 from steelyard_collector.store.statements import statement
-from steelyard_efficiency.stragglers import Detector, excess_over_peers, gain_of_replacing, slowest_by_nature
+from steelyard_collector.straggler_state import (
+    CAUSES,
+    WINDOW_MINUTES,
+    Cause,
+    Group,
+    GroupKey,
+    Signal,
+    Values,
+    keep,
+    load,
+)
+from steelyard_efficiency.stragglers import excess_over_peers, gain_of_replacing, slowest_by_nature
 
-Cause = Literal["clock", "host"]
-_CAUSES: Final[tuple[Cause, ...]] = ("clock", "host")
 # Fewer ranks have no median worth the name.
 _MIN_PEERS: Final = 4
-# How far back a job is looked at that wasn't seen before.
+# How far back a job is looked at that wasn't seen before, and a job that wasn't looked at for as long.
 _HISTORY_MINUTES: Final = 8 * 60
-# The newest minutes, which tell how slow a rank is, and who is slow by nature.
-_WINDOW_MINUTES: Final = 60
+# The newest minutes, which tell how slow a rank is.
 _NEWEST_MINUTES: Final = 30
 # A minute is rolled up so long after its end.
 _SETTLED_MS: Final = 45_000
-
-Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Signal:
-    """What is known of one signal of a group: the detector, since when each score rises, and the newest minutes."""
-
-    detector: Detector
-    rising_since: npt.NDArray[np.int64]
-    window: Values
-
-    @classmethod
-    def start(cls, ranks: int) -> "_Signal":
-        return cls(Detector.start(ranks), np.zeros(ranks, np.int64), np.zeros((0, ranks)))
-
-    def after(self, minute: int, values: Values) -> "_Signal":
-        if not np.isfinite(values).any():
-            return self
-        detector = self.detector.after(values)
-        rising = np.where((self.detector.score <= 0) & (detector.score > 0), minute, self.rising_since)
-        return _Signal(detector, rising, np.vstack([self.window, values])[-_WINDOW_MINUTES:])
-
-
-@dataclass(slots=True)
-class _Group:
-    """Ranks of one job on one kind of chip."""
-
-    job: str
-    devices: tuple[int, ...]
-    ranks: tuple[int | None, ...]
-    next_minute: int
-    signals: dict[Cause, _Signal] = field(default_factory=dict)
+# What was learnt is written so often; the minutes since are in the rollups.
+_KEEP_EVERY_MS: Final = 900_000
 
 
 class StragglerWatch:
@@ -71,7 +49,8 @@ class StragglerWatch:
     def __init__(self, store: Store) -> None:
         """Args: the store, with its rollups."""
         self._store = store
-        self._groups: dict[tuple[str, str, str], _Group] = {}
+        self._groups: dict[GroupKey, Group] = {}
+        self._kept_ms = 0
 
     def run_once(self, now_ms: int) -> int:
         """Takes the minutes since the last call, and writes who is slow now.
@@ -86,49 +65,70 @@ class StragglerWatch:
         self._groups = dict(self._present(now_ms, settled))
         for group in self._groups.values():
             self._follow(group, settled)
-        found = [row | {"ver": now_ms} for group in self._groups.values() for row in _slow(group)]
+        watched = sum(len(group.devices) for group in self._groups.values())
+        found = [row | {"ver": now_ms} for group in self._groups.values() for row in _slow(group, watched)]
         if found:
             self._store.insert("straggler", _table(found), token=f"straggler-{now_ms}")
+        if self._groups and not 0 <= now_ms - self._kept_ms < _KEEP_EVERY_MS:
+            keep(self._store, self._groups, now_ms)
+            self._kept_ms = now_ms
         return len(found)
 
-    def _present(self, now_ms: int, settled: int) -> Iterator[tuple[tuple[str, str, str], _Group]]:
+    def _present(self, now_ms: int, settled: int) -> Iterator[tuple[GroupKey, Group]]:
         rows = self._store.query(statement("queries", "straggler_ranks", now_s=now_ms // 1000)).to_pylist()
-        for key, members in groupby(rows, lambda row: (row["job"], row["vendor"], row["chip"])):
-            held = list(members)
-            if len(held) < _MIN_PEERS:
-                continue
-            devices = tuple(int(row["device_id"]) for row in held)
-            known = self._groups.get(key)
+        # A rank whose stage isn't known has no known peers.
+        placed = [row for row in rows if row["stage"] is not None]
+        held = {
+            key: members
+            for key, group in groupby(placed, lambda row: (row["job"], row["vendor"], row["chip"], row["stage"]))
+            if len(members := list(group)) >= _MIN_PEERS
+        }
+        kept = self._kept(held)
+        for key, members in held.items():
+            devices = tuple(int(row["device_id"]) for row in members)
+            known = self._groups.get(key) or kept.get(key)
             if known is not None and known.devices == devices:
+                known.ranks = tuple(row["rank"] for row in members)
                 yield key, known
                 continue
             # Other ranks are other peers: what was learnt of the former ones doesn't count.
-            first = max(settled - _HISTORY_MINUTES, min(int(row["since_s"]) for row in held) // 60)
-            signals = {cause: _Signal.start(len(devices)) for cause in _CAUSES}
-            yield key, _Group(key[0], devices, tuple(row["rank"] for row in held), first, signals)
+            first = max(settled - _HISTORY_MINUTES, min(int(row["since_s"]) for row in members) // 60)
+            signals = {cause: Signal.start(len(devices)) for cause in CAUSES}
+            yield key, Group(key[0], devices, tuple(row["rank"] for row in members), first, signals)
 
-    def _follow(self, group: _Group, settled: int) -> None:
+    def _kept(self, held: Iterable[GroupKey]) -> dict[GroupKey, Group]:
+        """What an earlier process learnt of the groups that this one doesn't know."""
+        new = {key for key in held if key not in self._groups}
+        return {key: self._with_window(group) for key, group in load(self._store, new).items()}
+
+    def _with_window(self, group: Group) -> Group:
+        """The minutes just before those that are to come; they tell how slow a rank is."""
+        first = group.next_minute - WINDOW_MINUTES
+        for cause, matrix in self._minutes(group, first, group.next_minute).items():
+            told = matrix[np.isfinite(matrix).any(axis=1)]
+            group.signals[cause] = replace(group.signals[cause], window=told)
+        return group
+
+    def _follow(self, group: Group, settled: int) -> None:
         if group.next_minute >= settled:
             return
-        sql = statement(
-            "queries",
-            "straggler_minutes",
-            devices=", ".join(map(str, group.devices)),
-            from_s=group.next_minute * 60,
-            to_s=settled * 60,
-        )
-        matrices = _matrices(self._store.query(sql).to_pylist(), group.devices, group.next_minute, settled)
-        for cause, matrix in matrices.items():
+        first = max(group.next_minute, settled - _HISTORY_MINUTES)
+        for cause, matrix in self._minutes(group, first, settled).items():
             for place, values in enumerate(matrix):
-                group.signals[cause] = group.signals[cause].after(group.next_minute + place, values)
+                group.signals[cause] = group.signals[cause].after(first + place, values)
         group.next_minute = settled
+
+    def _minutes(self, group: Group, first: int, end: int) -> dict[Cause, Values]:
+        devices = ", ".join(map(str, group.devices))
+        sql = statement("queries", "straggler_minutes", devices=devices, from_s=first * 60, to_s=end * 60)
+        return _matrices(self._store.query(sql).to_pylist(), group.devices, first, end)
 
 
 def _matrices(rows: Sequence[dict[str, Any]], devices: Sequence[int], first: int, end: int) -> dict[Cause, Values]:
     places = {device: place for place, device in enumerate(devices)}
-    matrices: dict[Cause, Values] = {cause: np.full((end - first, len(devices)), np.nan) for cause in _CAUSES}
+    matrices: dict[Cause, Values] = {cause: np.full((end - first, len(devices)), np.nan) for cause in CAUSES}
     for row in rows:
-        for cause in _CAUSES:
+        for cause in CAUSES:
             if row[cause] is not None:
                 matrices[cause][int(row["minute"]) - first, places[row["device_id"]]] = row[cause]
     return matrices
@@ -144,10 +144,10 @@ class _Finding:
     gain_ratio: float
 
 
-def _slow(group: _Group) -> Iterator[dict[str, Any]]:
+def _slow(group: Group, watched: int) -> Iterator[dict[str, Any]]:
     found: dict[int, _Finding] = {}
     for cause, signal in group.signals.items():
-        for finding in _findings(cause, signal, group.next_minute):
+        for finding in _findings(cause, signal, group.next_minute, watched):
             before = found.get(finding.place)
             # The cause is the signal that rose first; a change says more than nature.
             if before is None or (before.kind != finding.kind == "became slow") or _is_earlier(finding, before):
@@ -170,13 +170,13 @@ def _is_earlier(finding: _Finding, other: _Finding) -> bool:
     return finding.kind == other.kind and finding.since < other.since
 
 
-def _findings(cause: Cause, signal: _Signal, next_minute: int) -> Iterator[_Finding]:
+def _findings(cause: Cause, signal: Signal, next_minute: int, watched: int) -> Iterator[_Finding]:
     newest = signal.window[-_NEWEST_MINUTES:]
     if not len(newest):
         return
     present = np.isfinite(newest).any(axis=0)
     own = np.where(present, np.nanmedian(np.where(present, newest, 1.0), axis=0), np.nan)
-    excess, alarms = excess_over_peers(own), signal.detector.alarms
+    excess, alarms = excess_over_peers(own), signal.detector.alarms(watched * len(CAUSES))
     baseline = signal.detector.baseline_sum / np.maximum(1, signal.detector.baseline_minutes)
     # A rank that gave nothing for half an hour has no place in the half-hours' medians.
     steady = np.isfinite(signal.window[:_NEWEST_MINUTES]).any(axis=0) & present

@@ -1,10 +1,12 @@
 """Which ranks became slow, and which are slowest by nature: a CUSUM of each rank against its own baseline.
 
 The input is one value a minute and rank, larger is slower (1/core_clock while busy for the clock, 1/core_active for
-the host, own collective time for a link). In lockstep step times and throughput are equal on all ranks.
+the host; the collective time of a rank's group over its peers' would tell a link, and is no signal yet: it takes a
+profile of every rank). In lockstep step times and throughput are equal on all ranks.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,9 +19,60 @@ _STEP_CLIP: Final = 0.05
 _DRIFT: Final = 0.02
 # 60 %-minutes: below it two blips close together give alarms.
 _THRESHOLD: Final = 0.60
+# What the threshold was tried on: so many ranks, and so few false alarms of them all in a day.
+REFERENCE_RANKS: Final = 307_000
+_ALARMS_A_DAY: Final = 24
+_DAY_MINUTES: Final = 1440
+# Noise is told by how much the excess changes from one minute to the next, and over so many.
+_LAG_MINUTES: Final = 5
+_LEAST_NOISE_MINUTES: Final = 30
+_SD_OF_MEDIAN: Final = 1.4826
+# The noise of few ranks is known to some 15 %: what isn't clearly more than the threshold was tried on leaves it.
+_CLEARLY: Final = 1.3
 _NATURE_WINDOW_MINUTES: Final = 30
 
 Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How restless a signal is, from medians over the ranks: neither blips nor slow ranks move them.
+
+    Attributes:
+        recent: the excess over the peers in the newest minutes, by rank, oldest first.
+        change_sum: of the medians of its change from one minute to the next.
+        far_sum: of the medians of its change over `_LAG_MINUTES`.
+        minutes: how many medians are in the sums.
+    """
+
+    recent: tuple[Values, ...] = ()
+    change_sum: float = 0.0
+    far_sum: float = 0.0
+    minutes: int = 0
+
+    def after(self, excess: Values) -> "Noise":
+        """With one more minute."""
+        recent = (*self.recent, excess)[-_LAG_MINUTES - 1 :]
+        change, far = np.abs(excess - recent[-2]) if len(recent) > 1 else excess, np.abs(excess - recent[0])
+        known = np.isfinite(change) & np.isfinite(far)
+        if len(recent) <= _LAG_MINUTES or not known.any():
+            return Noise(recent, self.change_sum, self.far_sum, self.minutes)
+        sums = self.change_sum + float(np.median(change[known])), self.far_sum + float(np.median(far[known]))
+        return Noise(recent, *sums, self.minutes + 1)
+
+    def threshold(self, ranks: int) -> float:
+        """The score of an alarm where so many ranks are watched; the least one until the noise is known."""
+        if self.minutes < _LEAST_NOISE_MINUTES or self.far_sum <= 0:
+            return _THRESHOLD
+        ratio = min(1.0, (self.change_sum / self.far_sum) ** 2)
+        correlation = 0.0
+        for _ in range(30):
+            # The squares are 2 sd^2 (1 - correlation) and 2 sd^2 (1 - correlation^lag).
+            correlation = min(0.9, 1 - ratio * (1 - correlation**_LAG_MINUTES))
+        far = _SD_OF_MEDIAN * self.far_sum / self.minutes
+        noise = float(far / np.sqrt(2 * (1 - correlation**_LAG_MINUTES)))
+        raised = threshold_for(noise, correlation, ranks)
+        return raised if raised > _CLEARLY * _THRESHOLD else _THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +83,22 @@ class Detector:
         baseline_sum: of the clipped excess over the peers during the baseline, by rank.
         baseline_minutes: how many minutes each rank has given to it.
         score: the CUSUM, by rank.
-        threshold: the score of an alarm.
+        noise: of the signal, learnt along with the baseline.
     """
 
     baseline_sum: Values
     baseline_minutes: npt.NDArray[np.int64]
     score: Values
-    threshold: float = _THRESHOLD
+    noise: Noise = Noise()
 
     @classmethod
-    def start(cls, ranks: int, threshold: float = _THRESHOLD) -> "Detector":
+    def start(cls, ranks: int) -> "Detector":
         """A detector that has seen nothing."""
-        return cls(np.zeros(ranks), np.zeros(ranks, np.int64), np.zeros(ranks), threshold)
+        return cls(np.zeros(ranks), np.zeros(ranks, np.int64), np.zeros(ranks))
 
-    @property
-    def alarms(self) -> npt.NDArray[np.bool_]:
-        """The ranks that are slower than they were, for good."""
-        return self.score > self.threshold
+    def alarms(self, watched: int) -> npt.NDArray[np.bool_]:
+        """The ranks that are slower than they were, for good; `watched`: the ranks of the whole fleet."""
+        return self.score > self.noise.threshold(watched)
 
     def after(self, minute: Values) -> "Detector":
         """The state after one more minute.
@@ -62,18 +114,22 @@ class Detector:
         rise = np.minimum(excess - baseline, _STEP_CLIP) - _DRIFT
         score = np.where(watching, np.maximum(0.0, self.score + np.nan_to_num(rise)), self.score)
         gained = np.where(learning, np.minimum(np.nan_to_num(excess), _BASELINE_CLIP), 0.0)
-        return Detector(self.baseline_sum + gained, self.baseline_minutes + learning, score, self.threshold)
+        noise = self.noise.after(excess) if learning.any() else replace(self.noise, recent=())
+        return Detector(self.baseline_sum + gained, self.baseline_minutes + learning, score, noise)
 
 
-def threshold_for(noise: float, correlation: float) -> float:
-    """The alarm's score for a signal's own minute noise.
+def threshold_for(noise: float, correlation: float, ranks: int = REFERENCE_RANKS) -> float:
+    """The alarm's score for a signal's own minute noise, so that the whole fleet has the same few false alarms a day.
 
     Args:
         noise: standard deviation of a rank's minute value, as a fraction.
         correlation: of neighbouring minutes.
+        ranks: that are watched; the fewer, the rarer a false one is, and the lower the score may be.
     """
     spread = noise**2 * (1 + correlation) / (1 - correlation)
-    return max(_THRESHOLD, 30 * spread / _DRIFT)
+    # The chance of a false alarm falls exponentially with the score over the spread.
+    chances = [max(math.e, count * _DAY_MINUTES / _ALARMS_A_DAY) for count in (ranks, REFERENCE_RANKS)]
+    return max(_THRESHOLD, 30 * spread / _DRIFT * math.log(chances[0]) / math.log(chances[1]))
 
 
 def excess_over_peers(minute: Values) -> Values:

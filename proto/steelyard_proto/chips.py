@@ -1,5 +1,6 @@
 """The chip table, read from chips.toml and checked; a driver's name to a chip."""
 
+import math
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -110,7 +111,9 @@ def _chip(entry: dict[str, object], path: str) -> Chip:
         raise ConfigError(f"unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}", path=path, key=name)
     for figure in _FIGURES:
         value = entry.get(figure)
-        if value is not None and (isinstance(value, bool) or not (isinstance(value, int | float) and value > 0)):
+        if value is not None and (
+            isinstance(value, bool) or not (isinstance(value, int | float) and 0 < value < math.inf)
+        ):
             raise ConfigError(
                 f"{figure} is {value!r}; write a number above 0, or leave it out where it is unknown",
                 path=path,

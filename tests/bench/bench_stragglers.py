@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from steelyard_efficiency.stragglers import BASELINE_MINUTES, Detector
+from steelyard_efficiency.stragglers import BASELINE_MINUTES, REFERENCE_RANKS, Detector
 from tests.bench.figure import Figure
 from tests.bench.load.jobs import Floats
 
@@ -69,7 +69,7 @@ def _delay(random: np.random.Generator, ranks: int, slower: float) -> float:
     detector = Detector.start(ranks)
     for minute, values in enumerate(signal):
         detector = detector.after(values)
-        if minute >= onset and detector.alarms[victim]:
+        if minute >= onset and detector.alarms(REFERENCE_RANKS)[victim]:
             return float(minute - onset + 1)
     return float("inf")
 
@@ -79,5 +79,5 @@ def _false_alarms(random: np.random.Generator, ranks: int) -> int:
     accused = np.zeros(ranks, bool)
     for values in _minutes(random, ranks, _DAY):
         detector = detector.after(values)
-        accused |= detector.alarms
+        accused |= detector.alarms(REFERENCE_RANKS)
     return int(accused.sum())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+from steelyard_agent.jobs.declared import declared_in
 from steelyard_agent.jobs.identity import JobIdentity, Ranks, job_of, ranks_of
 from steelyard_agent.jobs.process_files import ProcessFiles, Stat
 
@@ -23,6 +24,7 @@ class ProcessFacts:
         uid: the user's number.
         log: where its log can be read; empty for none.
         log_name: as STEELYARD_LOG names it; empty where the log is its output.
+        declared: what its environment declares of the training, as lines of a datagram.
     """
 
     pid: int
@@ -38,6 +40,7 @@ class ProcessFacts:
     uid: int = -1
     log: str = ""
     log_name: str = ""
+    declared: tuple[str, ...] = ()
 
     @property
     def log_is_named(self) -> bool:
@@ -72,6 +75,7 @@ class _Known:
     uid: int
     log: str
     log_name: str
+    declared: tuple[str, ...]
     cpu_ticks: int
     at_s: float
     looks_missed: int = 0
@@ -116,6 +120,7 @@ class ProcReader:
             uid=known.uid,
             log=known.log,
             log_name=known.log_name,
+            declared=known.declared,
         )
 
     def end_look(self) -> None:
@@ -139,6 +144,7 @@ class ProcReader:
             uid=files.uid(pid),
             log=files.log(pid, environ.get("STEELYARD_LOG", "")),
             log_name=environ.get("STEELYARD_LOG", ""),
+            declared=declared_in(environ),
             cpu_ticks=stat.cpu_ticks,
             at_s=now_s,
         )

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Final
 
 from steelyard_agent.jobs.cgroup import CgroupFacts, parse_cgroup
+from steelyard_agent.jobs.declared import DECLARATIONS, RUN
 from steelyard_agent.jobs.identity import VARIABLES, Placement
 
 # An environment may be as large as the kernel's limit of arguments; what is wanted stands early or not at all.
 _MOST_ENVIRON_BYTES: Final = 1 << 20
+_WANTED: Final = VARIABLES | DECLARATIONS.keys() | {RUN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class ProcessFiles:
         found = {}
         for entry in self._text(pid, "environ", _MOST_ENVIRON_BYTES).split("\0"):
             key, _, value = entry.partition("=")
-            if key in VARIABLES and value:
+            if key in _WANTED and value:
                 found[key] = value[:256]
         return found
 

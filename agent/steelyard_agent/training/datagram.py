@@ -38,7 +38,8 @@ class Datagram:
         text = self.fields.get(name)
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit() and int(text) < _MOST_COUNT):
+        # A number of thousands of digits can't even be read.
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < _MOST_COUNT):
             raise Unreadable(f"{name} is {text[:40]!r}; it must be a whole number that isn't negative")
         return int(text)
 

@@ -28,6 +28,15 @@ _NUMBERS: Final[Mapping[str, int]] = {
     "context_parallel": 2**24,
     "expert_parallel": 2**24,
 }
+# As people write them; jobs are matched by the name.
+_PRECISIONS: Final[Mapping[str, str]] = {
+    "bf16": "bfloat16",
+    "fp16": "float16",
+    "half": "float16",
+    "fp32": "float32",
+    "float": "float32",
+    "fp8": "float8",
+}
 _TOKENS: Final = "declared_tokens_per_step"
 _PRICE: Final = "price_per_device_hour"
 _MOST_TOKENS: Final = 10**12
@@ -72,7 +81,8 @@ def read_facts(said: Datagram) -> Facts:
     for name in _TEXTS:
         for origin, key in (("declared", f"declared.{name}"), ("inferred", name)):
             if said.text(key):
-                _put(facts, name, said.text(key), origin)
+                text = said.text(key)
+                _put(facts, name, _PRECISIONS.get(text.lower(), text) if name == "precision" else text, origin)
                 break
     for name, most in _NUMBERS.items():
         _take_number(facts, said, name, lambda text, most=most: _whole(text, most))  # type: ignore[misc]

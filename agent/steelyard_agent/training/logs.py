@@ -11,8 +11,9 @@ from typing import Final
 
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.training.endpoint import Received
+from steelyard_agent.training.matching import LineReader, Matcher
 from steelyard_agent.training.tail import Tail, Unreadable
-from steelyard_proto.trainlog import LogReader, Pattern, Progress
+from steelyard_proto.trainlog import Progress
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class _Member:
     token_steps: int = 0
     marked_steps: int = 0
     marked_seconds: float = 0.0
-    facts: str = ""
+    facts: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -41,16 +42,16 @@ class _Followed:
     """One file, and the processes that it tells of."""
 
     tail: Tail
-    reader: LogReader
+    reader: LineReader
     members: dict[int, _Member] = field(default_factory=dict)
 
 
 class LogFollower:
     """Reads in a thread of its own: a file may lie on a network's disk that hangs."""
 
-    def __init__(self, patterns: Sequence[Pattern]) -> None:
-        """Args: the trainers' lines. Nothing is read before `start` or `poll`."""
-        self._patterns = patterns
+    def __init__(self, matcher: Matcher) -> None:
+        """Args: who knows the trainers' lines. Nothing is read before `start` or `poll`."""
+        self._matcher = matcher
         self._wanted: Mapping[int, ProcessFacts] = {}
         self._followed: dict[tuple[str, str], _Followed] = {}
         self._refused: set[tuple[int, int]] = set()
@@ -85,6 +86,7 @@ class LogFollower:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(2 * _POLL_S)
+        self._matcher.close()
 
     def _run(self) -> None:
         while True:
@@ -116,6 +118,8 @@ class LogFollower:
                 if told is not None:
                     for member in followed.members.values():
                         self._tell(member, told)
+        if problem := self._matcher.take_problem():
+            self._problems.append(problem)
 
     def _meet(self, pid: int, who: ProcessFacts) -> None:
         key = (who.job.id, who.log_name or _file_of(who.log))
@@ -126,7 +130,7 @@ class LogFollower:
             if not os.path.exists(who.log):
                 self._awaited.add(key)
                 return
-            tail, reader = Tail(Path(who.log), who.uid), LogReader(self._patterns)
+            tail, reader = Tail(Path(who.log), who.uid), self._matcher.reader()
             for line in tail.open(is_new=key in self._awaited):
                 reader.read_facts(line)
             log.info("the log of job %s is followed: %s", who.job.id, who.log)
@@ -161,10 +165,10 @@ class LogFollower:
             if tokens is not None:
                 member.tokens += tokens
                 member.token_steps += told.steps
-        facts = _facts_of(told)
+        facts = _facts_of(member.who, told)
         if facts != member.facts:
             member.facts = facts
-            self._send(member, "facts", [facts] if facts else [])
+            self._send(member, "facts", facts)
         fields = [
             "origin=log", f"steps={member.steps}", f"seconds={member.seconds:.6f}",
             f"marked_steps={member.marked_steps}", f"marked_seconds={member.marked_seconds:.6f}",
@@ -199,8 +203,10 @@ def _tokens_of(who: ProcessFacts, told: Progress) -> tuple[float | None, str]:
     return None, told.tokens_absent or "the log doesn't say how many ranks share its tokens"
 
 
-def _facts_of(told: Progress) -> str:
+def _facts_of(who: ProcessFacts, told: Progress) -> list[str]:
+    """What the log says, and what the process's environment declares: no hook in the process tells that."""
     known = {"sequence_length": "sequence_length", "samples": "global_batch", "parameters": "parameters"}
-    return "\n".join(
-        f"log.{field_name}={int(told.facts[name])}" for name, field_name in known.items() if told.facts.get(name)
-    )
+    logged = [f"log.{field_name}={int(told.facts[name])}" for name, field_name in known.items() if told.facts.get(name)]
+    if told.facts.get("world_size"):
+        logged.append(f"world_size={int(told.facts['world_size'])}")
+    return [*logged, *who.declared]

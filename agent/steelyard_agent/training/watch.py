@@ -1,7 +1,7 @@
 """Turns datagrams into rows of steps and training facts, with the job and the device of each process."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -268,17 +268,20 @@ def _step(process: _Process, row: Row, device: int | None, share: float | None) 
         local_rank=ranks.get("local_rank"),
         world_size=ranks.get("world_size"),
     )
-    _put_tokens(step, process.facts, row, ranks.get("world_size") or 1)
+    _put_tokens(step, process.facts, row, ranks)
     return step
 
 
-def _put_tokens(step: batch_pb2.Step, facts: Facts, row: Row, world_size: int) -> None:
+def _put_tokens(step: batch_pb2.Step, facts: Facts, row: Row, ranks: Mapping[str, int]) -> None:
     """Declared tokens are the whole job's, so each rank says them; tensor-parallel ranks see the same ones."""
     declared = facts.number("declared_tokens_per_step")
     batch, length = facts.number("global_batch"), facts.number("sequence_length")
     if declared is None and batch is not None and length is not None and facts.origins["global_batch"] == "declared":
         declared = batch * length
-    step.token_copies = world_size if declared is not None else facts.number("tensor_parallel") or 1
+    if declared is not None and not row.mark and "rank" in ranks and not ranks.get("world_size"):
+        step.tokens_absent = "declared for the whole job, and how many ranks share them isn't known"
+        return
+    step.token_copies = ranks.get("world_size") or 1 if declared is not None else facts.number("tensor_parallel") or 1
     if declared is not None and not row.mark:
         step.tokens, step.tokens_origin = declared * row.steps, "declared"
         return

@@ -8,7 +8,6 @@ from typing import Any
 from steelyard_collector.shares.window import Window
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_figures import job_figures
-from steelyard_collector.store.statements import statement
 from steelyard_efficiency.jobs import Basis, JobRow, Measured
 from steelyard_efficiency.matching import Excluded
 from steelyard_efficiency.within import JobFigure
@@ -32,14 +31,11 @@ class Jobs:
 
 
 def read_jobs(store: Store, window: Window) -> Jobs:
-    """Every job of the window.
+    """Every job of a window, which holds some; see `told_part`.
 
     Raises:
         StoreError: the store can't be read.
     """
-    # Planning that query takes longer than finding out that nothing trains.
-    if not has_any_job(store, window):
-        return Jobs()
     rows = job_figures(store, window.from_ms // 1000, window.to_ms // 1000).to_pylist()
     wall_tokens = {
         (row["run"], row["chip"], row["workload"]): row["tokens"]
@@ -50,11 +46,6 @@ def read_jobs(store: Store, window: Window) -> Jobs:
         _job(row, wall_tokens.get((row["run"], row["chip"], row["workload"]))) for row in rows if not row["excluded"]
     ]
     return Jobs(tuple(jobs), tuple(_left(row) for row in rows if row["excluded"]))
-
-
-def has_any_job(store: Store, window: Window) -> bool:
-    """Whether a job did anything since the window's begin."""
-    return bool(store.query(statement("queries", "any_job_minute", from_s=window.from_ms // 1000)).num_rows)
 
 
 def _left(row: Mapping[str, Any]) -> Left:
@@ -87,6 +78,7 @@ def _job(row: Mapping[str, Any], wall_tokens: float | None) -> JobRow:
         origin=row["origin"],
         tokens_origin=row["tokens_origin"] or "",
         recompute=row["recompute"],
+        network=row["network"] or "",
         software=dict(row["software"] or ()),
         coverage=row["coverage"],
         scaled_y=scaled_y,

@@ -12,18 +12,25 @@ UINT64_METRICS = frozenset({"throttle_reasons"})
 
 
 def register(store: Store, devices: Sequence[dict[str, Any]], *, now_ms: int) -> None:
-    """Agents and devices as the collector registers them; each device gives device_id, agent and what differs."""
+    """Agents and devices as the collector registers them; each device gives device_id, agent and what differs.
+
+    A device's `labels` are its node's.
+    """
     agents = sorted({device["agent"] for device in devices})
+    labels = {device["agent"]: device["labels"] for device in devices if "labels" in device}
     rows = [
         {"agent": agent, "agent_id": f"id-{agent}", "node": f"n{agent}", "version": "1", "origin": "measured",
          "epoch": 1, "os": "Linux", "kernel": "6.6", "arch": "x86_64", "cpus": 64, "memory_bytes": 1 << 40,
          "first_seen": now_ms, "last_seen": now_ms, "ver": now_ms}
         for agent in agents
     ]  # fmt: skip
-    store.insert("agent", _table(rows, TIME, ("first_seen", "last_seen")), token=f"agents-{now_ms}")
+    table = _table(rows, TIME, ("first_seen", "last_seen"))
+    told = pa.array([list(labels.get(agent, {}).items()) for agent in agents], pa.map_(pa.string(), pa.string()))
+    store.insert("agent", table.append_column("labels", told), token=f"agents-{now_ms}")
     base = {"vendor": "nvidia", "kind": "gpu", "name": "NVIDIA H100 80GB HBM3", "chip": "H100", "part": "package",
             "origin": "measured", "memory_bytes": 80 << 30, "first_seen": now_ms, "ver": now_ms}  # fmt: skip
     rows = [base | {"uid": f"dev-{device['device_id']}"} | device for device in devices]
+    rows = [{name: value for name, value in row.items() if name != "labels"} for row in rows]
     store.insert("device", _table(rows, TIME, ("first_seen",)), token=f"devices-{now_ms}")
 
 

@@ -18,7 +18,7 @@ DAY_S = 86_400
 NOW_S = int(time.time()) // 3600 * 3600
 BEGIN_S = NOW_S - 6 * 3600
 DEVICES = [
-    {"device_id": 1, "agent": 1},
+    {"device_id": 1, "agent": 1, "labels": {"network": "InfiniBand 8 x 400 Gb/s"}},
     {"device_id": 2, "agent": 2, "chip": "910C", "part": "die", "vendor": "huawei", "name": "Ascend910"},
 ]
 
@@ -125,6 +125,15 @@ def test_restarts_of_one_run_are_one_and_nodes_are_summed(store: Store) -> None:
     assert (row["tokens"], row["amount"]) == (sum(counts), sum(amounts))
     assert row["from_ts"].timestamp() == BEGIN_S
     assert row["to_ts"].timestamp() == BEGIN_S + 780
+
+
+def test_the_network_counts_for_jobs_of_several_nodes(store: Store) -> None:
+    for job, agents in (("one", (1,)), ("two", (1, 2))):
+        put_minutes(store, [row for agent in agents for row in minutes(job, [100, 110], [60, 60], agent=agent)])
+        same = {"job": job, "start_ts": BEGIN_S * 1000, "ts": BEGIN_S * 1000}
+        put_facts(store, [{**same, "agent": agent, "recompute": True} for agent in agents])
+    found = {row["run"]: (row["network"], row["nodes"], row["recompute"]) for row in figures(store)}
+    assert found == {"one": (None, 1, True), "two": ("InfiniBand 8 x 400 Gb/s", 2, True)}
 
 
 def test_energy_comes_of_covered_minutes_and_productive_of_calm_ones(store: Store) -> None:

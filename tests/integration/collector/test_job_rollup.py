@@ -125,6 +125,28 @@ def test_energy_is_the_counters_over_whole_minutes_or_nothing(store: Store) -> N
     assert (found["17", "H100", 0]["tensor_clock_sum"], found["17", "H100", 0]["tensor_clock_n"]) == (1830.0, 2)
 
 
+def test_two_jobs_on_one_node_and_one_that_goes_on_with_fewer_ranks(store: Store) -> None:
+    store.insert("raw_device", raw_block(energy([1], 190, 400) + energy([2], 190, 300)), token=uuid.uuid4().hex)
+    put_held(store, held("17", [1], 180) + held("18", [2], 180))
+    # Job 19 had both devices, and after a restart of its own one.
+    both = [row for device in (1, 2) for row in steps("19", [5], device_id=device, pid=device, world_size=2, run="r")]
+    alone = steps("19", [65], device_id=1, pid=9, world_size=1, start_ts=BEGIN_MS + 60_000, run="r")
+    own = [*steps("17", [10, 70], device_id=1, pid=11), *steps("18", [20], device_id=2, pid=12, tokens=100)]
+    put_steps(store, [*both, *alone, *own])
+    Rollers(store).run(NOW_MS)
+    found = minutes(store)
+    told = {key: (row["tokens"], row["device_s"], row["energy_j"]) for key, row in found.items() if key[2] == 0}
+    assert told == {
+        ("17", "H100", 0): (4096.0, 10.0, 24_000.0),
+        ("18", "H100", 0): (100.0, 10.0, 18_000.0),
+        ("19", "H100", 0): (8192.0, 20.0, None),
+    }
+    later = found["19", "H100", 1]
+    assert (later["devices"], later["tokens"], later["device_s"], later["run"]) == (1.0, 4096.0, 10.0, "r")
+    # Of tokens over device-seconds nothing changed.
+    assert later["tokens"] / later["device_s"] == 8192 / 20
+
+
 def test_a_counter_that_was_away_gives_no_energy(store: Store) -> None:
     store.insert("raw_device", raw_block(energy([1], 190, 400, hole=range(20, 50))), token=uuid.uuid4().hex)
     store.insert("raw_device", raw_block(energy([2], 190, 400, hole=range(61, 190))), token=uuid.uuid4().hex)

@@ -7,6 +7,7 @@ import math
 import random
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from steelyard_collector.shares.asking import ShareAsker
 from steelyard_collector.shares.keeper import ShareKeeper
 from steelyard_collector.shares.ledger import Ledger
 from steelyard_collector.shares.sources import Sources
+from steelyard_collector.shares.window import Window, told_part
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_rollup import JobRoller
 from steelyard_collector.store.open import open_store
@@ -25,6 +27,8 @@ from steelyard_collector.store.rollup import Roller
 from steelyard_proto.chips import load_chips
 from steelyard_proto.errors import StoreError
 from steelyard_proto.v1 import query_pb2
+from steelyard_tui.present.figures import duration
+from steelyard_tui.present.shares import window_text
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import put_facts, put_steps
 from tests.standins.agent_parts import until
@@ -152,6 +156,39 @@ def test_the_kept_rows_hold_the_truth(store: Store, files: tuple[Path, Path]) ->
     none = only(shares, chip="A100-80G", reference="H100", **BAR)
     assert (none["ratio"], none["kind"]) == (None, None)
     assert none["reason"] == "no job on A100-80G counts it in this window"
+
+
+def test_longer_windows_than_the_store_are_told_of_what_there_is(store: Store, files: tuple[Path, Path]) -> None:
+    ledger = ledger_of(store, files)
+    bars = {}
+    for seconds, name in ((3600, "1h"), (86_400, "24h"), (7 * 86_400, "7d")):
+        ledger.keep(seconds)
+        kept = store.query(f"SELECT * FROM steelyard.shares WHERE window = '{name}'")
+        bars[name] = only(kept, chip="910B2", reference="H100", **BAR)
+    same = ("ratio", "lo", "hi", "df", "n_a", "n_r", "kind", "from_ts", "to_ts")
+    for name in ("24h", "7d"):
+        assert [bars[name][column] for column in same] == [bars["1h"][column] for column in same]
+    assert bars["7d"]["ratio"] is not None
+    assert bars["7d"]["from_ts"].timestamp() * 1000 == pytest.approx(NOW_MS - MINUTES * MINUTE_MS, abs=MINUTE_MS)
+    assert f"all that there is of {duration(7 * 86_400)}" in window_text(bars["7d"])
+    assert "all that there is" in window_text(bars["1h"])
+
+
+def test_a_window_of_hours_ends_with_the_newest_closed_one(store: Store) -> None:
+    def at(text: str) -> int:
+        return int(datetime.fromisoformat(f"2020-01-{text}:00+00:00").timestamp()) * 1000
+
+    assert told_part(store, Window(at("01T00:00"), at("08T00:00"), 7 * 86_400)) is None
+    store.command(
+        "INSERT INTO steelyard_store.job_hour (job, bucket) VALUES ('old', '2020-01-02 03:00:00'), "
+        "('old', '2020-01-05 07:00:00')"
+    )
+    told = told_part(store, Window(at("01T00:00"), at("08T00:00"), 7 * 86_400))
+    assert told == Window(at("02T03:00"), at("05T08:00"), 7 * 86_400)
+    assert told.name == "7d"
+    # A short one is told by minutes, up to its end.
+    day = Window(at("05T00:00"), at("06T00:00"), 86_400)
+    assert told_part(store, day) == Window(at("05T07:00"), at("06T00:00"), 86_400)
 
 
 def test_claims_have_a_verdict_for_each_pair(store: Store, files: tuple[Path, Path]) -> None:

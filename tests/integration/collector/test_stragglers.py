@@ -13,6 +13,7 @@ from steelyard_agent.devices.simulator.workload import Slowdown, Workload
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_collector.store.rollup import Roller
+from steelyard_collector.store.statements import statement
 from steelyard_collector.stragglers import StragglerWatch
 from steelyard_proto.metrics import catalogue
 from tests.integration.collector.fleet_rows import raw_block, register
@@ -68,6 +69,9 @@ def store(tmp_path_factory: pytest.TempPathFactory, end_s: int) -> Iterator[Stor
         held = {"job": name, "agent": job, "from_ts": begin_s * 1000, "to_ts": end_s * 1000}
         put_held(store, [held | {"device_id": job * 100 + place} for place in range(RANKS)])
         facts = {"job": name, "agent": job, "start_ts": begin_s * 1000, "ts": begin_s * 1000}
+        if name == "well":
+            # Stages of twelve ranks: of those here two are of the first and four of the second.
+            facts |= {"world_size": 24, "pipeline_parallel": 2}
         put_facts(
             store,
             [facts | {"device_id": job * 100 + place, "rank": 10 + place, "pid": place} for place in range(RANKS)],
@@ -104,3 +108,31 @@ def test_minute_by_minute_says_the_same_as_all_at_once(store: Store, end_s: int)
     stepwise = found(store)
     StragglerWatch(store).run_once(end_s * 1000 + 61_000)
     assert found(store) == stepwise
+
+
+def test_ranks_of_another_pipeline_stage_are_no_peers(store: Store, end_s: int) -> None:
+    rows = store.query(statement("queries", "straggler_ranks", now_s=end_s)).to_pylist()
+    stages = {(row["job"], row["rank"]): row["stage"] for row in rows}
+    assert [stages["well", rank] for rank in range(10, 16)] == [0, 0, 1, 1, 1, 1]
+    assert {stage for (job, _), stage in stages.items() if job != "well"} == {0}
+
+
+# The last one: it takes rows away.
+def test_a_new_collector_goes_on_from_what_the_last_one_learnt(store: Store, end_s: int) -> None:
+    onset_s = end_s - (MINUTES - ONSET) * 60
+    store.command("TRUNCATE TABLE steelyard_store.straggler_state")
+    StragglerWatch(store).run_once(onset_s * 1000)
+    [well] = store.query("SELECT DISTINCT devices FROM steelyard_store.straggler_state WHERE job = 'well'").to_pylist()
+    assert well["devices"] == [302, 303, 304, 305]
+    older = f"bucket < toDateTime({onset_s - 3600})"
+    store.command(f"ALTER TABLE steelyard_store.roll_1m DELETE WHERE {older} SETTINGS mutations_sync = 2")
+    assert StragglerWatch(store).run_once(end_s * 1000 + 62_000) == 2
+    rows = found(store)
+    assert {job: (row["cause"], row["kind"]) for job, row in rows.items()} == {
+        "hot": ("clock", "became slow"), "starved": ("host", "became slow")
+    }  # fmt: skip
+    assert abs(rows["hot"]["since"].timestamp() - onset_s) <= 180
+    # Without it two hours are still being learnt, and they hold the fault: who is slow now was so as far as is known.
+    store.command("TRUNCATE TABLE steelyard_store.straggler_state")
+    StragglerWatch(store).run_once(end_s * 1000 + 63_000)
+    assert {row["kind"] for row in found(store).values()} == {"slowest by nature"}

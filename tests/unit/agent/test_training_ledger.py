@@ -74,7 +74,15 @@ def test_tokens_of_some_of_the_steps_are_no_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("name", "nonsense"),
-    [("tokens", "-5"), ("seconds", "nan"), ("seconds", "-1"), ("steps", "1.5"), ("steps", "9" * 30)],
+    [
+        ("tokens", "-5"),
+        ("seconds", "nan"),
+        ("seconds", "-1"),
+        ("steps", "1.5"),
+        ("steps", "9" * 30),
+        ("tokens", "9" * 5000),
+        ("seconds", "inf"),
+    ],
 )
 def test_nonsense_is_refused_by_name_and_the_rest_goes_on(name: str, nonsense: str) -> None:
     ledger = Ledger()

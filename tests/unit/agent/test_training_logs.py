@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from steelyard_agent.devices.guard import Holders
+from steelyard_agent.jobs.declared import declared_in
 from steelyard_agent.jobs.facts import ProcessFacts, ProcReader
 from steelyard_agent.jobs.identity import JobIdentity, Ranks
 from steelyard_agent.jobs.process_files import ProcessFiles
 from steelyard_agent.model import DeviceProcess
 from steelyard_agent.training.endpoint import Received
 from steelyard_agent.training.logs import LogFollower
+from steelyard_agent.training.matching import open_matcher
 from steelyard_agent.training.tail import Tail, Unreadable
 from steelyard_agent.training.watch import Told, TrainingWatch
-from steelyard_proto.trainlog import load_patterns
 from tests.standins.agent_parts import a_device, until
 
 T0 = 1_700_000_000_000
@@ -40,7 +41,7 @@ class Node:
 
     dropped = 0
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, patterns: Path | None = None) -> None:
         self.box: list[Received] = []
         self.alive = {
             pid: ProcessFacts(
@@ -49,7 +50,7 @@ class Node:
             )
             for pid in (100, 101)
         }  # fmt: skip
-        self.logs = LogFollower(load_patterns())
+        self.logs = LogFollower(open_matcher(patterns))
         self.watch = TrainingWatch(self, self, self.logs)
 
     def take(self) -> list[Received]:
@@ -148,6 +149,68 @@ def test_a_rank_whose_world_is_unknown_has_steps_and_no_tokens(log: Path) -> Non
     assert "how many ranks" in step.tokens_absent
 
 
+def test_what_the_environment_declares_counts_for_a_log_too(log: Path) -> None:
+    node = Node(log)
+    declared = declared_in({"STEELYARD_TOKENS_PER_STEP": "4096", "STEELYARD_MODEL": "glm", "STEELYARD_RUN": "r1"})
+    node.alive = {pid: dataclasses.replace(who, declared=declared) for pid, who in node.alive.items()}
+    node.hear()
+    write(log, line(10) + line(20))
+    told = node.hear()
+    # The job's, of which each rank has a half.
+    assert [(step.tokens, step.token_copies, step.tokens_origin) for step in told.steps] == [(40960, 2, "declared")] * 2
+    assert {(step.run, step.origin) for step in told.steps} == {("r1", "log")}
+    assert {(row.model, row.origins["model"], row.sequence_length) for row in told.trainings} == {
+        ("glm", "declared", 128)
+    }
+    nonsense = declared_in({"STEELYARD_TOKENS_PER_STEP": "-5"})
+    node.alive = {1: dataclasses.replace(node.alive[100], pid=1, ranks=Ranks(0), declared=nonsense)}
+    node.hear()
+    write(log, line(30) + line(40))
+    told = node.hear()
+    assert [event.text for event in told.events if event.code == "declared_nonsense"] == [
+        "process 1: STEELYARD_TOKENS_PER_STEP=-5 is not a whole number above 0; it is left out"
+    ]
+    # Without the world's size nobody knows how many ranks say the same tokens.
+    node.alive = {2: dataclasses.replace(node.alive[1], pid=2, declared=declared)}
+    node.hear()
+    write(log, line(50) + line(60))
+    (step,) = node.hear().steps
+    assert (step.HasField("tokens"), step.tokens_absent[:26]) == (False, "declared for the whole job")
+
+
+OWN = """
+[[pattern]]
+name = "ours"
+line = 'progress (?P<step>[0-9]+)(?:(?:x+)+y)?'
+step_time = "mean"
+[pattern.fields]
+step_s = 'took ([0-9.]+) s'
+tokens_per_step = 'tokens=([0-9]+)'
+[pattern.marks]
+evaluate = '^(a+)+$'
+"""
+
+
+def test_a_pattern_of_the_user_s_is_matched_and_can_t_hang_the_agent(log: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(OWN)
+    node = Node(log, own)
+    try:
+        node.hear()
+        write(log, "progress 1 took 2.0 s\nprogress 3 took 2.0 s tokens=640\n")
+        assert [(step.steps, step.step_time_s, step.tokens) for step in node.hear().steps] == [(2, 2.0, 640)] * 2
+        write(log, "a" * 60 + "b\n" + line(40) + line(50))
+        told = node.hear()
+        # The shipped patterns go on from there; these two lines set their clock and tell of ten steps.
+        assert [(step.steps, step.step_time_s) for step in told.steps] == [(10, 0.5)] * 2
+        (event,) = [event for event in told.events if event.code == "log_unreadable"]
+        assert str(own) in event.text
+        assert "took more than 0.5 s for a line of 61 characters; they are left out" in event.text
+        assert not node.hear().events
+    finally:
+        node.logs.close()
+
+
 def test_a_file_is_followed_over_rotation_and_truncation(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("past\n")
@@ -196,7 +259,8 @@ def test_another_user_s_private_file_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (tmp_path / "out.log").open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=out)
+        environ = {**os.environ, "STEELYARD_TOKENS_PER_STEP": "4096"}
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=out, env=environ)
     yield process
     process.communicate(b"\n", timeout=10)
 
@@ -208,3 +272,4 @@ def test_the_output_of_a_process_is_its_log_where_it_is_a_file(child: subprocess
     assert who is not None
     assert os.path.realpath(who.log) == str(tmp_path / "out.log")
     assert (who.uid, who.log_name) == (os.getuid(), "")
+    assert who.declared == ("declared.declared_tokens_per_step=4096",)

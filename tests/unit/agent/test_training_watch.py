@@ -114,6 +114,31 @@ def test_a_nonsense_declaration_is_named_once_and_left_out() -> None:
     assert (told.trainings[-1].parameters, told.trainings[-1].origins["parameters"]) == (124, "inferred")
 
 
+NONSENSE = {
+    "declared_tokens_per_step": ("STEELYARD_TOKENS_PER_STEP", "1.5"),
+    "price_per_device_hour": ("STEELYARD_PRICE", "nan"),
+    "sequence_length": ("STEELYARD_SEQUENCE_LENGTH", "0"),
+    "tensor_parallel": ("STEELYARD_TENSOR_PARALLEL", "9" * 300),
+    "data_parallel": ("STEELYARD_DATA_PARALLEL", "two"),
+}
+
+
+def test_every_nonsense_is_named_by_its_variable_and_the_rest_counts() -> None:
+    node = Node(0)
+    said = {f"declared.{name}": text for name, (_, text) in NONSENSE.items()}
+    node.say(100, 1, "facts", **said, **{"declared.precision": "BF16", "declared.model": "glm"})
+    node.step(100, 1)
+    told = node.take()
+    texts = [event.text for event in told.events]
+    assert len(texts) == len(NONSENSE)
+    for variable, text in NONSENSE.values():
+        assert any(f"{variable}={text[:40]} is not " in line and "left out" in line for line in texts), variable
+    training = told.trainings[-1]
+    assert (training.model, training.precision, training.origins["precision"]) == ("glm", "bfloat16", "declared")
+    assert not any(training.HasField(name) for name in NONSENSE)
+    assert [(step.tokens, step.tokens_origin, step.token_copies) for step in told.steps] == [(100, "inferred", 1)]
+
+
 def test_tensor_parallel_without_group_facts_has_no_tokens() -> None:
     node = Node(0)
     node.say(100, 1, "facts", **{"absent.tensor_parallel": "nobody says which ranks share", "architecture": "GPT"})

@@ -66,6 +66,9 @@ def test_a_user_s_file_overrides_by_name(tmp_path: Path) -> None:
     [("bf16_tflops = 0", "bf16_tflops is 0; write a number above 0"),
      ("bf16_tflops = -1.5", "bf16_tflops is -1.5"),
      ("tdp_w = true", "tdp_w is True"),
+     ("bf16_tflops = inf", "bf16_tflops is inf; write a number above 0"),
+     ("clock_mhz = nan", "clock_mhz is nan"),
+     ('bf16_tflops = "989"', "bf16_tflops is '989'"),
      ("bf16_tflop = 900", "unknown field 'bf16_tflop'"),
      ("ceiling_tflops = 700", "say who measured it")],
 )  # fmt: skip

@@ -14,12 +14,12 @@ from typing import Any, Final
 from steelyard_proto.errors import ConfigError, SteelyardError
 from steelyard_proto.units import ABSENT
 from steelyard_tui.commands.command import Command
+from steelyard_tui.weigh.energy import Readings, energy_of, reading
 
 SCRIPT: Final = Path(__file__).parent.parent / "weigh" / "weigh_gpt.py"
 _SIZES: Final = ("small", "1b", "7b-blocks")
 _PRECISIONS: Final = ("auto", "bfloat16", "float16", "float32")
 _FIND_TORCH: Final = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
-_NO_ENERGY: Final = "the script reads no counters; the collector's `efficiency` has it for a run of minutes"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +41,16 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigError("must be above 0", key="--seconds" if arguments.seconds <= 0 else "--devices")
     _check_torch(arguments.python)
     job = os.environ.get("STEELYARD_JOB") or f"weigh-{arguments.size}-{time.time():.0f}"
-    done = subprocess.run(_words(arguments), env=_environ(arguments, job), stdout=subprocess.PIPE, text=True)
+    agent = shutil.which("steelyard-agent", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+    with reading(agent, job) as readings:
+        words = _words(arguments, agent)
+        done = subprocess.run(words, env=_environ(arguments, job), stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SteelyardError(f"the weighing ended with {done.returncode}; its own words are above")
     lines = done.stdout.strip().splitlines()
     if not lines:
         raise SteelyardError("the weighing wrote no slip; run it with --devices 1")
-    slip = {"job": job, **json.loads(lines[-1]), "tokens_per_j": None, "tokens_per_j_absent": _NO_ENERGY}
+    slip = with_energy({"job": job, **json.loads(lines[-1])}, readings)
     text = json.dumps(slip, indent=1) if arguments.json else "\n".join(slip_lines(slip))
     sys.stdout.write(text + "\n")
     return 0
@@ -62,10 +65,23 @@ def _check_torch(python: str) -> None:
         raise ConfigError(f"{python} has no torch; name the trainer's Python", key="--python")
 
 
-def _words(arguments: argparse.Namespace) -> list[str]:
+def with_energy(slip: Mapping[str, Any], readings: Readings) -> dict[str, Any]:
+    """The slip with tokens per joule of the steps that its rate counts, or why there are none."""
+    energy = energy_of(readings, slip)
+    tokens = (slip["steps"] - slip["steps_left_out"]) * slip["tokens_per_step"] * slip["devices"]
+    is_known = energy.joules is not None and energy.joules > 0
+    return {
+        **slip,
+        "energy_j": energy.joules,
+        "tokens_per_j": tokens / energy.joules if is_known and energy.joules else None,
+        "tokens_per_j_absent": None if is_known else energy.absent or "the counters didn't rise",
+        "energy_note": energy.note or None,
+    }
+
+
+def _words(arguments: argparse.Namespace, agent: str | None) -> list[str]:
     """The script under the hook, where this machine has an agent's program."""
-    beside = shutil.which("steelyard-agent", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-    words = [beside, "run", "--"] if beside else []
+    words = [agent, "run", "--"] if agent else []
     words.append(arguments.python)
     if arguments.devices > 1:
         words += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={arguments.devices}"]
@@ -88,7 +104,11 @@ def slip_lines(slip: Mapping[str, Any]) -> Iterator[str]:
     share = slip["share_of_ceiling"]
     basis = "of the matrix rate measured below"
     yield f"share of ceiling  {f'{ABSENT} ' + slip['share_absent'] if share is None else f'{share:.1%} {basis}'}"
-    yield f"tokens/J          {ABSENT} {slip['tokens_per_j_absent']}"
+    if slip["tokens_per_j"] is None:
+        yield f"tokens/J          {ABSENT} {slip['tokens_per_j_absent']}"
+    else:
+        how = f"; {slip['energy_note']}" if slip["energy_note"] else ""
+        yield f"tokens/J          {slip['tokens_per_j']:.4g} of the devices' energy, {slip['energy_j']:,.0f} J{how}"
     left_out = slip["steps_left_out"]
     times = f"p50 {slip['step_p50_s']:.4g} s, p99 {slip['step_p99_s']:.4g} s, spread {slip['step_cv']:.1%}"
     yield f"step              {times} over {slip['steps'] - left_out} steps (the first {left_out} left out)"

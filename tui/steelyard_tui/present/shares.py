@@ -19,6 +19,9 @@ UNITS: Final[Mapping[str, str]] = {
 _LEAST_SCALE: Final = 1.1
 # Room for one label of an axis.
 _LABEL: Final = 8
+_KEPT_S: Final[Mapping[str, int]] = {"1h": 3600, "24h": 86_400, "7d": 604_800}
+# A long window is told by whole hours, a short one by whole minutes: so much of it may be missing at its ends.
+_ENDS_SHARE, _ENDS_S = 0.02, 180.0
 
 
 def scale_of(rows: Sequence[Row]) -> float:
@@ -126,9 +129,13 @@ def sides_text(row: Row) -> str:
 
 
 def window_text(row: Row) -> str:
-    """What a window is and when it ended."""
+    """What a window is and when it ended; of a longer one that was asked for, that this is all there is."""
     seconds = (row["to_ts"] - row["from_ts"]).total_seconds()
-    return f"{duration(seconds)} to {row['to_ts']:%Y-%m-%d %H:%M} UTC"
+    text = f"{duration(seconds)} to {row['to_ts']:%Y-%m-%d %H:%M} UTC"
+    name = row["window"]
+    asked_s = _KEPT_S.get(name) or int(name.removesuffix("s"))
+    is_whole = asked_s - seconds < max(_ENDS_S, _ENDS_SHARE * asked_s)
+    return text if is_whole else f"{text}, all that there is of {duration(asked_s)}"
 
 
 def _cell(value: float, scale: float, cells: int) -> int:

@@ -149,6 +149,7 @@ def train(chip: Chip, size: Size, precision: str, seconds: float) -> Dict[str, A
     generator = torch.Generator().manual_seed(2)
     ids = torch.randint(size.vocabulary, (size.batch, size.length + 1), generator=generator).to(chip.device)
     times: List[float] = []
+    ends_s: List[float] = []
     losses: List[torch.Tensor] = []
     begin_s = time.monotonic()
     while _goes_on(len(times), begin_s + seconds, chip, world):
@@ -162,10 +163,13 @@ def train(chip: Chip, size: Size, precision: str, seconds: float) -> Dict[str, A
         optimizer.step()
         chip.wait()
         times.append(time.perf_counter() - step_s)
+        ends_s.append(time.monotonic())
         losses.append(loss.detach())
     first, last = float(losses[0]), float(losses[-1])
-    return {**figures(times, size.batch * size.length), "parameters": sum(p.numel() for p in bare.parameters()),
-            "matmul_parameters": matmul, "flops_per_token": flops_per_token, "loss_first": first,
+    counted = {"counted_from_s": ends_s[WARM_STEPS - 1], "counted_to_s": ends_s[-1]}
+    return {**figures(times, size.batch * size.length), **counted,
+            "parameters": sum(p.numel() for p in bare.parameters()), "matmul_parameters": matmul,
+            "flops_per_token": flops_per_token, "loss_first": first,
             "loss_last": last if math.isfinite(last) else None}  # fmt: skip
 
 

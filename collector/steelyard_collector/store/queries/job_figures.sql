@@ -106,7 +106,7 @@ SELECT
     toDateTime64(b.from_ts, 3, 'UTC') AS from_ts, toDateTime64(b.to_ts, 3, 'UTC') AS to_ts,
     -- whether any step was marked as no training; and the share of the job's time that its energy is known of
     b.marks AS marks, if(b.quantity = 'tokens_per_j', b.all_energy_wall_s / nullIf(b.all_wall_s, 0), NULL) AS coverage,
-    f.software AS software, coalesce(nullIf(f.origin, ''), nullIf(d.origin, '')) AS origin, nullIf(b.steps_origin, '') AS steps_origin, nullIf(b.tokens_origin, '') AS tokens_origin,
+    nullIf(f.network, '') AS network, f.software AS software, coalesce(nullIf(f.origin, ''), nullIf(d.origin, '')) AS origin, nullIf(b.steps_origin, '') AS steps_origin, nullIf(b.tokens_origin, '') AS tokens_origin,
     f.flops_per_token AS flops_per_token, f.price_per_device_hour AS price_per_device_hour, nullIf(f.currency, '') AS currency, f.recompute AS recompute,
     f.data_parallel AS data_parallel, f.tensor_parallel AS tensor_parallel, f.pipeline_parallel AS pipeline_parallel, f.global_batch AS global_batch,
     multiIf(

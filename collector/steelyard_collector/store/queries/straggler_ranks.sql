@@ -1,5 +1,11 @@
--- who holds which device now, in groups of peers
-SELECT h.job AS job, d.vendor AS vendor, d.chip AS chip, h.device_id AS device_id, r.rank AS rank, toUnixTimestamp(h.since) AS since_s
+-- who holds which device now, in groups of peers: ranks of other pipeline stages do other work. Trainers lay stages outermost,
+-- so that a stage's ranks follow one another; NULL where there are several and it isn't known of which one a rank is
+SELECT
+    h.job AS job, d.vendor AS vendor, d.chip AS chip, h.device_id AS device_id, r.rank AS rank, toUnixTimestamp(h.since) AS since_s,
+    multiIf(
+        ifNull(p.stages, 1) <= 1, toNullable(toInt32(0)),
+        r.rank IS NULL OR p.ranks IS NULL OR p.ranks % p.stages != 0 OR r.rank >= p.ranks, NULL,
+        toInt32(intDiv(assumeNotNull(r.rank), intDiv(assumeNotNull(p.ranks), assumeNotNull(p.stages))))) AS stage
 FROM
 (
     SELECT job, device_id, min(from_ts) AS since
@@ -15,4 +21,6 @@ LEFT JOIN
     WHERE device_id IS NOT NULL
     GROUP BY job, device_id
 ) AS r ON r.job = h.job AND r.device_id = h.device_id
-ORDER BY job, vendor, chip, device_id
+LEFT JOIN (SELECT job, argMax(pipeline_parallel, ts) AS stages, argMax(world_size, ts) AS ranks FROM steelyard_store.training GROUP BY job) AS p
+    ON p.job = h.job
+ORDER BY job, vendor, chip, stage, device_id

@@ -45,12 +45,14 @@ FROM
                 min(t.start_ts) AS start_ts,
                 max(t.ts) AS told_ts,
             any(toString(a.origin)) AS origin,
+                -- within one node nothing goes over it
+                if(uniqExact(t.agent) > 1, arrayStringConcat(arraySort(arrayFilter(x -> x != '', groupUniqArray(a.network))), ' and '), '') AS network,
 ${facts},
                 argMax(t.software, t.ts) AS software,
                 argMax(t.origins, (ifNull(t.rank, 0) = 0, t.ts)) AS origins,
                 argMax(t.absent, (ifNull(t.rank, 0) = 0, t.ts)) AS absent
             FROM (SELECT * FROM steelyard_store.training FINAL) AS t
-            LEFT JOIN (SELECT agent, origin FROM steelyard_store.agent FINAL) AS a ON a.agent = t.agent
+            LEFT JOIN (SELECT agent, origin, labels['network'] AS network FROM steelyard_store.agent FINAL) AS a ON a.agent = t.agent
             GROUP BY job
         ) AS n
     ) AS f
