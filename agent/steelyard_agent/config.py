@@ -63,6 +63,7 @@ class Config:
         training_socket: where they do; empty for the usual places.
         has_logs: whether the logs of trainings that tell nothing are followed.
         log_patterns: the user's file of lines that tell of steps; None for the shipped ones.
+        has_allocations: whether schedulers are asked which devices they have given to which job.
     """
 
     collector: CollectorAccess
@@ -78,6 +79,7 @@ class Config:
     training_socket: str
     has_logs: bool
     log_patterns: Path | None
+    has_allocations: bool
 
 
 def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
@@ -110,6 +112,7 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
         training_socket=settings["training.socket"].text or environ.get("STEELYARD_SOCKET", ""),
         has_logs=bool(settings["training.logs"].value),
         log_patterns=_patterns_file(_path(settings["training.log_patterns"])),
+        has_allocations=bool(settings["jobs.allocations"].value),
     )
 
 

@@ -10,7 +10,8 @@ from steelyard_agent.config import Config
 from steelyard_agent.devices.base import Source
 from steelyard_agent.devices.guard import GuardedSource
 from steelyard_agent.directory import Directory, Identity
-from steelyard_agent.jobs.watch import open_reader, open_watch
+from steelyard_agent.jobs.allocation import Allocations
+from steelyard_agent.jobs.watch import open_allocations, open_reader, open_watch
 from steelyard_agent.node import agent_id, read_node
 from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.guards import guard, periods_of
@@ -53,6 +54,8 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
     log.info("agent %s on node %s, spool %s", agent.directory.identity.agent_id, config.node, agent.ring.directory)
     agent.ring.start()
     agent.sender.start()
+    if agent.allocations is not None:
+        agent.allocations.start()
     if agent.logs is not None:
         agent.logs.start()
     try:
@@ -66,6 +69,8 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
             agent.endpoint.close()
         if agent.logs is not None:
             agent.logs.close()
+        if agent.allocations is not None:
+            agent.allocations.close()
         agent.ring.close()
     log.info("stopped; %d of %d messages acknowledged", agent.sender.state.acked, agent.ring.counts.spooled)
 
@@ -81,6 +86,7 @@ class _Agent:
     loop: SamplingLoop
     endpoint: Endpoint | None
     logs: LogFollower | None
+    allocations: Allocations | None
 
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
@@ -105,6 +111,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
     # A recording or a simulation has no processes here that could speak.
     endpoint = listen(config.training_socket) if config.origin == "measured" and config.has_training else None
     logs = LogFollower(open_matcher(config.log_patterns)) if endpoint is not None and config.has_logs else None
+    allocations = open_allocations(config.node) if config.origin == "measured" and config.has_allocations else None
     loop = SamplingLoop(
         sampler,
         gatherer,
@@ -112,10 +119,10 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         flush_ms=lambda: sender.state.flush_ms or config.sampling.flush_ms,
         on_flush=sender.wake,
         own=OwnFigures(observe, config.sampling.agent_period_ms),
-        follower=open_watch(config.node, sources),
+        follower=open_watch(config.node, sources, tuple if allocations is None else allocations.newest),
         teller=None if endpoint is None else TrainingWatch(endpoint, open_reader(config.node), logs),
     )
-    return _Agent(ring, directory, guards, sender, loop, endpoint, logs)
+    return _Agent(ring, directory, guards, sender, loop, endpoint, logs, allocations)
 
 
 def open_spool(config: Config) -> tuple[Ring, Directory]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Scheduler = Literal["declared", "slurm", "kubernetes", "ray", "torchrun", "process"]
+Scheduler = Literal["declared", "slurm", "kubernetes", "ray", "torchrun", "mpi", "process"]
 
 # What is read of an environment; nothing else is ever kept of it.
 VARIABLES: Final = frozenset(
@@ -19,6 +19,9 @@ VARIABLES: Final = frozenset(
         "SLURM_PROCID",
         "SLURM_LOCALID",
         "SLURM_STEP_NUM_TASKS",
+        "SLURM_JOB_GPUS",
+        "SLURM_STEP_GPUS",
+        "HOSTNAME",
         "KUBERNETES_OWNER_UID",
         "KUBERNETES_OWNER_NAME",
         "RAY_JOB_ID",
@@ -31,6 +34,10 @@ VARIABLES: Final = frozenset(
         "OMPI_COMM_WORLD_RANK",
         "OMPI_COMM_WORLD_LOCAL_RANK",
         "OMPI_COMM_WORLD_SIZE",
+        "PMI_RANK",
+        "PMI_SIZE",
+        "MPI_LOCALRANKID",
+        "PMIX_NAMESPACE",
     }
 )
 
@@ -39,6 +46,8 @@ VARIABLES: Final = frozenset(
 _SCHEMES: Final = (
     ("RANK", "LOCAL_RANK", "WORLD_SIZE"),
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_SIZE"),
+    # MPICH's and Intel MPI's launcher.
+    ("PMI_RANK", "MPI_LOCALRANKID", "PMI_SIZE"),
     ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_NUM_TASKS"),
 )
 _MOST_RANKS: Final = 1 << 24
@@ -74,6 +83,8 @@ class Placement:
     Attributes:
         pod_uid: of its Kubernetes pod, from the cgroup.
         slurm_job: its Slurm job, from the cgroup.
+        owner_uid: of its pod's owner, from the pod's own files.
+        owner_name: likewise.
         leader_pid: the leader of its session.
         leader_start_ms: Unix time that the leader started.
     """
@@ -82,6 +93,8 @@ class Placement:
     leader_start_ms: int
     pod_uid: str = ""
     slurm_job: str = ""
+    owner_uid: str = ""
+    owner_name: str = ""
 
 
 def job_of(environ: Mapping[str, str], placement: Placement, node: str) -> JobIdentity:
@@ -98,6 +111,7 @@ def job_of(environ: Mapping[str, str], placement: Placement, node: str) -> JobId
         or _kubernetes(environ, placement)
         or _ray(environ)
         or _torchrun(environ)
+        or _mpi(environ)
         or JobIdentity(f"{node}:{placement.leader_pid}:{placement.leader_start_ms // 1000}", "process")
     )
 
@@ -129,8 +143,9 @@ def _slurm(environ: Mapping[str, str], placement: Placement) -> JobIdentity | No
 def _kubernetes(environ: Mapping[str, str], placement: Placement) -> JobIdentity | None:
     # A pod doesn't know its owner. A manifest can hand on the label that the owner's controller writes:
     # valueFrom.fieldRef.fieldPath: metadata.labels['batch.kubernetes.io/controller-uid'].
-    owner = environ.get("KUBERNETES_OWNER_UID") or placement.pod_uid
-    return JobIdentity(owner, "kubernetes", environ.get("KUBERNETES_OWNER_NAME", "")) if owner else None
+    owner = environ.get("KUBERNETES_OWNER_UID") or placement.owner_uid or placement.pod_uid
+    name = environ.get("KUBERNETES_OWNER_NAME") or placement.owner_name
+    return JobIdentity(owner, "kubernetes", name) if owner else None
 
 
 def _ray(environ: Mapping[str, str]) -> JobIdentity | None:
@@ -145,6 +160,12 @@ def _torchrun(environ: Mapping[str, str]) -> JobIdentity | None:
         return None
     address = f"{environ.get('MASTER_ADDR', '')}:{environ.get('MASTER_PORT', '')}"
     return JobIdentity(run if address == ":" else f"{run}@{address}", "torchrun")
+
+
+def _mpi(environ: Mapping[str, str]) -> JobIdentity | None:
+    # One run of mpirun: its launcher names it after its own host and process.
+    run = environ.get("PMIX_NAMESPACE")
+    return JobIdentity(run, "mpi") if run else None
 
 
 def _number(text: str) -> int | None:

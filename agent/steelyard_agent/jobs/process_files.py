@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import stat as file_stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ from steelyard_agent.jobs.identity import VARIABLES, Placement
 # An environment may be as large as the kernel's limit of arguments; what is wanted stands early or not at all.
 _MOST_ENVIRON_BYTES: Final = 1 << 20
 _WANTED: Final = VARIABLES | DECLARATIONS.keys() | {RUN}
+_LABEL: Final = re.compile(r'^([\w./-]+)="([^"\\]*)"$', re.MULTILINE)
+_OWNER_UIDS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
+_OWNER_NAMES: Final = (
+    "batch.kubernetes.io/job-name",
+    "job-name",
+    "training.kubeflow.org/job-name",
+    "ray.io/cluster",
+    "volcano.sh/job-name",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +123,21 @@ class ProcessFiles:
     def placement(self, stat: Stat, pid: int, cgroup: CgroupFacts) -> Placement:
         """What tells a job where the environment doesn't."""
         leader = self.stat(stat.session)
-        if leader is None:
-            # The leader may have ended, or not be in this pid namespace: the process speaks for itself.
-            return Placement(pid, self.start_ms(stat), cgroup.pod_uid, cgroup.slurm_job)
-        return Placement(stat.session, self.start_ms(leader), cgroup.pod_uid, cgroup.slurm_job)
+        # The leader may have ended, or not be in this pid namespace: then the process speaks for itself.
+        first, first_ms = (pid, self.start_ms(stat)) if leader is None else (stat.session, self.start_ms(leader))
+        owner_uid, owner_name = self._owner(pid) if cgroup.pod_uid else ("", "")
+        # Only the scheduler knows a job's number by its SLUID; that one is as good a name.
+        slurm_job = cgroup.slurm_job or cgroup.slurm_sluid
+        return Placement(first, first_ms, cgroup.pod_uid, slurm_job, owner_uid, owner_name)
+
+    def _owner(self, pid: int) -> tuple[str, str]:
+        """What the owner's controller has written to the pod's labels, where the pod mounts them as files.
+
+        Source: a volume of the downward API at /etc/podinfo, with metadata.labels.
+        """
+        labels = dict(_LABEL.findall(self._text(pid, "root/etc/podinfo/labels", 1 << 16)))
+        uid = next((labels[key] for key in _OWNER_UIDS if key in labels), "")
+        return uid, next((labels[key] for key in _OWNER_NAMES if key in labels), "")
 
     def user(self, pid: int) -> str:
         """The user's name, or number where it has none here."""

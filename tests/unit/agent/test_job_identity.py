@@ -12,6 +12,7 @@ ALL = {
     "TORCHELASTIC_RUN_ID": "run-1",
     "MASTER_ADDR": "n1",
     "MASTER_PORT": "29500",
+    "PMIX_NAMESPACE": "prterun-n1-7@1",
 }
 PLACEMENT = Placement(leader_pid=100, leader_start_ms=1_700_000_000_500)
 
@@ -19,7 +20,15 @@ PLACEMENT = Placement(leader_pid=100, leader_start_ms=1_700_000_000_500)
 def test_the_most_deliberate_identity_wins() -> None:
     environ = dict(ALL)
     found = []
-    for key in ("STEELYARD_JOB", "SLURM_JOB_ID", "KUBERNETES_OWNER_UID", "RAY_JOB_ID", "TORCHELASTIC_RUN_ID", ""):
+    for key in (
+        "STEELYARD_JOB",
+        "SLURM_JOB_ID",
+        "KUBERNETES_OWNER_UID",
+        "RAY_JOB_ID",
+        "TORCHELASTIC_RUN_ID",
+        "PMIX_NAMESPACE",
+        "",
+    ):
         found.append(job_of(environ, PLACEMENT, "n1"))
         environ.pop(key, None)
     assert found == [
@@ -28,6 +37,7 @@ def test_the_most_deliberate_identity_wins() -> None:
         JobIdentity("owner-1", "kubernetes"),
         JobIdentity("03000000", "ray"),
         JobIdentity("run-1@n1:29500", "torchrun"),
+        JobIdentity("prterun-n1-7@1", "mpi"),
         JobIdentity("n1:100:1700000000", "process"),
     ]
 
@@ -45,6 +55,10 @@ def test_torchruns_default_id_names_no_job() -> None:
 def test_a_cgroup_tells_where_the_environment_cant_be_read() -> None:
     assert job_of({}, Placement(1, 0, slurm_job="9"), "n1") == JobIdentity("9", "slurm")
     assert job_of({}, Placement(1, 0, pod_uid="p"), "n1") == JobIdentity("p", "kubernetes")
+    owned = Placement(1, 0, pod_uid="p", owner_uid="o", owner_name="llama")
+    assert job_of({}, owned, "n1") == JobIdentity("o", "kubernetes", "llama")
+    assert parse_cgroup("0::/system.slice/slurmstepd.scope/sE8XY6BDH8Q400/step_0\n").slurm_sluid == "sE8XY6BDH8Q400"
+    assert parse_cgroup("0::/system.slice/slurmstepd.scope/system\n").slurm_sluid == ""
 
 
 @pytest.mark.parametrize(
@@ -55,6 +69,7 @@ def test_a_cgroup_tells_where_the_environment_cant_be_read() -> None:
         ({"RANK": "5"}, Ranks(5)),
         ({"SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_STEP_NUM_TASKS": "4"}, Ranks(3, 1, 4)),
         ({"OMPI_COMM_WORLD_RANK": "2", "OMPI_COMM_WORLD_SIZE": "4"}, Ranks(2, None, 4)),
+        ({"PMI_RANK": "2", "MPI_LOCALRANKID": "0", "PMI_SIZE": "4"}, Ranks(2, 0, 4)),
         # torchrun started by srun: Slurm's one task a node is not the rank.
         ({"RANK": "9", "WORLD_SIZE": "16", "SLURM_PROCID": "1", "SLURM_LOCALID": "0"}, Ranks(9, None, 16)),
         ({"RANK": "nine", "WORLD_SIZE": "-1"}, Ranks()),

@@ -1,6 +1,8 @@
 from collections.abc import Mapping
+from dataclasses import replace
 
 from steelyard_agent.devices.guard import Holders
+from steelyard_agent.jobs.allocation import Allocation, DeviceName
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.jobs.identity import JobIdentity, Ranks
 from steelyard_agent.jobs.watch import JobWatch
@@ -33,7 +35,8 @@ class Looks:
     """A watch over devices that are numbered from 1."""
 
     def __init__(self, *known: ProcessFacts) -> None:
-        self.watch = JobWatch(Known(**{str(one.pid): one for one in known}))
+        self.given: list[Allocation] = []
+        self.watch = JobWatch(Known(**{str(one.pid): one for one in known}), lambda: self.given)
 
     def see(self, at_s: int, *holders: Holders) -> Sighting:
         return self.watch.see(T0 + at_s * 1000, holders, lambda info: info.index + 1)
@@ -100,3 +103,48 @@ def test_the_cpu_side_of_an_accelerators_training_is_no_job_of_the_cpu() -> None
     looks = Looks(facts(50, "gpu job"), facts(60, "cpu job"))
     seen = looks.see(0, held(7, 50, 60, kind="cpu"), held(0, 50))
     assert {(row.device, row.job) for row in seen.intervals} == {(1, "gpu job"), (8, "cpu job")}
+
+
+def given(*numbers: int, job: str = "slurm's number") -> Allocation:
+    return Allocation("slurm 7", JobIdentity(job, "slurm", "llama"), tuple(DeviceName(str(n)) for n in numbers), "ines")
+
+
+def test_a_job_that_does_nothing_on_its_devices_is_seen_by_its_allocation() -> None:
+    looks = Looks()
+    looks.given = [given(0, 1)]
+    seen = looks.see(0, held(0), held(1), held(2), held(9, kind="cpu"))
+    assert seen.processes == []
+    assert [(row.device, row.job, row.name, row.user) for row in seen.intervals] == [
+        (1, "slurm's number", "llama", "ines"), (2, "slurm's number", "llama", "ines")
+    ]  # fmt: skip
+    assert [(row.from_ms, row.to_ms) for row in looks.see(600, held(0)).intervals] == [(T0, T0 + 600_000)]
+    looks.given = []
+    assert [(row.device, row.closed) for row in looks.see(610, held(0)).intervals] == [(1, True)]
+
+
+def test_an_allocations_job_is_the_one_that_its_processes_say() -> None:
+    looks = Looks(facts(50, "declared", rank=0))
+    looks.given = [given(0, 1)]
+    both = looks.see(0, held(1), held(0, 50)).intervals
+    assert [(row.device, row.job) for row in both] == [(2, "declared"), (1, "declared")]
+    # Its process has ended, and the devices are still its.
+    assert {row.job for row in looks.see(10, held(0), held(1)).intervals} == {"declared"}
+    assert {row.closed for row in looks.see(20, held(0), held(1)).intervals} == {False}
+
+
+def test_a_process_that_nobody_scheduled_is_not_the_allocations() -> None:
+    monitor = replace(facts(60, "n1:60:0"), job=JobIdentity("n1:60:0", "process"))
+    looks = Looks(monitor)
+    looks.given = [given(0, 1)]
+    rows = looks.see(0, held(0, 60), held(1)).intervals
+    assert [(row.device, row.job) for row in rows] == [(1, "n1:60:0"), (2, "slurm's number")]
+
+
+def test_where_processes_cant_be_known_the_allocation_still_is() -> None:
+    looks = Looks(facts(50, "j"))
+    looks.given = [given(0)]
+    unknown = (a_device(0), Absent("another pid namespace"))
+    assert [row.job for row in looks.see(0, unknown).intervals] == ["slurm's number"]
+    assert [row.job for row in looks.see(10, unknown).intervals] == ["slurm's number"]
+    looks.see(20, held(0, 50))
+    assert [row.job for row in looks.see(30, unknown).intervals] == ["j"]
