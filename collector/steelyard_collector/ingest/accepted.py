@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
@@ -35,9 +35,8 @@ class Shape:
     entities: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Which message it is: the key of exactly-once."""
+class Origin(NamedTuple):
+    """Which message it is: the key of exactly-once. A tuple, as is Samples: one is made for each message."""
 
     agent: int
     epoch: int
@@ -45,8 +44,7 @@ class Origin:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(NamedTuple):
     """A batch: `ts_ms` int64[ticks], `gauges` float32 and `counters` int64, both [metric][entity][tick]."""
 
     origin: Origin

@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 METHOD: Final = "/steelyard.v1.Ingest/Stream"
 MAX_MESSAGE_BYTES: Final = 4 << 20
 _HELLO_TIMEOUT_S: Final = 30.0
-_ROOM_POLL_S: Final = 0.02
 # Longer than a commit takes; an agent that ends waits a second at most.
 # Why messages of a kind that this version doesn't know stand in `gaps`.
 UNKNOWN_KIND: Final = "unknown_kind"
@@ -73,6 +72,7 @@ class IngestService:
         self._sessions: dict[int, _Session] = {}
         self._dirty: set[int] = set()
         self._is_draining = False
+        self._room = asyncio.Event()
         self.refused = 0
 
     @property
@@ -95,7 +95,8 @@ class IngestService:
         return grpc.method_handlers_generic_handler("steelyard.v1.Ingest", {"Stream": method})
 
     def committed(self, commits: Commits) -> None:
-        """The writer's news, in the event loop."""
+        """The writer's news, in the event loop: what was queued is in the store, and there is room again."""
+        self._room.set()
         for (number, epoch, kind), seq in commits.items():
             if self._registry.note_commit(number, epoch, kind, seq) is not None and number in self._sessions:
                 self._dirty.add(number)
@@ -213,7 +214,8 @@ class IngestService:
                 raise ContractError("message", f"{which or 'an empty message'} does not belong here")
             while self._writer.is_full:
                 # Not reading is what pushes back: HTTP/2 holds the sender, whose spool holds the data.
-                await asyncio.sleep(_ROOM_POLL_S)
+                self._room.clear()
+                await self._room.wait()
 
     async def _acknowledge_last(self, session: "_Session") -> None:
         """An agent that ends well hears of the commit of its last messages, which spares a repeat."""
@@ -237,13 +239,22 @@ class IngestService:
         if is_of_later_version(shape.kind):
             self._skip(agent, origin)
             return
+        # Each reading of a field copies it.
+        ts_ms, gauges, counters = batch.ts_ms, batch.gauges, batch.counters
         try:
-            ticks, day = check_batch(batch, len(shape.entities), len(shape.gauges), len(shape.counters))
+            ticks, day = check_batch(
+                ts_ms,
+                gauges,
+                counters,
+                entities=len(shape.entities),
+                gauge_count=len(shape.gauges),
+                counter_count=len(shape.counters),
+            )
         except ContractError as error:
             raise _Refused(error.field, str(error).partition(": ")[2], origin) from error
         agent.accepted[shape.kind] = origin.seq
-        agent.last_ms = max(agent.last_ms, int.from_bytes(batch.ts_ms[-8:], "little", signed=True))
-        self._writer.put(Samples(origin, shape, ticks, day, batch.ts_ms, batch.gauges, batch.counters))
+        agent.last_ms = max(agent.last_ms, int.from_bytes(ts_ms[-8:], "little", signed=True))
+        self._writer.put(Samples(origin, shape, ticks, day, ts_ms, gauges, counters))
 
     def _take_records(self, agent: Agent, records: Any, wire_bytes: int) -> None:
         origin = self._origin(agent, records.agent, records.kind, records.seq, "records")

@@ -21,6 +21,7 @@ MAX_KIND: Final = 255
 SAMPLE_KINDS: Final = frozenset(
     (batch_pb2.KIND_DEVICE_SAMPLES, batch_pb2.KIND_HOST_SAMPLES, batch_pb2.KIND_AGENT_SAMPLES)
 )
+_KINDS: Final = frozenset(batch_pb2.Kind.values())
 RECORD_FIELDS: Final = {
     batch_pb2.KIND_PROCESS: "processes",
     batch_pb2.KIND_EVENT: "events",
@@ -53,7 +54,7 @@ _DEVICE_TEXTS: Final = ("driver_version", "library_version", "power_scope")
 
 def is_of_later_version(kind: int) -> bool:
     """Whether only a newer contract knows this kind: its messages are counted as lost, and harm no other kind."""
-    return 0 < kind <= MAX_KIND and kind not in batch_pb2.Kind.values()
+    return kind not in _KINDS and 0 < kind <= MAX_KIND
 
 
 def check_hello(hello: ingest_pb2.Hello) -> None:
@@ -118,8 +119,10 @@ def check_layout(layout: batch_pb2.Layout, keys: Container[int], field: str) -> 
             raise ContractError(f"{field}.devices", f"{key} is no device that was declared before")
 
 
-def check_batch(batch: batch_pb2.Batch, entities: int, gauges: int, counters: int) -> tuple[int, int]:
-    """Checks a batch against its layout's counts.
+def check_batch(
+    ts_ms: bytes, gauges: bytes, counters: bytes, *, entities: int, gauge_count: int, counter_count: int
+) -> tuple[int, int]:
+    """Checks a batch's matrices against its layout's counts.
 
     Returns:
         Ticks, and the UTC day (days since 1970) that they lie in.
@@ -127,17 +130,15 @@ def check_batch(batch: batch_pb2.Batch, entities: int, gauges: int, counters: in
     Raises:
         ContractError: a matrix has the wrong length, or times don't rise, or lie in two days.
     """
-    ticks, rest = divmod(len(batch.ts_ms), 8)
+    ticks, rest = divmod(len(ts_ms), 8)
     if rest or not ticks:
-        raise ContractError("batch.ts_ms", f"{len(batch.ts_ms)} bytes; 8 for each tick, at least one tick")
+        raise ContractError("batch.ts_ms", f"{len(ts_ms)} bytes; 8 for each tick, at least one tick")
     cells = entities * ticks
-    if len(batch.gauges) != 4 * gauges * cells:
-        raise ContractError("batch.gauges", f"{len(batch.gauges)} bytes; the layout asks for {4 * gauges * cells}")
-    if len(batch.counters) != 8 * counters * cells:
-        raise ContractError(
-            "batch.counters", f"{len(batch.counters)} bytes; the layout asks for {8 * counters * cells}"
-        )
-    first, last = _times(batch.ts_ms, ticks)
+    if len(gauges) != 4 * gauge_count * cells:
+        raise ContractError("batch.gauges", f"{len(gauges)} bytes; the layout asks for {4 * gauge_count * cells}")
+    if len(counters) != 8 * counter_count * cells:
+        raise ContractError("batch.counters", f"{len(counters)} bytes; the layout asks for {8 * counter_count * cells}")
+    first, last = _times(ts_ms, ticks)
     return ticks, _one_day("batch.ts_ms", first, last)
 
 

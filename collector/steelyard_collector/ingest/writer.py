@@ -196,13 +196,15 @@ class Writer:
 
     def _write(self, messages: Sequence[Accepted]) -> None:
         for block in ordered_blocks(messages, self._limits.block_rows):
-            self._commit(block)
+            commits = self._commit(block)
             size = sum(message.size for message in block.messages)
             with self._wake:
                 self.state.queued_bytes -= size
                 self.state.oldest_s = self._monotonic() if self._pending else 0.0
+            # After the queue has shrunk: who is told looks whether there is room.
+            self._on_commit(commits)
 
-    def _commit(self, block: _Block) -> None:
+    def _commit(self, block: _Block) -> Commits:
         commits: Commits = {}
         for message in block.messages:
             origin = message.origin
@@ -220,7 +222,7 @@ class Writer:
                 self.state.block_rows += block.rows
                 self.state.samples += sum(_samples(message) for message in block.messages)
             self._insert("progress", progress_rows(commits))
-        self._on_commit(commits)
+        return commits
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         """Inserts until it is committed; the token makes a repeat of a block that was committed after all harmless.

@@ -9,7 +9,7 @@ from pathlib import Path
 import clickhouse_connect
 import pyarrow as pa
 
-from steelyard_collector.store.client import ClickhouseStore, Client, Settings, ipc_stream, quoted, settings_clause
+from steelyard_collector.store.client import ClickhouseStore, Client, Settings, quoted, settings_clause, write_ipc
 from steelyard_collector.store.failures import as_store_error
 from steelyard_proto.errors import StoreError
 
@@ -48,7 +48,7 @@ class ChdbStore(ClickhouseStore):
         # A file of our own inside the store: its size counts against the same disk.
         try:
             with tempfile.NamedTemporaryFile(dir=self._blocks, suffix=".arrow") as file:
-                file.write(ipc_stream(block))
+                write_ipc(block, file)
                 file.flush()
                 source = f"FROM INFILE {quoted(file.name)} SETTINGS {settings_clause(settings)} FORMAT Arrow"
                 with as_store_error():

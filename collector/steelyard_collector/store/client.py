@@ -46,12 +46,10 @@ def settings_clause(settings: Mapping[str, str | int]) -> str:
     )
 
 
-def ipc_stream(block: pa.Table) -> memoryview:
-    """The block as one Arrow file."""
-    sink = pa.BufferOutputStream()
+def write_ipc(block: pa.Table, sink: Any) -> None:
+    """Writes the block as one Arrow file, its columns as they lie in memory."""
     with pa.ipc.new_file(sink, block.schema) as writer:
         writer.write_table(block)
-    return memoryview(sink.getvalue())
 
 
 class Clients:

@@ -1,5 +1,6 @@
 """The store on a ClickHouse server, over its HTTP interface."""
 
+import io
 import re
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -7,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import clickhouse_connect
 import pyarrow as pa
 
-from steelyard_collector.store.client import ClickhouseStore, Client, Settings, ipc_stream
+from steelyard_collector.store.client import ClickhouseStore, Client, Settings, write_ipc
 from steelyard_collector.store.failures import as_store_error
 from steelyard_collector.store.lease import Lease, LeaseTimes
 from steelyard_proto.errors import ConfigError, StoreError, TransportError
@@ -116,11 +117,13 @@ class ServerStore(ClickhouseStore):
         quorum: Settings = {"insert_quorum": "auto", "distributed_foreground_insert": 1} if self.cluster else {}
         table, _, columns = target.partition(" ")
         names = [name.strip().strip("`") for name in columns.strip("()").split(",")]
+        body = io.BytesIO()
+        write_ipc(block, body)
         with as_store_error():
             self._clients.mine().raw_insert(
                 table,
                 column_names=names,
-                insert_block=bytes(ipc_stream(block)),
+                insert_block=body.getvalue(),
                 settings=dict(settings | quorum),
                 fmt="Arrow",
             )
