@@ -89,6 +89,10 @@ class Store(Protocol):
         """What the inserts noted for the rollups of jobs: agents in the place of devices."""
         ...
 
+    def given_metrics(self) -> frozenset[str]:
+        """The device metrics that some raw row has or had; raises StoreError where they can't be read."""
+        ...
+
     def hold(self) -> None:
         """Takes the store for writing, until it is closed; to be called once, after the migrations.
 

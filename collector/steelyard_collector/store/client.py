@@ -13,6 +13,7 @@ import pyarrow as pa
 from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, DayBytes, ReadLimits, SqlValue
 from steelyard_collector.store.dirty import DirtyMinutes
 from steelyard_collector.store.failures import as_store_error
+from steelyard_collector.store.given import given_in, loaded, rows_of
 from steelyard_collector.store.live import newest_rows
 from steelyard_collector.store.statements import statement
 from steelyard_proto.errors import StoreError
@@ -178,6 +179,7 @@ class ClickhouseStore(ABC):
         self._clients = Clients(connect)
         self._dirty = DirtyMinutes()
         self._dirty_jobs = DirtyMinutes()
+        self._given: frozenset[str] | None = None
 
     @property
     def dsn(self) -> str:
@@ -194,6 +196,12 @@ class ClickhouseStore(ABC):
         """See base.Store."""
         return self._dirty_jobs
 
+    def given_metrics(self) -> frozenset[str]:
+        """See base.Store."""
+        if self._given is None:
+            self._given = loaded(self.query(statement("queries", "given_metrics")).to_pylist()[0])
+        return self._given
+
     @abstractmethod
     def free_bytes(self) -> int:
         """See base.Store."""
@@ -206,6 +214,9 @@ class ClickhouseStore(ABC):
         """See base.Store."""
         if not block.num_rows:
             raise StoreError(f"the block for {table} is empty; nothing to insert", name="EMPTY_BLOCK")
+        if table == "raw_device" and (new := given_in(block, self.given_metrics())):
+            self.insert("given_metric", rows_of(new), token=f"given-{token}")
+            self._given = self.given_metrics() | new
         settings = INSERT_SETTINGS | {"insert_deduplication_token": token}
         columns = ", ".join(f"`{name}`" for name in block.column_names)
         self._insert_arrow(f"{STORE_DATABASE}.{table} ({columns})", block, settings)

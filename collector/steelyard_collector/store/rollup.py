@@ -138,10 +138,11 @@ class Roller:
             "ver": self._ver,
             "settings": ROLL_SETTINGS,
         }
-        self._store.command(statement("queries", "roll_10s", **values, **from_raw_10s()))
+        given = self._store.given_metrics()
+        self._store.command(statement("queries", "roll_10s", **values, **from_raw_10s(given)))
         lookback = {"fast_from_ms": begin_ms - _FAST_LOOKBACK_MS, "slow_from_ms": begin_ms - _SLOW_LOOKBACK_MS}
         # The last: recovery counts its rows.
-        self._store.command(statement("queries", "roll_1m", **values, **lookback, **from_raw_1m()))
+        self._store.command(statement("queries", "roll_1m", **values, **lookback, **from_raw_1m(given)))
 
     def _roll_hours(self, closed_hour: int) -> None:
         taken = self._hours.take(closed_hour)
@@ -153,7 +154,9 @@ class Roller:
                     "ver": self._ver,
                     "settings": ROLL_SETTINGS,
                 }
-                self._store.command(statement("queries", "roll_1h", **values, **span, **from_1m()))
+                self._store.command(
+                    statement("queries", "roll_1h", **values, **span, **from_1m(self._store.given_metrics()))
+                )
         except StoreError:
             self._hours.give_back(taken)
             raise

@@ -10,15 +10,15 @@ _COUNTER: Final = ("inc", "ms", "first", "last")
 _BINS: Final = 11
 
 
-def from_raw_10s() -> dict[str, str]:
-    """The placeholders of roll_10s.sql."""
-    gauges = [metric for metric in _gauges() if metric.rollup_10s]
+def from_raw_10s(given: frozenset[str]) -> dict[str, str]:
+    """The placeholders of roll_10s.sql for the metrics that some row has; other columns stay at their defaults."""
+    gauges = [metric for metric in _gauges(given) if metric.rollup_10s]
     return {"names": _names(gauges, _GAUGE), "figures": _listed(_gauge_figures(gauges), 4)}
 
 
-def from_raw_1m() -> dict[str, str]:
-    """The placeholders of roll_1m.sql."""
-    gauges, counters = _gauges(), _counters()
+def from_raw_1m(given: frozenset[str]) -> dict[str, str]:
+    """The placeholders of roll_1m.sql, as above."""
+    gauges, counters = _gauges(given), _counters(given)
     slow = [metric for metric in counters if metric.metric_class != "fast"]
     return {
         "names": _names(gauges, _GAUGE),
@@ -29,13 +29,13 @@ def from_raw_1m() -> dict[str, str]:
         "histogram": ", ".join(f"countIf(least(floor(raw.core_active * 10), 10) = {i})" for i in range(_BINS)),
         "counter_steps": _listed((step for metric in counters for step in _steps(metric)), 12),
         "counter_figures": _listed((figure for metric in counters for figure in _sums_of_steps(metric)), 8),
-        "has_slow_counter": "(" + " OR ".join(f"raw.{metric.name} IS NOT NULL" for metric in slow) + ")",
+        "has_slow_counter": " OR ".join(f"raw.{metric.name} IS NOT NULL" for metric in slow) or "false",
     }
 
 
-def from_1m() -> dict[str, str]:
-    """The placeholders of roll_1h.sql."""
-    gauges, counters = _gauges(), _counters()
+def from_1m(given: frozenset[str]) -> dict[str, str]:
+    """The placeholders of roll_1h.sql, as above."""
+    gauges, counters = _gauges(given), _counters(given)
     return {
         "names": _names(gauges, _GAUGE),
         "counter_names": _names(counters, _COUNTER),
@@ -44,12 +44,12 @@ def from_1m() -> dict[str, str]:
     }
 
 
-def _gauges() -> list[Metric]:
-    return [metric for metric in catalogue().of("device") if metric.kind == "gauge"]
+def _gauges(given: frozenset[str]) -> list[Metric]:
+    return [metric for metric in catalogue().of("device") if metric.kind == "gauge" and metric.name in given]
 
 
-def _counters() -> list[Metric]:
-    return [metric for metric in catalogue().of("device") if metric.kind == "counter"]
+def _counters(given: frozenset[str]) -> list[Metric]:
+    return [metric for metric in catalogue().of("device") if metric.kind == "counter" and metric.name in given]
 
 
 def _names(metrics: Iterable[Metric], parts: Iterable[str]) -> str:

@@ -66,6 +66,7 @@ UNBOUNDED = {
     "device": "a device",
     "dropped_day": "a day",
     "gap": "a range that is lost for good: an agent goes on behind it",
+    "given_metric": "a metric",
     "intent": "a kind of message",
     "job_hour": "a job's hour, for ever",
     "live_device": "a device",
