@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.drivers.linux_driver import LinuxDriver
 
 from steelyard_tui.client import Client, open_client
 from steelyard_tui.feed import Feed
@@ -249,6 +250,9 @@ def run(settings: Settings, *, ascii: bool) -> int:
             app.run()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            # A forced end leaves the thread that reads keys: it would read the end of a lost terminal for ever.
+            if isinstance(app._driver, LinuxDriver):
+                app._driver.exit_event.set()
             # The loop leaves the default ones behind; our caller may have its own.
             for number, handler in handlers.items():
                 signal.signal(number, handler)
