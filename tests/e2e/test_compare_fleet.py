@@ -286,3 +286,16 @@ def test_a_browser_draws_the_page_in_both_schemes(page: Path, tmp_path: Path, sc
     assert 0.5 < share < 0.97
     huawei = {"light": (201, 133, 0), "dark": (230, 159, 0)}[scheme]
     assert next((count for count, color in counted if color == huawei), 0) > 2000
+
+
+def test_a_job_s_page_has_the_simulation_s_truth_and_a_code(collector: Collector) -> None:
+    run = subprocess.run(
+        [str(BIN / "steelyard"), "job", "910b2-1", "--json", "--collector", collector.address],
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    told = json.loads(run.stdout)
+    assert (run.returncode, told["origin"], told["run"]) == (told["exit_code"], "simulated", "910b2-1"), run.stderr
+    [figures] = told["figures"]
+    assert figures["tokens_per_s_device"] == pytest.approx(16384 / (CHIPS["910B2"] * JOBS[0]), rel=0.01)
+    assert (figures["chip"], told["held"][0]["node"]) == ("910B2", "910b2-1")
+    assert figures["mfu_absent"] == "layers, heads or head size not known"

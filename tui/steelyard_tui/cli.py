@@ -59,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
             command.name,
             help=command.help,
             description=command.help,
-            epilog="examples:\n" + "\n".join(f"  {line}" for line in command.examples),
+            epilog="\n".join(["examples:", *(f"  {line}" for line in command.examples), "", command.notes]).rstrip(),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(sub)

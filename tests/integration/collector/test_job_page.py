@@ -21,6 +21,7 @@ from tests.integration.collector.job_rows import (
     Rollers,
     put_facts,
     put_held,
+    put_minutes,
     put_process,
     put_steps,
 )
@@ -75,6 +76,11 @@ def fill(store: Store, now_s: int) -> None:
     Rollers(store).run(1000 * (old_s + 7200))
     train(store, "hangs", now_s - 3600, now_s - 1200, silent_s={4: 40}, now_s=now_s)
     train(store, "runs-1", now_s - 1200, now_s, now_s=now_s, host_gap_s=4.0)
+    # Steps whose devices nobody allotted.
+    minutes = [{"job": "loose", "bucket": (now_s // 60 - n) * 60, "tokens": 6e5, "device_s": 60.0} for n in range(3)]
+    put_minutes(store, [{**minute, "evaluate_steps": 0, "evaluate_device_s": 0.0, "evaluate_tokens": None,
+                         "first_steps": 0, "first_device_s": 0.0, "first_tokens": None,
+                         "step_hist": [(69, 20)]} for minute in minutes])  # fmt: skip
     hold(store, "idles", now_s - 7200, now_s + AHEAD_S)
     hold(store, "gone", now_s - 7200, now_s - 1800)
     for device in DEVICES["hangs"]:
@@ -206,6 +212,11 @@ def test_idle_and_lost_jobs_have_codes_of_their_own(
     assert "IDLE BUT HELD since " in said
     assert "holds 1 device and does nothing since " in said
     assert "none told" in said
+    code, said = asked(opened, capsys, "loose")
+    assert code == 0
+    assert "job loose  RUNNING since " in said
+    assert "its devices and nodes aren't known: no allocation was told" in said
+    assert "1 800 000 (declared)" in said
     code, said = asked(opened, capsys, "gone")
     assert code == 6
     assert "nobody said that it ended" in said

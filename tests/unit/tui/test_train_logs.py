@@ -225,3 +225,28 @@ def test_three_logs_are_held_against_the_first_and_blind_trainers_over_all_time(
     assert "MindSpore Transformers doesn't tell checkpoints and evaluations from steps" in warnings
     assert "unlike trainers" in warnings
     assert "splits by chip: origin of the tokens" in warnings
+
+
+def titan(rate: float, seed: int) -> str:
+    """Lines of one rank; the logger's clock tells the time, and the rate is a device's."""
+    source = random.Random(seed)
+    lines = []
+    for n in range(1, 331):
+        minute, second = divmod(10 * n, 60)
+        lines.append(
+            f"[rank0]:[titan] 2026-05-18 16:{minute:02d}:{second:02d},000 - root - INFO - step: {10 * n}  loss:  3.2"
+            f"  memory:  9.4GiB(64%)  tps: {rate * math.exp(source.gauss(0, 0.02)):,.0f}  tflops: 0.52\n"
+        )
+    return "".join(lines)
+
+
+def test_a_log_that_counts_for_one_device_needs_no_number_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [put(tmp_path, "fast.log", titan(7000, 1)), put(tmp_path, "slow.log", titan(3500, 2))]
+    code, out, err = said_of(capsys, "--file", files[0], "--file", files[1])
+    assert (code, err) == (0, "")
+    row = next(line for line in out.splitlines() if line.startswith("fast"))
+    assert "torchtitan  a device's own" in row
+    assert "0.50 [" in out
+    assert "processed tokens over productive time" in out

@@ -22,6 +22,7 @@ class Command:
         examples: lines that can be pasted into a shell.
         add_arguments: adds what is the command's own.
         run: does it; returns the exit code.
+        notes: what `--help` says below the examples.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Command:
     examples: tuple[str, ...]
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    notes: str = ""
 
 
 _HELP: Final = {

@@ -139,10 +139,11 @@ COMMAND = Command(
         "steelyard job 48213",
         "steelyard job 48213 --follow && echo it has finished",
         "steelyard job 48213 --json | jq '.look_at[].text'",
-        "",
-        "exit codes: 0 starting, running or finished; 4 hung; 5 idle but held; 6 lost; 7 no such job;",
-        "  1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted",
     ),
     add_arguments=_add_arguments,
     run=_run,
+    notes=(
+        "exit codes: 0 starting, running or finished; 4 hung; 5 idle but held; 6 lost; 7 no such job;\n"
+        "  1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted"
+    ),
 )
