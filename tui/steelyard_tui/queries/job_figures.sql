@@ -6,7 +6,8 @@ SELECT
     sum(e.flops) / nullIf(sum(e.flops_device_s), 0) / 1e12 AS tflops_per_device,
     sum(e.flops) / nullIf(sum(e.peak_flops), 0) AS mfu,
     anyIf(e.mfu_basis, e.mfu_basis IS NOT NULL) AS mfu_basis,
-    if(sum(e.peak_flops) > 0, NULL, max(e.mfu_absent)) AS mfu_absent,
+    -- of the times that have tokens, if any has
+    if(sum(e.peak_flops) > 0, NULL, coalesce(maxOrNullIf(e.mfu_absent, e.tokens IS NOT NULL), max(e.mfu_absent))) AS mfu_absent,
     sum(e.ofu_sum) / nullIf(sum(e.ofu_n), 0) AS ofu,
     min(e.ofu_validated) AS ofu_validated,
     if(sum(e.ofu_n) > 0, NULL, max(e.ofu_absent)) AS ofu_absent,
