@@ -7,7 +7,7 @@ cause and one more column of straggler_minutes.sql. What was learnt is kept in t
 process goes on from there with the minutes since.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final, Literal
@@ -52,8 +52,12 @@ class StragglerWatch:
         self._groups: dict[GroupKey, Group] = {}
         self._kept_ms = 0
 
-    def run_once(self, now_ms: int) -> int:
+    def run_once(self, now_ms: int, late: Collection[int] = ()) -> int:
         """Takes the minutes since the last call, and writes who is slow now.
+
+        Args:
+            now_ms: Unix time.
+            late: devices of which minutes before the last call came since; a group that knows little yet begins anew.
 
         Returns:
             How many ranks are.
@@ -62,7 +66,8 @@ class StragglerWatch:
             StoreError: the store can't be read or written; the call may be repeated.
         """
         settled = (now_ms - _SETTLED_MS) // MINUTE_MS
-        self._groups = dict(self._present(now_ms, settled))
+        anew = {key for key, group in self._groups.items() if _misses(group, late)}
+        self._groups = dict(self._present(now_ms, settled, anew))
         for group in self._groups.values():
             self._follow(group, settled)
         watched = sum(len(group.devices) for group in self._groups.values())
@@ -74,7 +79,7 @@ class StragglerWatch:
             self._kept_ms = now_ms
         return len(found)
 
-    def _present(self, now_ms: int, settled: int) -> Iterator[tuple[GroupKey, Group]]:
+    def _present(self, now_ms: int, settled: int, anew: Collection[GroupKey]) -> Iterator[tuple[GroupKey, Group]]:
         rows = self._store.query(statement("queries", "straggler_ranks", now_s=now_ms // 1000)).to_pylist()
         # A rank whose stage isn't known has no known peers.
         placed = [row for row in rows if row["stage"] is not None]
@@ -87,7 +92,7 @@ class StragglerWatch:
         for key, members in held.items():
             devices = tuple(int(row["device_id"]) for row in members)
             known = self._groups.get(key) or kept.get(key)
-            if known is not None and known.devices == devices:
+            if known is not None and known.devices == devices and key not in anew:
                 known.ranks = tuple(row["rank"] for row in members)
                 yield key, known
                 continue
@@ -122,6 +127,12 @@ class StragglerWatch:
         devices = ", ".join(map(str, group.devices))
         sql = statement("queries", "straggler_minutes", devices=devices, from_s=first * 60, to_s=end * 60)
         return _matrices(self._store.query(sql).to_pylist(), group.devices, first, end)
+
+
+def _misses(group: Group, late: Collection[int]) -> bool:
+    """Whether a backlog tells more of a group than is known: one that knows an hour keeps what it has learnt."""
+    is_young = all(len(signal.window) < WINDOW_MINUTES for signal in group.signals.values())
+    return is_young and any(device in late for device in group.devices)
 
 
 def _matrices(rows: Sequence[dict[str, Any]], devices: Sequence[int], first: int, end: int) -> dict[Cause, Values]:

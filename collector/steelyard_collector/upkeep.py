@@ -132,7 +132,8 @@ class Upkeep:
         self.state.rolled_to_ms = self._roller.rolled_to_ms
 
     def _watch_ranks(self) -> None:
-        self._stragglers.run_once(self._wall_ms())
+        late, self._roller.late = self._roller.late, set()
+        self._stragglers.run_once(self._wall_ms(), late)
 
     def _keep_within(self) -> None:
         self.state.store_bytes = keep_within(self._store, self.bounds, self._wall_ms())

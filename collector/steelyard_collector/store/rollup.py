@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 GRACE_MS: Final = 15_000
 _HOUR_MINUTES: Final = 60
 _DAY_MS: Final = 86_400_000
+# A backlog, and no message that took its time.
+_LATE_MINUTES: Final = 2
 # How far back the value before a bucket is looked for; a counter of the slow class comes once a minute.
 _FAST_LOOKBACK_MS: Final = 30_000
 _SLOW_LOOKBACK_MS: Final = 130_000
@@ -40,12 +42,14 @@ class Roller:
     def __init__(self, store: Store, dirty: DirtyMinutes, *, raw_days: int = 7) -> None:
         """Args: the store; what it noted of its inserts (`store.dirty`); days that raw rows live.
 
-        `rolled` notes the device minutes that were done, for the rollups that are made of these.
+        `rolled` notes the device minutes that were done, for the rollups made of these; `late` the devices of which
+        minutes came long after their time, until somebody takes them.
         """
         self._store = store
         self._dirty = dirty
         self._hours = DirtyMinutes()
         self.rolled = DirtyMinutes()
+        self.late: set[int] = set()
         self._raw_days = raw_days
         self._ver = 0
         self.rolled_to_ms = 0
@@ -127,6 +131,8 @@ class Roller:
         for minute, devices in changed.items():
             self._hours.add(devices, np.full(len(devices), minute // _HOUR_MINUTES))
             self.rolled.add(devices, np.full(len(devices), minute))
+            if minute < closed_minute - _LATE_MINUTES:
+                self.late.update(devices.tolist())
         return sum(len(devices) for devices in kept.values())
 
     def _roll_minute(self, work: Work) -> None:

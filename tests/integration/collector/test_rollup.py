@@ -164,8 +164,10 @@ def test_late_rows_and_what_follows_them(store: Store) -> None:
     put(store, [row for row in rows if row not in late], "first")
     roller = Roller(store, store.dirty)
     roller.run_once(NOW_MS)
+    roller.late.clear()
     put(store, late, "late")
     roller.run_once(NOW_MS + 1000)
+    assert roller.late == {1}
     check(store, rows, "roll_1m", MINUTE_MS, NOW_MS)
 
 

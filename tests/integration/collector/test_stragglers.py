@@ -117,7 +117,7 @@ def test_ranks_of_another_pipeline_stage_are_no_peers(store: Store, end_s: int) 
     assert {stage for (job, _), stage in stages.items() if job != "well"} == {0}
 
 
-# The last one: it takes rows away.
+# From here on rows are taken away.
 def test_a_new_collector_goes_on_from_what_the_last_one_learnt(store: Store, end_s: int) -> None:
     onset_s = end_s - (MINUTES - ONSET) * 60
     store.command("TRUNCATE TABLE steelyard_store.straggler_state")
@@ -136,3 +136,20 @@ def test_a_new_collector_goes_on_from_what_the_last_one_learnt(store: Store, end
     store.command("TRUNCATE TABLE steelyard_store.straggler_state")
     StragglerWatch(store).run_once(end_s * 1000 + 63_000)
     assert {row["kind"] for row in found(store).values()} == {"slowest by nature"}
+
+
+def test_what_a_backlog_tells_of_a_new_job_is_read_too(store: Store, end_s: int) -> None:
+    store.command("TRUNCATE TABLE steelyard_store.straggler_state")
+    store.command("CREATE TABLE steelyard_store.late ENGINE = Memory AS SELECT * FROM steelyard_store.roll_1m")
+    older = f"bucket < toDateTime({end_s - 600})"
+    store.command(f"ALTER TABLE steelyard_store.roll_1m DELETE WHERE {older} SETTINGS mutations_sync = 2")
+    watch = StragglerWatch(store)
+    assert watch.run_once(end_s * 1000 + 64_000) == 0
+    store.command(f"INSERT INTO steelyard_store.roll_1m SELECT * FROM steelyard_store.late WHERE {older}")
+    assert watch.run_once(end_s * 1000 + 65_000) == 0
+    assert watch.run_once(end_s * 1000 + 66_000, {100 + RANKS - 1}) == 1
+    assert [(row["job"], row["kind"]) for row in found(store).values()] == [("hot", "slowest by nature")]
+    # Who knows an hour keeps what was learnt.
+    [hot] = [group for key, group in watch._groups.items() if key[0] == "hot"]
+    watch.run_once(end_s * 1000 + 67_000, {100})
+    assert hot in watch._groups.values()
