@@ -9,6 +9,7 @@ from steelyard_collector.store.statements import statement
 
 _NAMES: Final = {3600: "1h", 86_400: "24h", 7 * 86_400: "7d"}
 KEPT_S: Final = tuple(_NAMES)
+_HOUR_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,20 @@ def told_part(store: Store, window: Window) -> Window | None:
     """
     bounds = {"from_s": window.from_ms // 1000, "to_s": window.to_ms // 1000}
     found = store.query(statement("queries", "job_history", **bounds)).to_pylist()
-    if not found:
-        return None
-    begin_s, hours_end_s = found[0]["first_s"], found[0]["hours_end_s"]
-    told = replace(window, from_ms=begin_s * 1000)
-    if bounds["to_s"] - begin_s > MINUTES_UP_TO_S and begin_s < hours_end_s < bounds["to_s"]:
-        told = replace(told, to_ms=hours_end_s * 1000)
-    return told
+    return part_from(window, found[0]["first_s"], found[0]["hours_end_s"]) if found else None
+
+
+def part_from(window: Window, first_s: int, hours_end_s: int) -> Window:
+    """A window cut to what there is.
+
+    Args:
+        window: as it was asked for.
+        first_s: Unix time of the first minute in it.
+        hours_end_s: Unix time at which its newest closed hour ended; 0 for none.
+    """
+    told = replace(window, from_ms=first_s * 1000)
+    if window.to_ms // 1000 - first_s <= MINUTES_UP_TO_S or not first_s < hours_end_s:
+        return told
+    # The hour that the first minute is in is told as a whole.
+    begin_ms = max(window.from_ms, first_s // _HOUR_S * _HOUR_S * 1000)
+    return replace(window, from_ms=begin_ms, to_ms=min(window.to_ms, hours_end_s * 1000))

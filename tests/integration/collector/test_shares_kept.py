@@ -19,7 +19,7 @@ from steelyard_collector.shares.asking import ShareAsker
 from steelyard_collector.shares.keeper import ShareKeeper
 from steelyard_collector.shares.ledger import Ledger
 from steelyard_collector.shares.sources import Sources
-from steelyard_collector.shares.window import Window, told_part
+from steelyard_collector.shares.window import Window, part_from, told_part
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_rollup import JobRoller
 from steelyard_collector.store.open import open_store
@@ -186,6 +186,10 @@ def test_a_window_of_hours_ends_with_the_newest_closed_one(store: Store) -> None
     told = told_part(store, Window(at("01T00:00"), at("08T00:00"), 7 * 86_400))
     assert told == Window(at("02T03:00"), at("05T08:00"), 7 * 86_400)
     assert told.name == "7d"
+    # The first hour is told as a whole, though its first minute is later; not where the window begins within it.
+    week = Window(at("01T00:30"), at("08T00:30"), 7 * 86_400)
+    assert part_from(week, at("02T03:25") // 1000, at("05T08:00") // 1000) == told
+    assert part_from(week, at("01T00:40") // 1000, at("05T08:00") // 1000).from_ms == week.from_ms
     # A short one is told by minutes, up to its end.
     day = Window(at("05T00:00"), at("06T00:00"), 86_400)
     assert told_part(store, day) == Window(at("05T07:00"), at("06T00:00"), 86_400)

@@ -26,6 +26,10 @@ _MEGATRON = (
     ("tensor_parallel", "tensor_model_parallel_size"), ("pipeline_parallel", "pipeline_model_parallel_size"),
     ("context_parallel", "context_parallel_size"), ("expert_parallel", "expert_model_parallel_size"),
 )  # fmt: skip
+_SOFTWARE = (
+    "torch_npu", "transformers", "accelerate", "lightning", "deepspeed", "megatron.core", "mindspeed",
+    "transformer_engine", "flash_attn", "triton",
+)  # fmt: skip
 
 
 def facts_of(root, optimizer, shape):  # type: ignore[no-untyped-def]
@@ -36,7 +40,7 @@ def facts_of(root, optimizer, shape):  # type: ignore[no-untyped-def]
         optimizer: that leads.
         shape: of the tensor of tokens; empty where none was seen.
     """
-    facts = _declared() + _megatron() + [("optimizer", type(optimizer).__name__)]
+    facts = _declared() + _megatron() + _software() + [("optimizer", type(optimizer).__name__)]
     if len(shape) == 2:
         facts.append(("sequence_length", shape[1]))
     return facts if root is None else facts + _model(root)
@@ -57,7 +61,14 @@ def _megatron():  # type: ignore[no-untyped-def]
     arguments = getattr(sys.modules.get("megatron.training.global_vars"), "_GLOBAL_ARGS", None)
     if arguments is None:
         return []
-    return [("exact." + name, getattr(arguments, attribute, None)) for name, attribute in _MEGATRON]
+    told = [("exact." + name, getattr(arguments, attribute, None)) for name, attribute in _MEGATRON]
+    return told + [("recompute", int(getattr(arguments, "recompute_granularity", None) is not None))]
+
+
+def _software():  # type: ignore[no-untyped-def]
+    """Versions of what a training's speed depends on, where it is loaded; nothing is imported for it."""
+    versions = ((name, vars(sys.modules[name]).get("__version__")) for name in _SOFTWARE if name in sys.modules)
+    return [("software." + name, version) for name, version in versions if isinstance(version, str)]
 
 
 def _model(root):  # type: ignore[no-untyped-def]
