@@ -27,10 +27,16 @@ class PodAllocations:
         """The pods that have accelerators.
 
         Raises:
-            OSError: there is a kubelet, which doesn't answer.
+            OSError: there is a kubelet, which doesn't answer, or not this user.
         """
-        if not self._socket.exists():
-            return []
+        try:
+            if not self._socket.exists():
+                return []
+        except PermissionError as error:
+            remedy = (
+                "run the agent as root to see jobs that hold devices and do nothing, or set jobs.allocations = false"
+            )
+            raise PermissionError(f"{self._socket} is not for this user; {remedy}") from error
         pods = {(pod.namespace, pod.name): pod for pod in list_pods(self._socket) if _names(pod)}
         self._jobs = {key: job for key, job in self._jobs.items() if key in pods}
         if unknown := [pod for key, pod in pods.items() if key not in self._jobs]:
