@@ -110,6 +110,16 @@ def test_what_devices_do_while_nothing_gets_on() -> None:
     assert found == ["n2/1 (H100) sent no sample of late, others of n2 did"]
 
 
+def test_a_device_that_its_running_job_never_uses() -> None:
+    calm = activity()[0]
+    minutes = {n: calm | {"device_id": n, "busy": 0.0 if n == 2 else 0.9} for n in range(4)}
+    now = devices([0.0] * 4)
+    assert said(devices=now, activity=minutes)["device"] == [
+        "n2/0 (H100) did nothing in its last minutes, 3 others of the job worked"
+    ]
+    assert said(devices=now, activity={n: row | {"busy": 0.0} for n, row in minutes.items()}) == {}
+
+
 def test_states_that_want_a_hand() -> None:
     idle = job(state="idle but held", state_since=moment(3600), steps=0, tokens=None, last_step=None)
     found = said(job=idle, devices=devices([0.0] * 4), goodput=goodput(productive_s=0.0, outside_steps_s=1000.0))

@@ -104,10 +104,9 @@ def _silent_ranks(page: JobPage) -> Iterator[str]:
 
 def _devices_now(page: JobPage) -> Iterator[str]:
     """Nodes and devices that say nothing, and what the rest does while nothing gets on."""
-    if page.has_ended:
-        yield from _gone_nodes(page)
-        return
     yield from _gone_nodes(page)
+    if page.state == "running":
+        yield from _unused(page)
     if page.state not in ("hung", "idle but held"):
         return
     told = [row for row in page.devices if row["busy"] is not None]
@@ -122,6 +121,16 @@ def _devices_now(page: JobPage) -> Iterator[str]:
             yield f"{_device(row)} is idle while {counted(len(told) - len(idle), 'other')} of the job work"
     elif page.state == "hung" and told and len(full) == len(told):
         yield "all of its devices are busy and no step ends: they wait inside a collective call, or one step never ends"
+
+
+def _unused(page: JobPage) -> Iterator[str]:
+    """Over minutes and not at this moment: between steps every device is idle."""
+    told = {key: row["busy"] for key, row in page.activity.items() if row["busy"] is not None}
+    idle = [row for row in page.devices if told.get(row["device_id"], 1.0) < IDLE_BUSY]
+    if idle and 2 * len(idle) <= len(told):
+        names = _named([_device(row) for row in idle])
+        working = counted(len(told) - len(idle), "other")
+        yield f"{names} did nothing in its last minutes, {working} of the job worked"
 
 
 def _gone_nodes(page: JobPage) -> Iterator[str]:

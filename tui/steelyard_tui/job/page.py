@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from steelyard_proto.errors import SteelyardError
+from steelyard_tui.present.figures import text_of
 from steelyard_tui.queries import read_query
 
 if TYPE_CHECKING:
@@ -137,5 +138,5 @@ def _unknown(job: str, known: Sequence[str]) -> str:
     inside = [name for name in known if job and (job in name or name in job)]
     near = list(dict.fromkeys([*inside, *difflib.get_close_matches(job, known, _NEAREST, _ALIKE)]))[:_NEAREST]
     if near:
-        return f"no job {job!r}; the nearest are {', '.join(near)}"
-    return f"no job {job!r}; the newest are {', '.join(known[:_NEAREST])}"
+        return f"no job {job!r}; the nearest are {text_of(near)}"
+    return f"no job {job!r}; the newest are {text_of(known[:_NEAREST])}"

@@ -159,8 +159,8 @@ def _note(name: str, rows: Sequence[Row]) -> str:
     if name == "mfu":
         return f"of {text_of(row['mfu_basis'])}" if given else text_of(row["mfu_absent"])
     if name == "ofu":
-        validated = "by counters" if row["ofu_validated"] else "by counters, not validated on this chip"
-        return validated if given else text_of(row["ofu_absent"])
+        validated = "validated" if row["ofu_validated"] else "not validated"
+        return f"by counters, {validated} on this chip" if given else text_of(row["ofu_absent"])
     if name == "tokens_per_j":
         return (
             "the devices' energy, without the host's"
