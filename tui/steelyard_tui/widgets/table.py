@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from textual.filter import ANSIToTruecolor
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -10,6 +11,7 @@ from textual.widget import Widget
 
 from steelyard_tui.present.columns import Column, Drawing, Placed, Row, head_line, place_columns, row_line
 from steelyard_tui.present.glyphs import Glyphs
+from steelyard_tui.present.line import Span
 from steelyard_tui.widgets.paint import Painter
 
 _MARGIN = 2  # cells for the scroll track at the right
@@ -56,8 +58,8 @@ class LiveTable(Widget, can_focus=True):
         self._glyphs = glyphs
         self._rows: Rows | None = None
         self._drawing = Drawing(glyphs)
-        self._cache: dict[tuple[int, bool], Strip] = {}
-        self._tracks: dict[bool, Strip] = {}
+        self._cache: dict[tuple[int, bool, Span], Strip] = {}
+        self._tracks: dict[Span, Strip] = {}
         self._dimmed = False
         self._order = ""
         self._descending = False
@@ -121,21 +123,31 @@ class LiveTable(Widget, can_focus=True):
             self.first_column = first
             self._lay_out()
 
-    def render_line(self, y: int) -> Strip:
-        """The heads, then rows."""
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As Widget's, but for borders, padding and their cache, which a table hasn't: a third of a paint's CPU."""
+        width, height = self.size
+        filters = [each for each in self.get_line_filters() if not isinstance(each, ANSIToTruecolor)]
+        strips = [self._strip(y, width, height - 1) for y in crop.line_range]
+        for each in filters:
+            strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
+        return strips if crop.width == width else [strip.crop(crop.x, crop.right) for strip in strips]
+
+    def _strip(self, y: int, width: int, height: int) -> Strip:
+        """The heads, then rows, of so many cells and lines."""
         if y == 0:
             head = head_line(self.placed, self._order, self._descending, self._glyphs)
-            return self._painter.strip(head, self.size.width, "bar", dimmed=self._dimmed)
+            return self._painter.strip(head, width, "bar", dimmed=self._dimmed)
         index = self.top + y - 1
-        selected = index == self.cursor and index < self.count
-        strip = self._cache.get((index, selected))
+        key = (index, index == self.cursor and index < self.count, self._track_sign(y - 1, height))
+        strip = self._cache.get(key)
         if strip is None:
-            strip = self._cache[index, selected] = self._row_strip(index, selected)
-        return Strip.join([strip, self._track(y - 1)])
+            _, selected, sign = key
+            row = self._row_strip(index, selected, width - _MARGIN)
+            strip = self._cache[key] = Strip.join([row, self._track(sign)])
+        return strip
 
-    def _row_strip(self, index: int, selected: bool) -> Strip:
+    def _row_strip(self, index: int, selected: bool, width: int) -> Strip:
         ground = "selected" if selected else "plain"
-        width = self.size.width - _MARGIN
         if self._rows is None or not 0 <= index < self._rows.count:
             return self._painter.strip((), width)
         row = self._rows.row(index)
@@ -146,17 +158,19 @@ class LiveTable(Widget, can_focus=True):
         line = row_line(self.placed, row, self._drawing, selected=selected)
         return self._painter.strip(line, width, ground, dimmed=self._dimmed)
 
-    def _track(self, line: int) -> Strip:
-        height, count = self.body_height, self.count
-        if count <= height or height == 0:
-            return self._painter.strip((), _MARGIN)
+    def _track_sign(self, line: int, height: int) -> Span:
+        """What the scroll track shows on a line."""
+        count = self.count
+        if count <= height or height <= 0:
+            return (" ", "ink")
         size = max(1, height * height // count)
         start = round(self.top / (count - height) * (height - size))
-        is_thumb = start <= line < start + size
-        strip = self._tracks.get(is_thumb)
+        return (self._glyphs.thumb, "quiet") if start <= line < start + size else (self._glyphs.track, "faint")
+
+    def _track(self, sign: Span) -> Strip:
+        strip = self._tracks.get(sign)
         if strip is None:
-            sign = (self._glyphs.thumb, "quiet") if is_thumb else (self._glyphs.track, "faint")
-            strip = self._tracks[is_thumb] = self._painter.strip(((" ", "ink"), sign), _MARGIN)
+            strip = self._tracks[sign] = self._painter.strip(((" ", "ink"), sign), _MARGIN)
         return strip
 
     def _lay_out(self) -> None:
