@@ -71,7 +71,7 @@ def gathered() -> Gathered:
     at_ms = np.array([row["at_ms"] for row in series(H100)], dtype=float)
     watts = Series(*[np.array([640.0, np.nan, 610.0])] * 3)
     return Gathered(
-        span=span_of(END, 86_400),
+        span=span_of(END - timedelta(hours=24), END, 86_400),
         shares=[
             {**SHARE, **B2, "warnings": ["the network differs exactly as the chips do"]},
             {**SHARE, **C, "ratio": None, "lo": None, "hi": None, "kind": None, "n_a": 0, "reason": "nothing matched"},
@@ -196,7 +196,7 @@ def test_text_and_json_hold_the_same_figures() -> None:
     assert "| ● 910B2 | 0.40 | 0.38 – 0.42 | 2.48 | jobs like these | 3 | 4 | 1 |" in text
     [claim] = tables["claims"]
     assert (claim["verdict"], claim["probability_pct"]) == ("consistent", 98.7)
-    assert "| consistent | 0.40 | 0.38 – 0.42 | jobs like these | 98.7 | 3 | 4 |" in text
+    assert "| consistent | 0.40 | 0.38 – 0.42 | jobs like these | 98.7 | 3 and 4 |" in text
     assert tables["energy"][0]["energy_kwh"] == 312.5
     assert "| ▲ H100 | 312 | 98.2 | 640 | 2.21 |" in text
     assert tables["stragglers"][0]["slow_pct"] == 8.1
@@ -241,9 +241,16 @@ def test_the_reference_is_what_is_asked_for_or_the_usual_one() -> None:
 
 def test_long_windows_are_told_by_hours_and_lines_have_few_points() -> None:
     for hours, level, step_s in ((1, "1m", 60), (24, "1m", 600), (7 * 24, "1h", 3600), (90 * 24, "1h", 86_400)):
-        span = span_of(END, hours * 3600)
+        span = span_of(END - timedelta(hours=hours), END, hours * 3600)
         assert (span.level, span.step_s) == (level, step_s)
         assert span.seconds / span.step_s <= 170
+
+
+def test_a_young_fleet_says_how_much_of_the_window_it_has() -> None:
+    young = replace(gathered(), span=span_of(END - timedelta(minutes=40), END, 7 * 86_400))
+    assert young.span.level == "1m"
+    made = build(young, None, "head:8470", END)
+    assert title_of(made).startswith("Steelyard report: 40 min to 2026-11-25 14:30 UTC, all that there is of 7 d 0 h, ")
 
 
 def test_the_format_is_that_of_the_file() -> None:

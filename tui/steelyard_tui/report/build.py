@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from steelyard_proto.errors import SteelyardError
 from steelyard_proto.units import format_value
-from steelyard_tui.present.figures import count, duration
+from steelyard_tui.present.figures import count
+from steelyard_tui.present.shares import window_text
 from steelyard_tui.report.document import Document, Fact, Row, Section
 from steelyard_tui.report.gather import Gathered
 from steelyard_tui.report.sections.claims import claims_section
@@ -52,6 +53,7 @@ def build(gathered: Gathered, reference: str | None, collector: str, made_at: da
     return Document(
         from_ts=gathered.span.from_ts,
         to_ts=gathered.span.to_ts,
+        asked_s=gathered.span.asked_s,
         made_at=made_at,
         collector=collector,
         version=version("steelyard"),
@@ -70,8 +72,7 @@ def title_of(document: Document) -> str:
 
 def window_of(document: Document) -> str:
     """The window in words."""
-    length = duration((document.to_ts - document.from_ts).total_seconds())
-    return f"{length} to {document.to_ts:%Y-%m-%d %H:%M} UTC"
+    return window_text({"from_ts": document.from_ts, "to_ts": document.to_ts, "window": f"{document.asked_s}s"})
 
 
 def _reference(gathered: Gathered, wanted: str | None) -> str | None:

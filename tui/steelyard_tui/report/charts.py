@@ -69,10 +69,11 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One figure of several chips over time, from 0 up."""
+    """One figure of several chips over time, from 0 up; `of` is what it is of, in a quieter type."""
 
     title: str
     tracks: Sequence[Track]
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

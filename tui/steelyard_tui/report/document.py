@@ -9,13 +9,13 @@ from steelyard_tui.report.charts import Chart
 
 Row = Mapping[str, Any]
 # How a cell is written; `figure` is a number of three or more digits, `percent` one that is a percentage already.
-Unit = Literal["text", "chip", "count", "figure", "percent", "share", "interval", "duration", "names", "time"]
+Unit = Literal["text", "word", "chip", "count", "figure", "percent", "share", "interval", "duration", "names", "time"]
 NUMBERS: frozenset[Unit] = frozenset({"count", "figure", "percent", "share", "interval", "duration"})
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table; `key` is the row's, `title` names the unit."""
+    """A column of a table; `key` is the row's, `title` names the unit. A `word` is text that is never broken."""
 
     title: str
     key: str
@@ -77,6 +77,7 @@ class Document:
     """A whole report.
 
     Attributes:
+        asked_s: how long the window was to be; what is told of it lies between `from_ts` and `to_ts`.
         reference: the chip that is 1.
         warning: what stands above everything: that figures are simulated or replayed.
         facts: by origin.
@@ -85,6 +86,7 @@ class Document:
 
     from_ts: datetime
     to_ts: datetime
+    asked_s: int
     made_at: datetime
     collector: str
     version: str

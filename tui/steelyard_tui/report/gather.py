@@ -17,7 +17,7 @@ from steelyard_tui.queries import read_query
 Row = Mapping[str, Any]
 Tell = Callable[[str], None]
 
-# The collector compares by minutes up to here, and by closed hours beyond: so does everything beside it.
+# The collector tells by minutes up to here, and by closed hours beyond: so does everything beside it.
 _MOST_MINUTES_S: Final = 48 * 3600
 _MOST_POINTS: Final = 170
 _STEPS_S: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 12 * 3600, 86_400)
@@ -25,10 +25,15 @@ _STEPS_S: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 12 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The window: its ends, which rollup tells it, and how long the buckets of a line are."""
+    """What of the window is told: its ends, which rollup tells it, and how long the buckets of a line are.
+
+    Attributes:
+        asked_s: how long it was to be; a young fleet has less than that.
+    """
 
     from_ts: datetime
     to_ts: datetime
+    asked_s: int
     level: str
     step_s: int
 
@@ -69,11 +74,12 @@ class Gathered:
         return sorted(found | {key[3] for key in self.power if key[3]})
 
 
-def span_of(to_ts: datetime, seconds: int) -> Span:
-    """The window of so many seconds that ends then."""
+def span_of(from_ts: datetime, to_ts: datetime, asked_s: int) -> Span:
+    """The part of a window of so many seconds that is told."""
+    seconds = (to_ts - from_ts).total_seconds()
     level, level_s = ("1m", 60) if seconds <= _MOST_MINUTES_S else ("1h", 3600)
     step_s = next((step for step in _STEPS_S if step >= level_s and seconds / step <= _MOST_POINTS), _STEPS_S[-1])
-    return Span(to_ts - timedelta(seconds=seconds), to_ts, level, step_s)
+    return Span(from_ts, to_ts, asked_s, level, step_s)
 
 
 def gather(client: Client, seconds: int, tell: Tell, now: datetime) -> Gathered:
@@ -93,8 +99,7 @@ def gather(client: Client, seconds: int, tell: Tell, now: datetime) -> Gathered:
     tell("comparing the chips")
     shares = client.compare(seconds)
     compared = _rows(shares.table)
-    end: datetime = compared[0]["to_ts"] if compared else now.astimezone(UTC).replace(second=0, microsecond=0)
-    span = span_of(end, seconds)
+    span = _told(compared, seconds, now)
     tell("judging claims")
     claims = client.claims(seconds)
 
@@ -106,8 +111,8 @@ def gather(client: Client, seconds: int, tell: Tell, now: datetime) -> Gathered:
     figures = ask("compare_chips", "the chips' figures")
     jobs = ask("report_jobs", "jobs")
     tell("power over time")
-    window = Window(duration(seconds), seconds, span.level, 60 if span.level == "1m" else 3600, 7)
-    power = read_fleet(client, "power_w", window, round(1000 * span.to_ts.timestamp()), seconds // span.step_s)
+    window = Window("", span.seconds, span.level, 60 if span.level == "1m" else 3600, 7)
+    power = read_fleet(client, "power_w", window, round(1000 * span.to_ts.timestamp()), span.seconds // span.step_s)
     if not jobs and not power:
         raise SteelyardError(_nothing(client, span))
     return Gathered(
@@ -138,8 +143,17 @@ def _present(value: Any) -> Any:
     return value
 
 
+def _told(compared: Sequence[Row], seconds: int, now: datetime) -> Span:
+    """The collector says what part of the window its jobs tell of; where none trained, all of it is looked at."""
+    if compared:
+        return span_of(compared[0]["from_ts"], compared[0]["to_ts"], seconds)
+    end = now.astimezone(UTC).replace(second=0, microsecond=0)
+    return span_of(end - timedelta(seconds=seconds), end, seconds)
+
+
 def _nothing(client: Client, span: Span) -> str:
-    text = f"nothing is recorded on {client.address} in the {duration(span.seconds)} to {span.to_ts:%Y-%m-%d %H:%M} UTC"
-    if span.level == "1h":
-        text += " (windows over 48 h are told by closed hours)"
-    return f"{text}, so there is no report; try another --since, or look at `steelyard devices`"
+    window = f"the {duration(span.asked_s)} to {span.to_ts:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"nothing is recorded on {client.address} in {window}, so there is no report; try another --since, "
+        "or look at `steelyard devices`"
+    )

@@ -14,6 +14,8 @@ from steelyard_tui.report.build import title_of, window_of
 from steelyard_tui.report.document import NUMBERS, Column, Document, Fact, Row, Section, Table
 from steelyard_tui.report.words import cell_text, origin_text
 
+# A table up to so many rows isn't divided between two sheets of paper.
+_SHORT: Final = 12
 _HEADS: Final = frozenset({"chip", "job", "said"})
 
 
@@ -55,13 +57,14 @@ def _facts(origin: str, facts: Sequence[Fact], origins: int) -> str:
 
 
 def _section(section: Section, pictures: Mapping[str, str]) -> str:
-    parts = [f'<section id="{section.key}" aria-labelledby="{section.key}-title">']
+    parts = [f'<section id="{section.key}" aria-labelledby="{section.key}-title">', '<div class="start">']
     parts.append(f'<h2 id="{section.key}-title">{escape(section.title)}</h2>')
     if section.lead:
         parts.append(f'<p class="lead">{_prose(" ".join(section.lead))}</p>')
     for picture in section.pictures:
         caption = f"<figcaption>{_prose(picture.caption)}</figcaption>" if picture.caption else ""
         parts.append(f"<figure>{pictures[picture.key]}{caption}</figure>")
+    parts.append("</div>")
     parts.extend(_table(table) for table in section.tables)
     if section.notes:
         parts.append(f'<ul class="notes">{"".join(f"<li>{_note(note)}</li>" for note in section.notes)}</ul>')
@@ -76,8 +79,9 @@ def _table(table: Table) -> str:
     notes = list(table.notes)
     if len(table.rows) > table.most:
         notes.insert(0, f"And {len(table.rows) - table.most} more; `--format json` has all.")
+    kind = "scroll" if len(table.rows) > _SHORT else "scroll short"
     return (
-        f'<div class="scroll"><table id="table-{table.key}"><caption>{escape(table.caption)}</caption>\n'
+        f'<div class="{kind}"><table id="table-{table.key}"><caption>{escape(table.caption)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
         + "".join(f'<p class="note">{_prose(note)}</p>' for note in notes)
     )
@@ -95,7 +99,7 @@ def _cells(row: Row, columns: Sequence[Column]) -> Iterator[str]:
 
 def _class(column: Column) -> str:
     """Numbers to the right, chips on one line, names of any length broken where they must."""
-    name = "n" if column.unit in NUMBERS else {"chip": "c", "text": "d"}.get(column.unit, "")
+    name = "n" if column.unit in NUMBERS else {"chip": "c", "word": "c", "text": "d"}.get(column.unit, "")
     return f' class="{name}"' if name else ""
 
 

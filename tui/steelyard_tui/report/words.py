@@ -20,7 +20,7 @@ def cell_text(row: Row, column: Column) -> str:
         return ABSENT if value is None else f"{value[0]:.2f} – {value[1]:.2f}"
     if column.unit == "time":
         return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else ABSENT
-    if column.unit == "text":
+    if column.unit in ("text", "word"):
         return text_of(value) or ABSENT
     return _number_text(value, column.unit)
 

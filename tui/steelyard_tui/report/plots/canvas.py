@@ -74,3 +74,8 @@ def svg_of(figure: Figure, key: str, alt: str) -> str:
     head = f'<svg role="img" aria-label="{escape(alt)}" viewBox="0 0 {width:.0f} {height:.0f}" {names}>'
     # By a function: a name with a backslash is a name, not a reference.
     return re.sub(r"<svg[^>]*>", lambda _: head, text, count=1).strip()
+
+
+def shortened(text: str, most: int) -> str:
+    """A name that must not run into what stands beside it."""
+    return text if len(text) <= most else text[: most - 1] + "…"

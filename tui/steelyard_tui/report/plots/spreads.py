@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from steelyard_tui.report.charts import Spread, SpreadChart
-from steelyard_tui.report.plots.canvas import FONT, WIDTH, figure_of, svg_of
+from steelyard_tui.report.plots.canvas import FONT, WIDTH, figure_of, shortened, svg_of
 from steelyard_tui.report.plots.ink import INKS, marker_of, vendor_ink
 
 _ROW = 46.0
@@ -58,10 +58,6 @@ def _draw_spread(axes: Axes, row: int, spread: Spread) -> None:
     axes.plot(-(_LEFT - 8) / span, row + 0.55, transform=across, marker=marker_of(vendor), markersize=7,
               color=vendor_ink(vendor), clip_on=False)  # fmt: skip
     axes.text(-(_LEFT - 24) / span, row + 0.4, spread.chip.label, transform=across, va="center", weight="bold")
-    axes.text(-(_LEFT - 24) / span, row + 0.73, _short(spread.label), transform=across, va="center",
+    axes.text(-(_LEFT - 24) / span, row + 0.73, shortened(spread.label, 48), transform=across, va="center",
               color=INKS["quiet"], fontsize=FONT - 2)  # fmt: skip
     axes.text(1 + 12 / span, row + 0.6, f"p99 {spread.p99:.2f}", transform=across, va="center", fontsize=FONT - 1)
-
-
-def _short(text: str, most: int = 48) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -8,11 +8,11 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
 from steelyard_tui.report.charts import Panel, TimeChart, Track
-from steelyard_tui.report.plots.canvas import FONT, WIDTH, figure_of, svg_of
+from steelyard_tui.report.plots.canvas import FONT, WIDTH, figure_of, shortened, svg_of
 from steelyard_tui.report.plots.ink import DASHES, INKS, marker_of, vendor_ink
 
-_PANEL = 216.0
-_TOP, _BOTTOM = 34.0, 30.0
+_PANEL = 224.0
+_TOP, _BOTTOM = 42.0, 30.0
 _LEFT, _BETWEEN, _NAMES = 46.0, 40.0, 92.0
 _NAME_APART = 0.085
 # matplotlib counts time in days of Unix time.
@@ -38,9 +38,15 @@ def draw_times(chart: TimeChart, key: str, alt: str) -> str:
 
 
 def _draw_panel(axes: Axes, panel: Panel, chart: TimeChart) -> None:
-    axes.set_title(
-        panel.title, loc="left", fontsize=FONT, weight="bold", x=-_LEFT / ((WIDTH - _BETWEEN) / 2 - _LEFT - _NAMES)
-    )
+    axes.annotate(
+        panel.title, (0, 1), xycoords="axes fraction", xytext=(-_LEFT, 20 if panel.of else 8),
+        textcoords="offset points", va="baseline", weight="bold", annotation_clip=False,
+    )  # fmt: skip
+    if panel.of:
+        axes.annotate(
+            shortened(panel.of, 62), (0, 1), xycoords="axes fraction", xytext=(-_LEFT, 6),
+            textcoords="offset points", va="baseline", color=INKS["quiet"], fontsize=FONT - 1.5, annotation_clip=False,
+        )  # fmt: skip
     axes.set_xlim(chart.from_s / _DAY_S, chart.to_s / _DAY_S)
     most = max((value for track in panel.tracks for value in track.values if value is not None), default=1.0)
     axes.set_ylim(0, 1.08 * most or 1.0)

@@ -10,14 +10,13 @@ _COLUMNS: Final = (
     Column("claim", "said"),
     Column("said by", "by"),
     Column("here", "chip", "chip"),
-    Column("of", "reference"),
-    Column("verdict", "verdict"),
+    Column("of", "reference", "word"),
+    Column("verdict", "verdict", "word"),
     Column("share", "share", "share"),
     Column("95 % interval", "interval", "interval"),
-    Column("it covers", "kind"),
+    Column("it covers", "kind", "word"),
     Column("within 5 points", "probability_pct", "percent"),
-    Column("jobs", "jobs", "count"),
-    Column("reference's jobs", "reference_jobs", "count"),
+    Column("jobs a side", "sides", "word"),
 )
 _UNTESTED: Final = (*_COLUMNS[:2], Column("why", "reason"))
 
@@ -76,6 +75,7 @@ def _tested(row: Row) -> dict[str, Any]:
         "interval": None if row["lo"] is None else [row["lo"], row["hi"]],
         "kind": row["kind"],
         "probability_pct": None if row["probability"] is None else 100 * row["probability"],
+        "sides": f"{row['n_a']} and {row['n_r']}",
         "jobs": row["n_a"],
         "reference_jobs": row["n_r"],
     }

@@ -13,7 +13,7 @@ _SHARE: Final = (
     Column("chip", "chip", "chip"),
     Column("share", "share", "share"),
     Column("95 % interval", "interval", "interval"),
-    Column("it covers", "kind"),
+    Column("it covers", "kind", "word"),
     Column("jobs", "jobs", "count"),
     Column("reference's jobs", "reference_jobs", "count"),
     Column("workloads", "workloads", "count"),

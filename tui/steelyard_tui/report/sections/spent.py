@@ -39,10 +39,17 @@ _JOBS: Final = (
     Column("tokens/s per device", "tokens_per_s", "figure"),
     Column("MFU %", "mfu_pct", "percent"),
     Column("goodput %", "goodput_pct", "percent"),
+    Column("tokens are", "tokens_are", "word"),
+)
+_JOBS_ENERGY: Final = (
+    Column("job", "job"),
+    Column("name", "name"),
+    Column("chip", "chip", "chip"),
     Column("kWh", "energy_kwh", "figure"),
     Column("known of the time, %", "energy_covered_pct", "percent"),
     Column("tokens/J", "tokens_per_j", "figure"),
 )
+_MOST_JOBS: Final = 20
 _STRAGGLERS: Final = (
     Column("job", "job"),
     Column("rank", "rank", "count"),
@@ -67,7 +74,10 @@ def energy_section(gathered: Gathered, reference: str | None) -> Section:
         "one workload."
     )
     used = Table("energy", "Energy of the jobs' devices", _ENERGY, rows, "No job trained in this window.", (note,))
-    return Section("energy", "Energy", (), pictures, (*tables, used))
+    told = [row for row in _job_rows(gathered.jobs) if row["energy_kwh"] is not None]
+    told.sort(key=lambda row: -row["energy_kwh"])
+    jobs = Table("jobs_energy", "Energy by job, the most first", _JOBS_ENERGY, told, most=_MOST_JOBS)
+    return Section("energy", "Energy", (), pictures, (*tables, used, jobs))
 
 
 def time_spent_section(gathered: Gathered) -> Section:
@@ -95,7 +105,8 @@ def time_spent_section(gathered: Gathered) -> Section:
 
 def jobs_section(gathered: Gathered) -> Section:
     """Every job of the window, the largest first."""
-    table = Table("jobs", "Jobs, by device-hours", _JOBS, _job_rows(gathered.jobs), "No job trained in this window.")
+    empty = "No job trained in this window."
+    table = Table("jobs", "Jobs, the largest first", _JOBS, _job_rows(gathered.jobs), empty, most=_MOST_JOBS)
     why = dict.fromkeys(f"{row['job']} has no MFU: {row['mfu_absent']}" for row in gathered.jobs if row["mfu_absent"])
     return Section("jobs", "Jobs", (), tables=(table,), notes=[*why][:12])
 

@@ -34,7 +34,7 @@ def time_section(gathered: Gathered) -> Section | None:
         return None
     span = gathered.span
     chart = TimeChart(panels, span.from_ts.timestamp(), span.to_ts.timestamp(), span.step_s)
-    alt = "; ".join(f"{panel.title}: {', '.join(map(_told, panel.tracks))}" for panel in panels)
+    alt = "; ".join(f"{panel.title} {panel.of}: {', '.join(map(_told, panel.tracks))}" for panel in panels)
     lead = [f"Totals of each {duration(span.step_s)}, from 0 up. A gap is time without the figure."]
     if any(track.is_doubtful for panel in panels for track in panel.tracks):
         lead.append("Thin dashes: OFU that is not validated for that chip.")
@@ -68,7 +68,7 @@ def _rate_panels(rows: Sequence[Row]) -> list[Panel]:
         weight[row["workload"]] += row["device_s"]
     largest = sorted(weight, key=lambda workload: -weight[workload])[:_MOST_WORKLOADS]
     return [
-        Panel(f"tokens/s per device: {workload}", _tracks([r for r in rows if r["workload"] == workload], "rate"))
+        Panel("tokens/s per device", _tracks([row for row in rows if row["workload"] == workload], "rate"), workload)
         for workload in largest
     ]
 
