@@ -99,8 +99,9 @@ class Load:
             await self._paced(call, speaker, agent, waiting)
         else:
             await self._saturated(call, speaker, agent, waiting)
-        while waiting and not reader.done():
-            await asyncio.sleep(0.05)
+        if waiting:
+            # Until the last acknowledgement; thousands that look again and again would take the machine.
+            await reader
         await call.done_writing()
         reader.cancel()
         call.cancel()
@@ -135,6 +136,8 @@ class Load:
                     del waiting[:news]
                     self.tally.acked += news
                     self.tally.last_ack_s = time.monotonic()
+            if self._stop.is_set() and not waiting:
+                return
 
 
 def _say(**figures: float) -> None:
