@@ -34,7 +34,7 @@ def _is_clean(folder: Path) -> bool:
 
 @pytest.mark.timeout(400)
 def test_the_demo_prints_the_fleet_and_an_answer_and_leaves_nothing(tmp_path: Path) -> None:
-    command = [STEELYARD, "demo", "--headless", "--seconds", "4", "--wait", "200", "--no-training"]
+    command = [STEELYARD, "demo", "--headless", "--seconds", "1", "--wait", "200", "--no-training"]
     run = subprocess.run(command, env=_environ(tmp_path), capture_output=True, text=True, timeout=390)
     assert run.returncode == 0, run.stderr
     fleet, _, answer = run.stdout.partition("Asked in SQL")

@@ -18,6 +18,7 @@ from steelyard_agent.doctor.node import Node
 from steelyard_agent.doctor.permissions import check_permissions
 from steelyard_agent.doctor.probe import probe_all
 from steelyard_agent.doctor.report import as_json, as_text
+from steelyard_agent.doctor.schedulers import check_schedulers
 from steelyard_agent.doctor.sources import check_sources
 from steelyard_agent.doctor.spool import check_spool
 from steelyard_agent.settings import default_text
@@ -48,6 +49,7 @@ CHECKS: Final[Mapping[str, Callable[[Node], Sequence[Finding]]]] = {
     "host": check_host,
     "container": check_container,
     "permissions": check_permissions,
+    "schedulers": check_schedulers,
     "sources": check_sources,
     "metrics": check_metrics,
     "spool": check_spool,

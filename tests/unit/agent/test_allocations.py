@@ -2,13 +2,10 @@
 
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from steelyard_agent.jobs.allocation import Allocation, Allocations, DeviceName
 from steelyard_agent.jobs.hostlist import host_in, numbers_of
@@ -18,6 +15,7 @@ from steelyard_agent.jobs.pod_resources import list_pods, read_pods
 from steelyard_agent.jobs.slurm_allocation import SlurmAllocations, read_job
 from tests.standins.agent_parts import a_device, until
 from tests.standins.fake_proc import FakeProc
+from tests.standins.kubelet import Kubelet
 
 POD = "8a7f0a52-1a0c-4b7a-9b0e-0c9a3b1d2e3f"
 OTHER_POD = "11111111-1a0c-4b7a-9b0e-0c9a3b1d2e3f"
@@ -134,51 +132,6 @@ def test_scontrol_is_a_program_that_may_fail(tmp_path: Path, proc: FakeProc, mon
     [found] = SlurmAllocations(proc.files(), node="gpu01", cgroups=tmp_path).look()
     assert found.job.id == "4711"
     assert subprocess.run([program], check=False).returncode == 3
-
-
-def kubelet_messages() -> Any:
-    """The kubelet's answer as protobuf itself writes it, with fields that we don't read."""
-    file = descriptor_pb2.FileDescriptorProto(name="podresources.proto", package="v1", syntax="proto3")
-    text, message, whole = 9, 11, 3
-
-    def add(name: str, *fields: tuple[str, int, int, str, bool]) -> None:
-        made = file.message_type.add(name=name)
-        for field, number, kind, of, is_list in fields:
-            label: Any = 3 if is_list else 1
-            kind_: Any = kind
-            made.field.add(name=field, number=number, type=kind_, label=label, type_name=f".v1.{of}" if of else None)
-
-    add("NUMANode", ("ID", 1, whole, "", False))
-    add("TopologyInfo", ("nodes", 1, message, "NUMANode", True))
-    add("ContainerDevices", ("resource_name", 1, text, "", False), ("device_ids", 2, text, "", True),
-        ("topology", 3, message, "TopologyInfo", False))  # fmt: skip
-    add("ContainerResources", ("name", 1, text, "", False), ("devices", 2, message, "ContainerDevices", True),
-        ("cpu_ids", 3, whole, "", True))  # fmt: skip
-    add("PodResources", ("name", 1, text, "", False), ("namespace", 2, text, "", False),
-        ("containers", 3, message, "ContainerResources", True))  # fmt: skip
-    add("ListPodResourcesResponse", ("pod_resources", 1, message, "PodResources", True))
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("v1.ListPodResourcesResponse"))
-
-
-class Kubelet:
-    """The pod-resources service on a unix socket."""
-
-    def __init__(self, socket: Path) -> None:
-        self.reply = kubelet_messages()()
-        self.server = grpc.server(ThreadPoolExecutor(1))
-        handler = grpc.unary_unary_rpc_method_handler(lambda request, context: self.reply.SerializeToString())
-        service = grpc.method_handlers_generic_handler("v1.PodResourcesLister", {"List": handler})
-        self.server.add_generic_rpc_handlers((service,))
-        self.server.add_insecure_port(f"unix:{socket}")
-        self.server.start()
-
-    def give(self, name: str, resource: str, *devices: str) -> None:
-        pod = self.reply.pod_resources.add(name=name, namespace="ml")
-        container = pod.containers.add(name="train", cpu_ids=[3, 4, 1_000_000])
-        given = container.devices.add(resource_name=resource, device_ids=devices)
-        given.topology.nodes.add(ID=1)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from steelyard_agent.doctor.installation import check_installation
 from steelyard_agent.doctor.node import Node
 from steelyard_agent.doctor.permissions import check_permissions
 from steelyard_agent.doctor.report import as_json, as_text
+from steelyard_agent.doctor.schedulers import check_schedulers
 from steelyard_agent.doctor.spool import check_spool
 from steelyard_agent.settings import gather_settings
 from tests.standins.agent_parts import Parts
+from tests.standins.kubelet import Kubelet
 
 NOW_S = 1_800_000_000.0
 
@@ -207,3 +210,35 @@ def test_report_for_people_and_for_scripts() -> None:
     assert document["exit_code"] == 1
     assert document["counts"] == {"ok": 2, "note": 0, "warning": 0, "problem": 1}
     assert document["findings"][0]["details"] == {"cpus": 4}
+
+
+def test_schedulers_are_told_of_where_they_are(config: Config, tmp_path: Path) -> None:
+    assert check_schedulers(Node(config, root=tmp_path)) == []
+    [off] = check_schedulers(Node(replace(config, has_allocations=False), root=tmp_path))
+    assert (off.level, "jobs.allocations" in off.text) == ("note", True)
+    (tmp_path / "sys/fs/cgroup/system.slice/slurmstepd.scope").mkdir(parents=True)
+    [without] = check_schedulers(Node(config, root=tmp_path))
+    assert (without.subject, without.level) == ("Slurm", "warning")
+    write(tmp_path, "bin/scontrol").chmod(0o755)
+    [slurm] = check_schedulers(Node(config, root=tmp_path, environ={"PATH": str(tmp_path / "bin")}))
+    assert (slurm.level, slurm.text) == ("ok", f"asked with {tmp_path / 'bin/scontrol'}")
+
+
+def test_the_kubelet_is_asked(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "var/lib/kubelet/pod-resources"
+    folder.mkdir(parents=True)
+    # A socket's path is short; this one's may not be.
+    monkeypatch.chdir(folder)
+    kubelet = Kubelet(Path("kubelet.sock"))
+    try:
+        kubelet.give("llama-0", "nvidia.com/gpu", "GPU-1")
+        monkeypatch.chdir(tmp_path)
+        [told] = check_schedulers(Node(config, root=Path()))
+        assert (told.subject, told.level, told.text) == ("kubelet", "ok", "tells of 1 pods with devices")
+    finally:
+        kubelet.server.stop(0).wait()
+    (folder / "kubelet.sock").unlink(missing_ok=True)
+    write(folder, "kubelet.sock")
+    [silent] = check_schedulers(Node(config, root=Path()))
+    assert (silent.subject, silent.level) == ("kubelet", "warning")
+    assert "pod-resources" in silent.remedy
