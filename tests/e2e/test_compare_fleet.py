@@ -21,6 +21,7 @@ from steelyard_agent.simulate.plan_file import load_fleet
 from steelyard_tui.client import connect
 from tests.standins.agent_parts import until
 from tests.standins.programs import BIN, Collector
+from tests.standins.screens import running_app, until_text
 
 CHIPS = {"H100": 1.0, "910B2": 2.5, "910C": 2.4}
 JOBS = (0.97, 1.01, 1.02)
@@ -155,6 +156,19 @@ def test_people_read_a_bar_and_what_it_is_made_of(collector: Collector) -> None:
     assert plain.isascii()
     table = list(csv.DictReader(io.StringIO(asked(collector, "compare", "--since", "59m", "--format", "csv"))))
     assert {row["reference"] for row in table} == {"H100"}
+
+
+async def test_the_first_screen_says_the_same_as_the_command(collector: Collector, tmp_path: Path) -> None:
+    async with running_app(collector.address, tmp_path, (160, 48)) as pilot:
+        text = await until_text(pilot, "2.5 devices = 1 H100")
+        assert "3 against 3 jobs; 95 % over jobs like these  per die" in text
+        # Claims and the past come by queries of their own.
+        await until_text(pilot, "910B = 0.40 of H100 (the simulation, 2026)")
+        text = await until_text(pilot, "of its own median")
+        assert "tokens per joule, share of H100" in text
+        assert "~ simulated" in text
+        ratios = [line.split()[-1] for line in text.splitlines()[3:] if line[3:4] in "▲●"]
+        assert ratios[0] == "1.00"
 
 
 def test_claims_are_judged_and_marked_as_simulated(collector: Collector) -> None:

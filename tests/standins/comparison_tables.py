@@ -108,13 +108,15 @@ def _claims(at: float, origin: str) -> Iterator[Row]:
 
 def _minutes(at: float, origin: str) -> Iterator[Row]:
     end = int(at) // 60 * 60
-    for chip, vendor, part, _, rate, *_ in RATES:
+    for chip, vendor, part, _, rate, per_j, step_s, *_ in RATES:
         for minute in range(1, 60):
             dip = 0.91 if chip == "MI300X" and minute in (20, 21) else 1.0
             yield {
                 "level": "1m", "ts": _ts(end - 60 * minute), "vendor": vendor, "chip": chip, "part": part,
                 "origin": origin, "workload": WORKLOAD, "run": chip, "tokens": rate * dip * 480,
-                "tokens_device_s": 480.0,
+                "tokens_device_s": 480.0, "energy_tokens": rate * 480, "energy_j": rate * 480 / per_j,
+                "energy_wall_s": 480.0, "wall_s": 480.0, "cost": None, "cost_tokens": None, "currency": None,
+                "step_bins_s": [step_s], "step_counts": [60],
             }  # fmt: skip
 
 
@@ -146,4 +148,9 @@ _CLAIMS = _schema(
     "window claim subject chip claimed_of reference unit quantity said_by said_on note origin verdict reason kind",
     f"{_INTERVAL} value near probability", "n_a n_r workloads", times="from_ts to_ts computed_at",
 )  # fmt: skip
-_MINUTES = _schema("level vendor chip part origin workload run", "tokens tokens_device_s", times="ts")
+_MINUTES = _schema(
+    "level vendor chip part origin workload run currency",
+    "tokens tokens_device_s energy_tokens energy_j energy_wall_s wall_s cost cost_tokens", times="ts",
+)  # fmt: skip
+_MINUTES = _MINUTES.append(pa.field("step_bins_s", pa.list_(pa.float64())))
+_MINUTES = _MINUTES.append(pa.field("step_counts", pa.list_(pa.uint64())))

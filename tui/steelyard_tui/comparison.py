@@ -8,10 +8,12 @@ from steelyard_tui.client import Client, WatchQuery
 from steelyard_tui.history import RATE_WINDOW, History, read_rates
 from steelyard_tui.present.fleet import Key, key_of
 from steelyard_tui.queries import read_query
+from steelyard_tui.workloads import main_workload, of_main
 
 Row = Mapping[str, Any]
 
 _MOST_CHIPS: Final = 200
+_RECENT_MS: Final = 300_000
 # Public figures are mostly told against this one.
 _USUAL: Final = "H100"
 
@@ -65,7 +67,9 @@ class Weighed:
         shares: of the view shares: the shown interval of each chip, quantity, mode and unit, and each workload's.
         claims: of the view claims.
         jobs: that run now, the oldest first; None until they have been read.
-        rates: tokens/s per device of each minute.
+        recent: figures of the newest minutes by chip and workload.
+        workload: the one that rates are compared in; empty where none is known.
+        rates: its tokens/s per device of each minute.
         is_read: whether the collector has answered at all.
         fault: why there is nothing, in the collector's words.
     """
@@ -75,6 +79,8 @@ class Weighed:
     shares: Sequence[Row] = ()
     claims: Sequence[Row] = ()
     jobs: Sequence[Row] | None = None
+    recent: Sequence[Row] = ()
+    workload: str = ""
     rates: Mapping[Key, History] = field(default_factory=dict)
     is_read: bool = False
     fault: str = ""
@@ -133,6 +139,7 @@ _FIGURES: Final = (
     "workload", "workloads", "tokens_origin", "tokens_absent", "tokens_per_s_device", "tokens_per_s_package", "mfu",
     "mfu_basis", "mfu_absent", "share_of_ceiling", "ofu", "ofu_validated", "ofu_absent", "tokens_per_j",
     "energy_coverage", "cost_per_mtoken", "currency", "step_p50_s", "step_p95_s", "step_p99_s", "goodput",
+    "unlike",
 )  # fmt: skip
 
 
@@ -147,7 +154,9 @@ def chips_of(fleet: Iterable[Row], live: Mapping[Key, Row], weighed: Weighed, me
     """
     found: list[Chip] = []
     for row in fleet:
-        own = live.get(key_of(row), {})
+        key = key_of(row)
+        recent = (one for one in weighed.recent if key_of(one) == key)
+        own = of_main(live[key], recent, weighed.workload) if key in live else {}
         chip = Chip({**row, **{name: own[name] for name in _FIGURES if name in own}})
         is_reference = chip.name == weighed.reference != ""
         found.append(Chip(chip.row, None if is_reference else weighed.share(chip, metric), is_reference))
@@ -204,5 +213,9 @@ def read_weighed(client: Client, reference: str, window: ShareWindow) -> Weighed
 def with_past(client: Client, weighed: Weighed, now_ms: int, *, with_rates: bool) -> Weighed:
     """The same with what runs and, where wanted, the past minutes; raises like `read_live`."""
     jobs = client.sql(read_query("compare_jobs")).table.to_pylist()
-    rates = read_rates(client, RATE_WINDOW, now_ms) if with_rates else {}
-    return replace(weighed, jobs=jobs, rates=rates)
+    # As far back as efficiency_live reaches, in whole minutes.
+    from_ms = now_ms // 60_000 * 60_000 - _RECENT_MS
+    recent = client.sql(read_query("compare_workloads"), {"from_ms": str(from_ms)}).table.to_pylist()
+    workload = main_workload(recent, weighed.reference)
+    rates = read_rates(client, workload, RATE_WINDOW, now_ms) if with_rates else {}
+    return replace(weighed, jobs=jobs, recent=recent, workload=workload, rates=rates)

@@ -151,9 +151,9 @@ def read_fleet(
     return _by_chip(table, metric, step, parameters)
 
 
-def read_rates(client: Client, window: Window, to_ms: int) -> dict[tuple[str, str, str, str], History]:
-    """Each chip's tokens/s per device of each minute, by (vendor, chip, part, origin); raises like `read_device`."""
-    parameters = _parameters(window, window.level, 1000 * window.level_s, to_ms)
+def read_rates(client: Client, workload: str, window: Window, to_ms: int) -> dict[tuple[str, str, str, str], History]:
+    """Each chip's tokens/s per device in one workload, by (vendor, chip, part, origin); raises like `read_device`."""
+    parameters = _parameters(window, window.level, 1000 * window.level_s, to_ms) | {"workload": workload}
     table = client.sql(read_query("compare_lanes"), parameters).table
     return _by_chip(table, RATE, 1000 * window.level_s, parameters)
 

@@ -21,6 +21,7 @@ from steelyard_tui.present.line import Painted, line_width, plain
 from steelyard_tui.present.reasons import explain_none, why_no_share
 from steelyard_tui.present.shares import share_axis, share_bar
 from steelyard_tui.present.tones import look_of
+from steelyard_tui.workloads import main_workload
 
 FOLDER = Path(__file__).parent / "golden"
 NOW_MS = 1_800_000_000_000
@@ -121,7 +122,7 @@ def rates() -> dict[Key, History]:
     return found
 
 
-WEIGHED = Weighed("H100", WINDOWS[0], SHARES, CLAIMS, [], rates(), is_read=True)
+WEIGHED = Weighed("H100", WINDOWS[0], SHARES, CLAIMS, [], workload=LLAMA, rates=rates(), is_read=True)
 YOUNG = replace(WEIGHED, shares=(), claims=CLAIMS, rates={})
 
 
@@ -223,6 +224,39 @@ def test_a_chip_without_a_share_says_what_is_missing(weighed: Weighed, words: st
     assert words in why_no_share(chip, weighed, NOW_MS)
 
 
+def recent(chip: str, workload: str, rate: float, device_s: float = 480.0) -> Row:
+    row = next(row for row in FLEET if row["chip"] == chip)
+    figures = {"tokens_per_j": 2.0, "cost_per_mtoken": None, "currency": None, "step_p50_s": 1.0, "step_p95_s": 1.1}
+    return {
+        **row,
+        **figures,
+        "workload": workload,
+        "device_s": device_s,
+        "tokens_per_s_device": rate,
+        "step_p99_s": 1.2,
+    }
+
+
+def test_a_chip_of_several_workloads_shows_its_rates_in_the_one_that_most_can_be_compared_in() -> None:
+    rows = [recent("H100", "big", 9.0, 9999.0), recent("H100", LLAMA, 1400.0), recent("910C", LLAMA, 560.0)]
+    rows += [recent(chip, "elsewhere", 7.0) for chip in ("910B2", "910C", "A100-80G")]
+    assert main_workload(rows, "H100") == LLAMA
+    assert main_workload([row for row in rows if row["workload"] != LLAMA], "H100") == "big"
+    assert main_workload([], "H100") == ""
+    several = {"workloads": 2, "workload": None, "tokens_absent": "several", "tokens_per_s_device": None}
+    mixed = dict(live(FLEET[at_], 0.0, **several) for at_ in (2, 3, 5))
+    weighed = replace(WEIGHED, recent=rows, workload=LLAMA)
+    shown = {chip.name: chip.row for chip in chips_of(FLEET, {**LIVE, **mixed}, weighed, METRICS[0])}
+    assert (shown["H100"]["tokens_per_s_device"], shown["H100"]["step_p99_s"], shown["H100"]["mfu"]) == (
+        1400.0,
+        1.2,
+        0.418,
+    )
+    assert shown["910B2"]["tokens_per_s_device"] is None
+    assert shown["910B2"]["tokens_absent"] == f"several workloads, none of them {LLAMA}"
+    assert [shown[name]["unlike"] for name in ("H100", "910C", "A100-80G")] == [None, None, "bert | 512"]
+
+
 def test_the_collector_s_own_reason_stands_where_nothing_is_on_its_way() -> None:
     assert why_no_share(of("A100-80G", WEIGHED), WEIGHED, NOW_MS) == NONE_RUNS_BOTH
     assert why_no_share(of("", WEIGHED), WEIGHED, NOW_MS) == "a chip of no known name: held against nothing"
@@ -234,6 +268,7 @@ def test_the_collector_s_own_reason_stands_where_nothing_is_on_its_way() -> None
         ([], "No share yet: no job runs here."),
         ([job("H100", -9, None)], "No share yet: no job tells what it trains. Start it under"),
         ([job("H100", -9)], "No share yet: no workload runs on H100 and on another chip."),
+        ([job("H100", -9000), job("910C", -9000)], "No share yet: the collector weighs what has run once a minute."),
         ([job("H100", -9), job("910C", -9)], "No share yet: first ratio in about 7 min."),
     ],
 )

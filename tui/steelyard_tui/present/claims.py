@@ -42,7 +42,7 @@ def claim_lines(rows: Sequence[Row], parts: Mapping[str, str], width: int, glyph
     chosen = _chosen(rows, parts)
     is_wide = width >= _WIDE
     claims = [_short_claim(row, parts, is_wide=is_wide) for row in chosen]
-    room = min(max(map(len, claims), default=0), width // 2 - 3) + 2
+    room = min(max(map(len, claims), default=0), width // 2 - 1) + 2
     return [
         (
             *fit_line(((claim, "ink"),), room, "left", glyphs.ellipsis),
@@ -54,15 +54,16 @@ def claim_lines(rows: Sequence[Row], parts: Mapping[str, str], width: int, glyph
 
 def _short_claim(row: Row, parts: Mapping[str, str], *, is_wide: bool) -> str:
     """What is claimed, with the unit only where a device is another one."""
-    unit = f" {row['unit']}" if parts.get(row["chip"], row["unit"]) != row["unit"] else ""
+    unit = f" {row['unit']}" if parts.get(row["chip"], "package") != "package" else ""
     quantity = "" if row["quantity"] == "training" else f", {row['quantity']}"
     said = f" ({row['said_by'].split(',')[0]}, {row['said_on']})" if is_wide else f", {row['said_on'][:4]}"
-    return f"{row['subject']}{unit} = {row['value']:.2f} of {row['claimed_of']}{quantity}{said}"
+    chip = "" if is_wide or row["chip"] == row["subject"] or row["chip"] not in parts else f" ({row['chip']})"
+    return f"{row['subject']}{chip}{unit} = {row['value']:.2f} of {row['claimed_of']}{quantity}{said}"
 
 
 def _short_verdict(row: Row, glyphs: Glyphs, *, is_wide: bool) -> str:
     """The verdict with its interval; the chip where the claim names it otherwise."""
-    chip = "" if row["chip"] == row["subject"] else f"{row['chip']}: "
+    chip = f"{row['chip']}: " if is_wide and row["chip"] != row["subject"] else ""
     if row["verdict"] == "not testable":
         return text_of(f"{chip}not testable: {row['reason']}")
     mark = glyphs.warn if row["verdict"] == "not consistent" else ""

@@ -81,13 +81,19 @@ def _decimals(name: str, places: int, factor: float = 1.0) -> Cell:
         shown = value * factor
         # Small ones get one decimal more, large ones one less: about as many digits, and points under one another.
         shift = int(shown < 1) - int(shown >= _LARGE)
-        return ((f"{shown:.{places + shift}f}", "ink"),)
+        return ((f"{shown:.{places + shift}f}", tone_of(row, name)),)
 
     return cell
 
 
+def tone_of(row: Row, name: str) -> str:
+    """Rates of another workload than the others' step back: they don't compare."""
+    return "quiet" if row.get("unlike") and name not in ("mfu", "ofu", "goodput") else "ink"
+
+
 def _rate(row: Row, drawing: Drawing) -> Line:
-    return (figure(row.get("tokens_per_s_device"), "count", drawing.glyphs, tone="strong"),)
+    tone = "quiet" if row.get("unlike") else "strong"
+    return (figure(row.get("tokens_per_s_device"), "count", drawing.glyphs, tone=tone),)
 
 
 def _ofu(row: Row, drawing: Drawing) -> Line:
@@ -108,7 +114,7 @@ def step_text(seconds: float) -> str:
 def _step(name: str, title: str, width: int, priority: int) -> Column:
     def cell(row: Row, drawing: Drawing) -> Line:
         value = number(row.get(name))
-        return ((drawing.glyphs.absent, "faint"),) if value is None else ((step_text(value), "ink"),)
+        return ((drawing.glyphs.absent, "faint"),) if value is None else ((step_text(value), tone_of(row, name)),)
 
     return Column(title, (name,), width, cell, priority)
 
@@ -165,9 +171,6 @@ def scope_line(chips: Sequence[Chip], weighed: Weighed, metric: Metric, width: i
     one = f"1 {weighed.reference}" if weighed.reference else "another"
     left: list[Span] = [(" How much of ", "quiet"), (one, "strong"), (" is each?  ", "quiet")]
     left += [(metric.title, "strong"), (", last ", "quiet"), (weighed.window.title, "strong")]
-    workloads = {text_of(chip.row.get("workload")) for chip in chips if chip.trains} - {""}
-    if len(workloads) == 1 and width >= WIDE:
-        left += [("   ", "quiet"), (workloads.pop(), "ink")]
     devices = sum(number(chip.row.get("devices")) or 0 for chip in chips)
     reporting = sum(number(chip.row.get("reporting")) or 0 for chip in chips)
     words = (
@@ -196,7 +199,7 @@ def draw(chips: Sequence[Chip], weighed: Weighed, look: Look) -> Drawn:
             _add(drawn, [Painted(_rule(look))], None)
         _add(drawn, blocks[at], at)
         _add(drawn, [Painted(BLANK)] * gap, at)
-    _add(drawn, [_foot(chips, scale, look, hidden=len(chips) - (last - first))], None)
+    _add(drawn, [_foot(chips, weighed, scale, look, hidden=len(chips) - (last - first))], None)
     return drawn
 
 
@@ -290,6 +293,8 @@ def _note(chip: Chip, look: Look) -> Line:
         parts.append((f"per {chip.row.get('part')}", "quiet"))
     if share is not None and share["warnings"]:
         parts.append((f"{look.glyphs.warn}{share['warnings'][0]}", "warn"))
+    if chip.row.get("unlike"):
+        parts.append((f"rates of another workload: {text_of(chip.row.get('unlike'))}", "quiet"))
     if chip.row.get("tokens_absent"):
         parts.append((text_of(chip.row.get("tokens_absent")), "quiet"))
     elif chip.row.get("mfu_basis"):
@@ -323,13 +328,13 @@ def _rule(look: Look) -> Line:
     return (("   not weighed ", "quiet"), (look.glyphs.dash * max(0, look.width - 16), "faint"))
 
 
-def _foot(chips: Sequence[Chip], scale: float, look: Look, *, hidden: int) -> Painted:
+def _foot(chips: Sequence[Chip], weighed: Weighed, scale: float, look: Look, *, hidden: int) -> Painted:
     """The axis of narrow bars and which interval they show; of wide ones, the marks."""
     more: Line = ((f"{hidden} more with {look.glyphs.updown}  ", "warn"),) if hidden > 0 else ()
     if look.is_wide:
-        return Painted(spread(marks_line(chips, look), more, look.width, look.glyphs.ellipsis))
+        return Painted(spread(marks_line(chips, weighed, look), more, look.width, look.glyphs.ellipsis))
     if not any(chip.ratio is not None for chip in chips):
-        return Painted((*more, *marks_line(chips, look)))
+        return Painted((*more, *marks_line(chips, weighed, look)))
     usual, *others = _kinds(chips) or [""]
     interval = f"95 %: {usual}" if usual else "no interval yet"
     interval += f", * {others[0]}" if len(others) == 1 else ", * another" if others else ""
@@ -347,9 +352,12 @@ def _kinds(chips: Sequence[Chip]) -> list[str]:
     ]
 
 
-def marks_line(chips: Sequence[Chip], look: Look) -> Line:
+def marks_line(chips: Sequence[Chip], weighed: Weighed, look: Look) -> Line:
     """The marks of figures that aren't measured here, and over which time the figures are."""
     marks: list[Span] = [("   figures: newest 5 minutes  ", "quiet")]
+    if weighed.workload and look.is_wide:
+        marks[0] = ("   figures: newest 5 minutes; rates and steps of ", "quiet")
+        marks.append((f"{text_of(weighed.workload)}  ", "ink"))
     origins = {chip.origin for chip in chips}
     for origin, sign in (("simulated", look.glyphs.simulated), ("replayed", look.glyphs.replayed)):
         if origin in origins:

@@ -92,6 +92,10 @@ def _bases(row: Row) -> Iterator[str]:
         yield f"MFU of the dense peak: {text_of(row.get('mfu_basis'))}"
     if row.get("ofu") is not None and not row.get("ofu_validated"):
         yield "OFU isn't validated on this chip"
+    if row.get("unlike"):
+        yield f"rates and steps of another workload than the others': {text_of(row.get('unlike'))}"
+    elif row.get("workload"):
+        yield f"rates and steps of {text_of(row.get('workload'))}"
     if row.get("tokens_origin") and not row.get("tokens_absent"):
         yield f"tokens {text_of(row.get('tokens_origin'))}"
     coverage = number(row.get("energy_coverage"))

@@ -1,5 +1,6 @@
 """What stands below the chips: the selected one in words, rates over time, step spread, another share, and claims."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -10,7 +11,7 @@ from steelyard_tui.history import RATE, RATE_WINDOW, History, Series
 from steelyard_tui.present.claims import claim_lines
 from steelyard_tui.present.comparison import Look, bar_of, marks_line, scale_on
 from steelyard_tui.present.comparison_detail import detail_lines, explaining_lines
-from steelyard_tui.present.figures import chip_name, figure, number, origin_mark, vendor_glyph
+from steelyard_tui.present.figures import chip_name, figure, number, origin_mark, text_of, vendor_glyph
 from steelyard_tui.present.fleet import key_of
 from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.present.line import BLANK, Line, fit_line, on_ground, side_by_side
@@ -77,7 +78,7 @@ def _narrow(
     chips: Sequence[Chip], weighed: Weighed, look: Look, height: int, claims: Sequence[Line], *, any_share: bool
 ) -> list[Line]:
     """The marks, the selected chip in words, and the claims, which get a third at least."""
-    marks = marks_line(chips, look) if any_share else BLANK
+    marks = marks_line(chips, weighed, look) if any_share else BLANK
     for_claims = min(len(claims), max(height // 3, 2)) if height >= _BOTH else 0
     words = _words(chips, weighed, look, height - for_claims - 1, any_share=any_share)
     left = height - len(words) - 1
@@ -210,7 +211,7 @@ def _other_share(chips: Sequence[Chip], weighed: Weighed, look: Look, width: int
     ]
     known = [chip for chip in rows if chip.ratio is not None]
     if len(known) < 2:
-        return []
+        return _no_other_share(rows, weighed, metric, width)
     cells = width - _NAME - _VALUE
     scale = scale_on(known, cells)
     lines: list[Line] = [((f"{metric.title}, share of {weighed.reference}", "title"),)]
@@ -219,6 +220,15 @@ def _other_share(chips: Sequence[Chip], weighed: Weighed, look: Look, width: int
         value = (f"{chip.ratio:.2f}", "strong")
         lines.append((*fit_line(_name(chip, look.glyphs), _NAME), *shape, *fit_line((value,), _VALUE, "right")))
     return lines
+
+
+def _no_other_share(rows: Sequence[Chip], weighed: Weighed, metric: Metric, width: int) -> list[Line]:
+    """Why no chip has one; nothing where nothing is known."""
+    reason = next((text_of(chip.share["reason"]) for chip in rows if chip.share and chip.share["reason"]), "")
+    if not reason:
+        return []
+    lines = textwrap.wrap(f"none: {reason}", width)
+    return [((f"{metric.title}, share of {weighed.reference}", "title"),), *(((line, "quiet"),) for line in lines)]
 
 
 def _other(metric: Metric) -> Metric:

@@ -81,8 +81,9 @@ def sign_lines(glyphs: Glyphs) -> list[Line]:
 
 def help_lines(actions: Iterable[Action], width: int, glyphs: Glyphs, *, has_bars: bool = False) -> list[Line]:
     """Keys and signs, side by side where there is room; `has_bars` on the screen of the comparison."""
-    keys = key_lines(actions, glyphs)
-    signs = [*(bar_lines(glyphs) if has_bars else []), *sign_lines(glyphs)]
+    keys, signs = key_lines(actions, glyphs), sign_lines(glyphs)
+    bars = bar_lines(glyphs) if has_bars else []
     if width >= 120:
-        return side_by_side(keys, signs, width // 2, 2)
-    return [*keys, (), *signs]
+        return side_by_side(keys, [*bars, *signs], width // 2, 2)
+    # What must be known to read the screen comes before the keys.
+    return [*bars, *keys, (), *signs]

@@ -63,6 +63,8 @@ def explain_none(chips: Sequence[Chip], weighed: Weighed, now_ms: int) -> list[s
         news = f"No share yet: {_soon(wait_s)}."
     elif not weighed.jobs:
         news = "No share yet: no job runs here."
+    elif any(set.intersection(*map(_workloads, _sides(chip, weighed))) for chip in chips if not chip.is_reference):
+        news = "No share yet: the collector weighs what has run once a minute."
     elif not _workloads(weighed.jobs):
         news = "No share yet: no job tells what it trains. Start it under `steelyard-agent run -- python train.py`."
     else:

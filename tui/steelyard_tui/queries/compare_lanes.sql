@@ -1,8 +1,8 @@
 SELECT
     vendor, chip, part, origin, toUnixTimestamp64Milli(ts) AS at_ms,
-    -- workloads in one pot say nothing of a chip; a job whose workload is not known is one of its own
-    if(uniqExact(coalesce(workload, run)) = 1, sum(tokens) / nullIf(sum(tokens_device_s), 0), NULL) AS m0, m0 AS l0, m0 AS h0
+    sum(tokens) / nullIf(sum(tokens_device_s), 0) AS m0, m0 AS l0, m0 AS h0
 FROM efficiency
-WHERE level = '1m' AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts <= fromUnixTimestamp64Milli({to_ms:Int64})
+WHERE level = '1m' AND workload = {workload:String}
+    AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts <= fromUnixTimestamp64Milli({to_ms:Int64})
 GROUP BY vendor, chip, part, origin, ts
 ORDER BY vendor, chip, part, origin, at_ms

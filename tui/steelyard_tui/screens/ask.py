@@ -19,7 +19,7 @@ class AskScreen(ModalScreen[str | None]):
     def __init__(self, title: str, text: str, painter: Painter) -> None:
         super().__init__()
         self._title = title
-        self._text = text
+        self._input = Input(text, compact=True, select_on_focus=False)
         self._painter = painter
 
     def compose(self) -> ComposeResult:
@@ -29,11 +29,11 @@ class AskScreen(ModalScreen[str | None]):
             title.styles.height = 1
             title.show([((self._title, "strong"), ("   enter takes, esc leaves", "quiet"))])
             yield title
-            yield Input(self._text, compact=True, select_on_focus=False)
+            yield self._input
 
     def on_mount(self) -> None:
         """The line is ready to type in."""
-        self.query_one(Input).focus()
+        self._input.focus()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -155,11 +155,20 @@ class CompareScreen(LiveScreen):
         try:
             shares = read_weighed(client, reference, window)
             # What takes longer stands as it was until it comes.
-            first = replace(shares, jobs=before.jobs, rates=before.rates)
+            first = replace(
+                before,
+                reference=reference,
+                window=window,
+                shares=shares.shares,
+                claims=shares.claims,
+                is_read=True,
+                fault="",
+            )
             self.app.call_from_thread(self._weighed_arrived, first)
             weighed = with_past(client, shares, time_ms, with_rates=with_rates)
         except SteelyardError as error:
-            known = before if (before.reference, before.window) == (reference, window) else Weighed(reference, window)
+            is_other = (before.reference, before.window) != (reference, window)
+            known = Weighed(reference, window) if is_other else self._weighed
             weighed = replace(known, fault=clean(str(error)), is_read=True)
         self.app.call_from_thread(self._weighed_arrived, weighed)
 
@@ -184,7 +193,9 @@ class CompareScreen(LiveScreen):
 
     def _ask_anew(self) -> None:
         """Another reference or window: what has been read doesn't fit it."""
-        self._weighed = Weighed(self.reference, self._window, jobs=self._weighed.jobs, rates=self._weighed.rates)
+        self._weighed = replace(
+            self._weighed, reference=self.reference, window=self._window, shares=(), claims=(), is_read=False, fault=""
+        )
         self._weighed_asked_s = float("-inf")
         self._arrivals += 1
         if self.page is not None:

@@ -41,6 +41,7 @@ class PickScreen(ModalScreen[str | None]):
         self._choices = tuple(choices)
         self._painter = painter
         self._at = at
+        self._input = Input(id="find", compact=True)
         self._options = OptionList(markup=False)
         self._options.can_focus = False
 
@@ -51,7 +52,7 @@ class PickScreen(ModalScreen[str | None]):
             title.styles.height = 1
             title.show([((self._title, "strong"), ("   type to find, enter takes, esc leaves", "quiet"))])
             yield title
-            yield Input(id="find", compact=True)
+            yield self._input
             yield self._options
 
     def on_mount(self) -> None:
@@ -59,7 +60,7 @@ class PickScreen(ModalScreen[str | None]):
         self._list("")
         at = next((index for index, choice in enumerate(self._choices) if choice.value == self._at), 0)
         self._options.highlighted = at if self._choices else None
-        self.query_one(Input).focus()
+        self._input.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
