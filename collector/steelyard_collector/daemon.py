@@ -39,7 +39,7 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_collector.upkeep import Upkeep
 from steelyard_proto.chips import ChipTable, load_chips
-from steelyard_proto.errors import ConfigError, TransportError
+from steelyard_proto.errors import ConfigError, SteelyardError, TransportError
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +124,7 @@ async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -
     tokens = read_tokens(Path(settings.access_tokens) if settings.access_tokens else None)
     query = QueryService(pool, parts.views, tokens.allow(READERS), ShareAsker(parts.ledger, _chips(settings)))
     server, health_service = _server(parts.ingest, query)
-    address = await _listen(server, settings)
-    http = _listen_http(pool, settings, tokens)
+    address, http = await _open_doors(server, pool, settings, tokens)
     parts.writer.start()
     parts.upkeep.start()
     keeper = ShareKeeper(parts.ledger)
@@ -201,6 +200,18 @@ def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Serve
     names = ("steelyard.v1.Ingest", "steelyard.v1.Query", health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     return server, health_service
+
+
+async def _open_doors(
+    server: grpc.aio.Server, pool: ReaderPool, settings: Settings, tokens: Tokens
+) -> tuple[str, HttpDoor | None]:
+    """Both or none: the gRPC address, and the HTTP door if one is wanted."""
+    address = await _listen(server, settings)
+    try:
+        return address, _listen_http(pool, settings, tokens)
+    except SteelyardError:
+        await server.stop(0)
+        raise
 
 
 async def _listen(server: grpc.aio.Server, settings: Settings) -> str:

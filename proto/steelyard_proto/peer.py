@@ -1,34 +1,56 @@
-"""Why a collector can't be reached, out of gRPC's words for it, and what to do: every program tells it alike."""
+"""Why something that listens there is no collector to us, out of gRPC's words: every program tells it alike."""
 
 from dataclasses import dataclass
 from typing import Final
 
-_START: Final = (
-    "start one there with `steelyard-collector daemon`, or name another with --collector or STEELYARD_COLLECTOR"
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with a connection, and what to do; neither changes from try to try."""
+
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}"
+
+
+_TLS: Final = "it answers, but TLS fails"
+_OTHER_CA: Final = Trouble(
+    f"{_TLS}: ca_file isn't the CA that signed its certificate",
+    "give that CA's certificate (`steelyard-collector init` makes it as ca.pem)",
 )
-# Of these gRPC's details hold the left side; the first that fits counts.
+# gRPC's details hold the word on the left; the first that fits counts.
 _HANDSHAKES: Final = (
     (
         "certificate has expired",
-        "its certificate has expired; give the collector a new one (`steelyard-collector init` into another directory "
-        "makes one), or set this machine's clock right",
+        Trouble(
+            f"{_TLS}: its certificate has expired",
+            "give the collector a new one (`steelyard-collector init` into another directory makes one), or set this "
+            "machine's clock right",
+        ),
     ),
-    (
-        "CERTIFICATE_VERIFY_FAILED",
-        "ca_file must be the CA that signed its certificate (`steelyard-collector init` names it)",
-    ),
+    ("CERTIFICATE_VERIFY_FAILED", _OTHER_CA),
+    # Another CA of the same name, for example one that was made anew.
+    ("certificate signature failure", _OTHER_CA),
     (
         "Hostname Verification",
-        "its certificate is for other names than this; use one of them, or make one for this name "
-        "(`steelyard-collector init --host`)",
+        Trouble(
+            f"{_TLS}: its certificate is for other names than this address",
+            "use a name of the certificate's, or make one for this name (`steelyard-collector init --host NAME`)",
+        ),
     ),
     (
         "WRONG_VERSION_NUMBER",
-        "the collector speaks plain text there; leave ca_file out, or start it with a certificate (`--tls-cert`)",
+        Trouble(
+            f"{_TLS}: it speaks plain text",
+            "leave ca_file out, or start the collector with a certificate (`steelyard-collector init` makes one)",
+        ),
     ),
+    ("handshake failed", Trouble(_TLS, "ca_file must be the CA that signed its certificate, and it must speak TLS")),
 )
-_ANY_HANDSHAKE: Final = "ca_file must be the CA that signed its certificate, and the collector must speak TLS"
-_CLOSED: Final = ("Socket closed", "Connection reset")
+_CLOSED: Final = ("Socket closed", "Connection reset", "Broken pipe")
+_ENDS: Final = "it ends the connection without a word"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +67,25 @@ class Peer:
     has_ca: bool = False
     has_certificate: bool = False
 
-    def why(self, details: str) -> str:
-        """The reason why it is UNAVAILABLE and the remedy, in words that don't change from try to try.
+    def trouble(self, details: str) -> Trouble | None:
+        """What is wrong where a call ended as UNAVAILABLE; None where nothing answers at all.
 
         Args:
             details: of gRPC's error.
         """
-        if handshake := self._handshake(details):
-            return f"it answers, but TLS fails: {handshake}"
+        for word, trouble in _HANDSHAKES:
+            if word.lower() in details.lower():
+                return trouble
         if "failed to connect" in details and any(word in details for word in _CLOSED):
-            return self._closed()
-        if "lookup" in details:
-            return f"no collector answers: the name isn't known here; write it as host:port, or {_START}"
-        return f"no collector answers; {_START}"
+            return Trouble(_ENDS, self._what_it_may_want())
+        return None
 
-    def _handshake(self, details: str) -> str:
-        for word, meaning in _HANDSHAKES:
-            if word in details:
-                return meaning
-        return _ANY_HANDSHAKE if "handshake failed" in details.lower() else ""
-
-    def _closed(self) -> str:
-        """A server that asks for more than was offered ends the connection without a word."""
+    def _what_it_may_want(self) -> str:
+        """A server that asks for more than it is offered says nothing of it."""
         if not self.has_ca:
-            return "it ends the connection without a word: if it speaks TLS, give the CA that signed it (ca_file)"
+            return "if it speaks TLS, give the CA that signed its certificate (ca_file)"
         if not self.has_certificate:
-            return (
-                "it ends the connection without a word: if it asks clients for a certificate (mutual TLS), give one "
-                "(cert_file, key_file)"
-            )
+            return "if its TLS is mutual, give a certificate of our own (cert_file, key_file)"
         return (
-            "it ends the connection without a word: if it asks clients for a certificate (mutual TLS), cert_file must "
-            "be signed by its --client-ca, and be valid now"
+            "if its TLS is mutual, cert_file must be signed by the CA that it takes (--client-ca), and not be expired"
         )

@@ -88,9 +88,9 @@ def test_streams_over_tls_with_a_token(tmp_path: Path, is_mutual: bool) -> None:
             process = subprocess.Popen(
                 command, stderr=log, env={**os.environ, "STEELYARD_SAMPLING_HOST_PERIOD_MS": "200"}
             )
-        until(lambda: len(server.seen.numbers(batch_pb2.KIND_HOST_SAMPLES)) >= 2)
+        until(lambda: len(server.seen.numbers(batch_pb2.KIND_HOST_SAMPLES)) >= 2, 60)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert server.seen.faults == []
 
 
@@ -110,8 +110,8 @@ def test_a_collector_of_another_ca_is_refused_with_words(tmp_path: Path) -> None
         ]
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen([sys.executable, "-m", "steelyard_agent.cli", "daemon", *arguments], stderr=log)
-        until(lambda: "it answers, but TLS fails: ca_file" in (tmp_path / "log").read_text())
+        until(lambda: "it answers, but TLS fails: ca_file" in (tmp_path / "log").read_text(), 60)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert server.seen.hellos == []
         assert server.address in (tmp_path / "log").read_text()

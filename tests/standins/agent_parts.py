@@ -32,9 +32,15 @@ def a_device(number: int, **facts: object) -> DeviceInfo:
 class Parts:
     """A ring, its directory and a gatherer, over one state directory, as after a start of the agent."""
 
-    def __init__(self, path: Path, max_bytes: int = 64_000_000, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        max_bytes: int = 64_000_000,
+        now_s: Callable[[], float] = time.time,
+        name: str = "agent-1",
+    ) -> None:
         self.ring = Ring(path / "spool", max_bytes, self._hello, now_s)
-        self.directory = Directory(Identity("agent-1", "0", ingest_pb2.Node(name="n")))
+        self.directory = Directory(Identity(name, "0", ingest_pb2.Node(name="n")))
         self.directory.restore(self.ring.left_hello)
         self.ring.start()
         self.gatherer = Gatherer(self.directory, catalogue(), self.ring)

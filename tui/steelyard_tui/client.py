@@ -10,6 +10,7 @@ import grpc
 import pyarrow as pa
 
 from steelyard_proto.errors import ContractError, SteelyardError, StoreError, TransportError
+from steelyard_proto.peer import Peer
 from steelyard_proto.v1 import query_pb2, query_pb2_grpc
 from steelyard_tui.settings import Settings, Tls
 
@@ -87,8 +88,8 @@ class ShareRows:
 class SqlCall:
     """A query that runs; its rows come as they arrive, or as one table."""
 
-    def __init__(self, call: _Call, address: str) -> None:
-        self._pieces = _Pieces(call, address)
+    def __init__(self, call: _Call, peer: Peer) -> None:
+        self._pieces = _Pieces(call, peer)
 
     def batches(self) -> pa.RecordBatchReader:
         """The rows as a stream of record batches; `truncated` is known once it is read to the end.
@@ -120,9 +121,9 @@ class SqlCall:
 class WatchStream:
     """Frames of a view, about one a period, until it is cancelled or fails."""
 
-    def __init__(self, call: _Call, address: str) -> None:
+    def __init__(self, call: _Call, peer: Peer) -> None:
         self._call = call
-        self._address = address
+        self._peer = peer
 
     def __iter__(self) -> Iterator[WatchFrame]:
         return self
@@ -138,7 +139,7 @@ class WatchStream:
         try:
             reply = next(self._call)
         except grpc.RpcError as error:
-            raise _translated(error, self._address) from error
+            raise _translated(error, self._peer) from error
         try:
             table = pa.ipc.open_stream(reply.arrow_ipc).read_all()
         except pa.ArrowInvalid as error:
@@ -153,8 +154,9 @@ class WatchStream:
 class Client:
     """A connection to one collector. Threads may share it."""
 
-    def __init__(self, channel: grpc.Channel, address: str, token: str = "") -> None:
-        self.address = address
+    def __init__(self, channel: grpc.Channel, peer: Peer, token: str = "") -> None:
+        self.address = peer.address
+        self._peer = peer
         self._channel = channel
         self._stub = query_pb2_grpc.QueryStub(channel)  # type: ignore[no-untyped-call]
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -168,7 +170,7 @@ class Client:
             max_rows: 0 for the collector's limit.
         """
         request = query_pb2.SqlRequest(query=query, parameters=dict(parameters or {}), max_rows=max_rows)
-        return SqlCall(self._stub.Sql(request, metadata=self._metadata), self.address)
+        return SqlCall(self._stub.Sql(request, metadata=self._metadata), self._peer)
 
     def sql(self, query: str, parameters: Mapping[str, str] | None = None, max_rows: int = 0) -> SqlResult:
         """Runs a query to its end; see `start_sql` for the arguments and `SqlCall.batches` for the errors."""
@@ -186,7 +188,7 @@ class Client:
             offset=query.offset,
             period_ms=query.period_ms,
         )
-        return WatchStream(self._stub.Watch(request, metadata=self._metadata), self.address)
+        return WatchStream(self._stub.Watch(request, metadata=self._metadata), self._peer)
 
     def read_view(self, query: WatchQuery) -> WatchFrame:
         """One frame of a view; raises like `WatchStream`."""
@@ -214,7 +216,7 @@ class Client:
         try:
             reply = method(request, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _translated(error, self.address) from error
+            raise _translated(error, self._peer) from error
         return ShareRows(pa.ipc.open_stream(reply.arrow_ipc).read_all(), tuple(reply.faults))
 
     def close(self) -> None:
@@ -237,7 +239,7 @@ def connect(address: str, tls: Tls | None = None, token: str = "") -> Client:
     else:
         credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate)
         channel = grpc.secure_channel(address, credentials, options=_OPTIONS)
-    return Client(channel, address, token)
+    return Client(channel, Peer(address, tls is not None, tls is not None and tls.certificate is not None), token)
 
 
 def open_client(settings: Settings) -> Client:
@@ -248,11 +250,11 @@ def open_client(settings: Settings) -> Client:
 class _Pieces(io.RawIOBase):
     """The pieces of an Arrow stream as one file, so that rows are decoded while they arrive."""
 
-    def __init__(self, call: _Call, address: str) -> None:
+    def __init__(self, call: _Call, peer: Peer) -> None:
         super().__init__()
         self.call = call
         self.truncated = False
-        self._address = address
+        self._peer = peer
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -281,13 +283,13 @@ class _Pieces(io.RawIOBase):
         except StopIteration:
             return None
         except grpc.RpcError as error:
-            raise _translated(error, self._address) from error
+            raise _translated(error, self._peer) from error
         self.truncated = self.truncated or reply.truncated
         return bytes(reply.arrow_ipc)
 
 
-def _translated(error: grpc.RpcError, address: str) -> SteelyardError:
-    code, details = error.code(), error.details() or ""
+def _translated(error: grpc.RpcError, peer: Peer) -> SteelyardError:
+    code, details, address = error.code(), error.details() or "", peer.address
     if code is grpc.StatusCode.CANCELLED:
         return Cancelled("cancelled")
     if code in _REFUSED:
@@ -298,6 +300,8 @@ def _translated(error: grpc.RpcError, address: str) -> SteelyardError:
             "give a viewer's token with --token-file, STEELYARD_TOKEN or client.toml"
         )
     if code is grpc.StatusCode.UNAVAILABLE:
+        if trouble := peer.trouble(details):
+            return TransportError(f"the collector at {address}: {trouble}")
         return TransportError(
             f"no collector answers at {address} ({_short(details)}); start one with `steelyard-collector daemon`, "
             "or everything for this machine with `steelyard local`; or name another with --collector host:port"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Entity, Event, Value
+from steelyard_proto.errors import DeviceError
 from steelyard_proto.metrics import MetricClass
 
 
@@ -71,6 +72,16 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Gives everything back; no call follows."""
+        ...
+
+
+@runtime_checkable
+class ComplaintSource(Protocol):
+    """A source that says which devices are there and can't be described; they hide no other."""
+
+    @property
+    def complaints(self) -> Sequence[DeviceError]:
+        """All so far, in order, each once."""
         ...
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, cast
 
-from steelyard_agent.devices.base import Capabilities, EventSource, Source
+from steelyard_agent.devices.base import Capabilities, ComplaintSource, EventSource, Source
 from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
 from steelyard_agent.devices.tally import GuardStats, Tally
 from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step
@@ -63,6 +63,7 @@ class GuardedSource:
         self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
         self._problem = ""
         self._bugs: set[str] = set()
+        self._complaints = 0
         self._has_looked = False
         self._is_looking = False
         self._tick = Job(deque())
@@ -274,6 +275,7 @@ class GuardedSource:
             return
         changes = self._roster.update(cast(Sequence[DeviceInfo], outcome.value), now_s)
         self._note_changes(changes)
+        self._note_complaints()
         self._problem = ""
         self._has_looked = True
         self._crew.poll_period_s = self._source.capabilities.poll_period_s
@@ -300,6 +302,14 @@ class GuardedSource:
             self._note("info", "device_back", f"{uid} is there again", uid)
         for uid in changes.lost:
             self._note("warning", "device_lost", f"{uid} is no longer listed", uid)
+
+    def _note_complaints(self) -> None:
+        """The devices that the look has left out, each fault once."""
+        if isinstance(self._source, ComplaintSource):
+            complaints = self._source.complaints
+            for error in complaints[self._complaints :]:
+                self._note("warning", "device_unreadable", str(error))
+            self._complaints = len(complaints)
 
     def _note(self, severity: Severity, code: str, text: str, uid: str = "") -> None:
         log.info("%s: %s", code, text)

@@ -93,7 +93,7 @@ def offset_finding(offset_ms: float) -> Finding:
 
 def _failure(target: Target, error: grpc.aio.AioRpcError) -> Finding:
     remedy = _REMEDIES.get(error.code(), _OTHER_REMEDY)
-    if error.code() is grpc.StatusCode.UNAVAILABLE and target.ca_file is None:
-        remedy += "; one that speaks TLS wants ca_file"
+    if error.code() is grpc.StatusCode.UNAVAILABLE and (trouble := target.peer.trouble(error.details() or "")):
+        return Finding("collector", "problem", trouble.reason, target.address, trouble.remedy)
     text = f"doesn't answer: {error.code().name.lower()}: {error.details() or 'no reason given'}"
     return Finding("collector", "problem", text, target.address, remedy)

@@ -7,9 +7,9 @@ answered until then stands, and the probe says at which step it stuck.
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, cast, runtime_checkable
+from typing import Final, cast
 
-from steelyard_agent.devices.base import Source
+from steelyard_agent.devices.base import ComplaintSource, Source
 from steelyard_agent.devices.guard import attempt
 from steelyard_agent.devices.worker import Outcome, Step
 from steelyard_agent.model import DeviceInfo
@@ -18,16 +18,6 @@ from steelyard_proto.errors import DeviceError
 # Shares of time and rates need two readings, as far apart as the daemon's.
 PAUSE_S: Final = 1.0
 DEADLINE_S: Final = 15.0
-
-
-@runtime_checkable
-class Telling(Protocol):
-    """A source that says more of itself than the agent needs."""
-
-    @property
-    def complaints(self) -> Sequence[DeviceError]:
-        """Why devices that are there could not be described."""
-        ...
 
 
 @dataclass(slots=True)
@@ -78,7 +68,7 @@ def _ask(probe: Probe, source: Source, monotonic: Callable[[], float], sleep: Ca
         return attempt(Step(uid, what, function, DEADLINE_S), monotonic)
 
     look = call("discover", "", source.discover)
-    if isinstance(source, Telling):
+    if isinstance(source, ComplaintSource):
         probe.complaints = source.complaints
     if look.error is None:
         probe.devices = cast(Sequence[DeviceInfo], look.value)

@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 
 from steelyard_proto.errors import ConfigError
+from steelyard_proto.peer import Peer
 
 OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # Bandwidth probing wakes a quiet connection around every message, on both ends.
@@ -40,6 +41,11 @@ class Target:
     key_file: Path | None = None
     token: str = field(default="", repr=False)
     token_file: Path | None = None
+
+    @property
+    def peer(self) -> Peer:
+        """What tells why it can't be reached."""
+        return Peer(self.address, self.ca_file is not None, self.cert_file is not None)
 
 
 def open_channel(target: Target) -> grpc.aio.Channel:

@@ -17,6 +17,7 @@ from steelyard_agent.sending.state import SenderState
 from steelyard_agent.sending.wire import Wire, is_without_status
 from steelyard_agent.spool.ring import Ring
 from steelyard_proto.errors import SteelyardError
+from steelyard_proto.peer import Peer
 from steelyard_proto.v1 import batch_pb2
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,11 @@ _HEALTHY_S: Final = 10.0
 # What a cancelled stream needs to end, and the thread with it.
 _CANCEL_S: Final = 0.3
 
+_WAITING: Final = "Samples wait in the spool"
 _REMEDIES: Final[dict[grpc.StatusCode, str]] = {
     grpc.StatusCode.UNAVAILABLE: (
         "no collector answers; start one there with `steelyard-collector daemon`, "
-        "or name another with --collector or STEELYARD_COLLECTOR. Samples wait in the spool"
+        f"or name another with --collector or STEELYARD_COLLECTOR. {_WAITING}"
     ),
     grpc.StatusCode.UNAUTHENTICATED: "it wants another token; see --token-file and `steelyard-collector init`",
     grpc.StatusCode.PERMISSION_DENIED: "this token may not write; `steelyard-collector init` makes one for agents",
@@ -123,7 +125,7 @@ class Sender:
             except grpc.aio.AioRpcError as error:
                 self.state.caution = self.state.caution + 1 if is_without_status(error) else 0
                 self._note_refusal(error)
-                self._note_failure(_explain(error))
+                self._note_failure(_explain(error, self._target.peer))
             except SteelyardError as error:
                 self._note_failure(str(error))
             except (OSError, asyncio.InvalidStateError, ValueError) as error:
@@ -157,13 +159,7 @@ class Sender:
         log.log(level, "collector %s: %s", self._target.address, text)
 
 
-_NO_HANDSHAKE: Final = (
-    "it answers, but TLS fails: ca_file must be the CA that signed its certificate (`steelyard-collector init` "
-    "names it), and the collector must speak TLS"
-)
-
-
-def _explain(error: grpc.aio.AioRpcError) -> str:
+def _explain(error: grpc.aio.AioRpcError, peer: Peer) -> str:
     code, details = error.code(), error.details() or ""
     remedy = _REMEDIES.get(code)
     if is_without_status(error):
@@ -171,5 +167,6 @@ def _explain(error: grpc.aio.AioRpcError) -> str:
     if code is grpc.StatusCode.UNAVAILABLE and remedy:
         # gRPC's own words differ from try to try (ports, timers), and tell no more.
         log.debug("gRPC says: %s", details)
-        return _NO_HANDSHAKE if "handshake" in details.lower() else remedy
+        trouble = peer.trouble(details)
+        return remedy if trouble is None else f"{trouble}. {_WAITING}"
     return f"{code.name}: {details}" + (f" ({remedy})" if remedy else "")

@@ -18,6 +18,18 @@ READERS: Final[frozenset[Role]] = frozenset(("viewer", "operator"))
 
 
 @dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a token is refused; `is_known` where it is one of ours, of another role."""
+
+    reason: str
+    is_known: bool = False
+
+
+# Takes a token; None: it may.
+Authorize = Callable[[str], Denial | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """Digests of tokens with their roles; empty: everybody may do everything."""
 
@@ -32,19 +44,21 @@ class Tokens:
                 found = role
         return found
 
-    def allow(self, allowed: frozenset[Role]) -> Callable[[str], str | None]:
-        """A check for a service: takes a token, gives the reason why it is refused, None where it is not."""
+    def allow(self, allowed: frozenset[Role]) -> Authorize:
+        """A check for a service."""
         names = " or ".join(sorted(allowed))
 
-        def check(token: str) -> str | None:
+        def check(token: str) -> Denial | None:
             if not self.roles:
                 return None
             if not token:
-                return f"no token; send one of the role {names} as `authorization: Bearer TOKEN`"
+                return Denial(f"no token; send one of the role {names} as `authorization: Bearer TOKEN`")
             role = self.role_of(token)
             if role is None:
-                return "this token is unknown; `steelyard-collector init` makes tokens"
-            return None if role in allowed else f"a token of the role {role} may not do this; it takes {names}"
+                return Denial("this token is unknown; `steelyard-collector init` makes tokens")
+            if role in allowed:
+                return None
+            return Denial(f"a token of the role {role} may not do this; it takes {names}", is_known=True)
 
         return check
 

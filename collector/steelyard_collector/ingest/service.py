@@ -10,6 +10,8 @@ import grpc
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
+from steelyard_collector.access.calls import admit
+from steelyard_collector.access.tokens import Authorize
 from steelyard_collector.ingest.accepted import Gap, Origin, Rows, Samples
 from steelyard_collector.ingest.registry import AGENT_SCHEMA, DEVICE_SCHEMA, Agent, Registry
 from steelyard_collector.ingest.validate import (
@@ -43,8 +45,6 @@ _UNSEEN_FLUSH_MS: Final = 5_000
 _SEEN_FOR_MS: Final = 60_000
 _ENDING: Final = "the collector is ending; send again when it is back"
 
-# Takes the bearer token of a call, "" for none; gives the reason why it may not write, None where it may.
-Authorize = Callable[[str], str | None]
 Context = Any
 
 
@@ -138,8 +138,7 @@ class IngestService:
         self._is_draining = True
 
     async def _stream(self, _requests: object, context: Context) -> None:
-        if reason := self._authorize(_bearer(context.invocation_metadata() or ())):
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
+        await admit(context, self._authorize)
         if self._is_draining:
             await context.abort(grpc.StatusCode.UNAVAILABLE, _ENDING)
         session = None
@@ -386,10 +385,3 @@ def _finish_soon(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") 
 def _finish(done: "asyncio.Future[None]") -> None:
     if not done.done():
         done.set_result(None)
-
-
-def _bearer(metadata: Any) -> str:
-    for key, value in metadata:
-        if key.lower() == "authorization" and isinstance(value, str) and value.lower().startswith("bearer "):
-            return value[7:].strip()
-    return ""

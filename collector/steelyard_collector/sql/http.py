@@ -11,13 +11,14 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from steelyard_collector.sql.http_answer import AUTHENTICATION_FAILED, Answer, failure, status_of, success
+from steelyard_collector.access.tokens import Authorize
+from steelyard_collector.sql.http_answer import Answer, denied, failure, status_of, success
 from steelyard_collector.sql.http_peer import has_gone, is_loopback, is_own_name
 from steelyard_collector.sql.http_request import MAX_BODY_BYTES, HttpQuery, read_query, read_token
 from steelyard_collector.sql.pool import ReaderPool
 from steelyard_collector.sql.remedies import out_of_patience
 from steelyard_collector.sql.run import QueryRun, RawResult
-from steelyard_collector.sql.service import Authorize, anybody
+from steelyard_collector.sql.service import anybody
 from steelyard_proto.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -156,9 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Answer(200, b"Ok.\n", {"Content-Type": "text/html; charset=UTF-8"}))
         elif path != "/":
             self._send(failure(StoreError(f"there is no {path[:100]} here; send queries to /", code=0), 404))
-        elif reason := self.server.authorize(read_token(self.path, headers)):
-            error = StoreError(reason, code=AUTHENTICATION_FAILED, name="AUTHENTICATION_FAILED")
-            self._send(failure(error, 401, {"WWW-Authenticate": 'Basic realm="steelyard"'}))
+        elif denial := self.server.authorize(read_token(self.path, headers)):
+            self._send(denied(denial))
         else:
             self._query(headers, body)
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from steelyard_collector.access.tokens import Denial
 from steelyard_collector.sql.http_request import HttpQuery, compressed
 from steelyard_collector.sql.pool import TOO_MANY
 from steelyard_collector.sql.remedies import EXHAUSTED
 from steelyard_collector.sql.run import RawResult
 from steelyard_proto.errors import StoreError
 
-AUTHENTICATION_FAILED: Final = 516
+_ACCESS_DENIED: Final = 497
+_AUTHENTICATION_FAILED: Final = 516
 
 _TYPES: Final = {
     "TabSeparated": "text/tab-separated-values; charset=UTF-8",
@@ -66,10 +68,18 @@ def failure(error: StoreError, status: int, headers: Mapping[str, str] | None = 
     return Answer(status, f"{shown}{name}\n".encode(), said | dict(headers or {}))
 
 
+def denied(denial: Denial) -> Answer:
+    """A token that may not ask; a stranger's client may ask its user for another."""
+    if denial.is_known:
+        return failure(StoreError(denial.reason, code=_ACCESS_DENIED, name="ACCESS_DENIED"), 403)
+    error = StoreError(denial.reason, code=_AUTHENTICATION_FAILED, name="AUTHENTICATION_FAILED")
+    return failure(error, 401, {"WWW-Authenticate": 'Basic realm="steelyard"'})
+
+
 def status_of(error: StoreError) -> int:
     """The HTTP status of an error; clients of ClickHouse ask again after 503."""
     if error.code == TOO_MANY:
         return 503
     if error.code in EXHAUSTED:
         return 422
-    return {497: 403, 60: 404, 81: 404}.get(error.code, 400)
+    return {_ACCESS_DENIED: 403, 60: 404, 81: 404}.get(error.code, 400)

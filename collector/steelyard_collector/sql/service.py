@@ -10,6 +10,8 @@ from typing import Any, Final, NoReturn, TypeVar
 import grpc
 import pyarrow as pa
 
+from steelyard_collector.access.calls import admit
+from steelyard_collector.access.tokens import Authorize, Denial
 from steelyard_collector.live.filter import BadRequest
 from steelyard_collector.live.watch import LiveViews
 from steelyard_collector.shares.asking import ShareAsker
@@ -19,9 +21,6 @@ from steelyard_collector.sql.run import QueryRun
 from steelyard_proto.errors import StoreError
 from steelyard_proto.v1 import query_pb2, query_pb2_grpc
 
-# Takes the bearer token of a call, "" for none; gives the reason why it may not read, None where it may.
-Authorize = Callable[[str], str | None]
-
 # What a call is answered through; its request and reply differ by method.
 Context = Any
 _Reply = TypeVar("_Reply")
@@ -29,7 +28,7 @@ _Reply = TypeVar("_Reply")
 PIECE_BYTES: Final = 256 * 1024
 
 
-def anybody(token: str) -> str | None:
+def anybody(token: str) -> Denial | None:
     """Lets everybody read."""
     return None
 
@@ -150,18 +149,7 @@ class QueryService(query_pb2_grpc.QueryServicer):
             self._shares.close()
 
     async def _admit(self, context: Context) -> None:
-        if reason := self._authorize(bearer_token(context.invocation_metadata() or ())):
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, reason)
-
-
-def bearer_token(metadata: "grpc.aio.Metadata | tuple[tuple[str, str | bytes], ...]") -> str:
-    """The token of `authorization: Bearer TOKEN`; "" for none."""
-    for key, value in metadata:
-        if key.lower() == "authorization" and isinstance(value, str):
-            scheme, _, token = value.partition(" ")
-            if scheme.lower() == "bearer":
-                return token.strip()
-    return ""
+        await admit(context, self._authorize)
 
 
 async def refuse(context: Context, error: StoreError) -> NoReturn:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import grpc
 
+from steelyard_collector.access.tokens import Authorize
 from steelyard_collector.live.watch import LiveViews
 from steelyard_collector.sql.handlers import add_query_service
 from steelyard_collector.sql.http import HttpDoor, serve_http
 from steelyard_collector.sql.pool import QueryLimits, ReaderPool
-from steelyard_collector.sql.service import Authorize, QueryService, anybody
+from steelyard_collector.sql.service import QueryService, anybody
 from steelyard_collector.store.base import ReadLimits
 from steelyard_collector.store.chdb import ChdbStore
 

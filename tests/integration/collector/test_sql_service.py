@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from steelyard_collector.access.tokens import Denial
 from steelyard_collector.sql.pool import ReaderPool
 from steelyard_collector.sql.run import QueryRun
 from steelyard_proto.errors import StoreError, TransportError
@@ -176,7 +177,7 @@ def test_a_query_runs_below_everything_else_and_leaves_no_thread_there(opened, c
 
 def test_without_the_right_token_nothing_is_answered(store):
     def authorize(token):
-        return None if token == "s3cret" else "the token is not known here; ask for a viewer's"
+        return None if token == "s3cret" else Denial("the token is not known here; ask for a viewer's")
 
     with doors(store, authorize) as opened:
         with connect(opened.address, token="wrong") as stranger, pytest.raises(TransportError, match="refuses access"):

@@ -98,6 +98,27 @@ def test_device_that_may_not_be_opened_leaves_the_others(node: NvmlNode, source:
     assert uids(source) == UIDS[1:]
 
 
+def test_one_bad_gpu_of_eight_hides_no_other_and_is_an_event(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"devices": 8, "error.nvmlDeviceGetUUID.5": 999})
+    guard = GuardedSource(source, deadline_s=10.0, monotonic=time.monotonic, wall_ms=lambda: 0)
+    assert [info.index for info in guard.discover()] == [0, 1, 2, 3, 4, 6, 7]
+    node.advance(1)
+    guard.start_tick(["fast"])
+    readings = guard.collect(30)
+    assert len(readings) == 7
+    assert all(isinstance(values[0], float) for _info, _class, values in readings)
+    [event] = guard.events()
+    assert (event.severity, event.code) == ("warning", "device_unreadable")
+    assert "GPU 5" in event.text
+    assert "nvmlDeviceGetUUID" in event.text
+    guard.discover()
+    assert guard.events() == [], "told once"
+    node.scenario.drop("error.nvmlDeviceGetUUID.5")
+    assert len(guard.discover()) == 8
+    assert [event.code for event in guard.events()] == ["device_found"]
+    guard.close()
+
+
 def test_nothing_may_be_opened(node: NvmlNode, source: NvmlSource) -> None:
     node.scenario.set({"error.nvmlDeviceGetHandleByIndex_v2": 4})
     with pytest.raises(DeviceError, match="not permitted"):

@@ -2,8 +2,7 @@
 
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -11,33 +10,12 @@ import pytest
 
 from steelyard_collector.ingest.accepted import Gap, Origin, Samples, Shape
 from steelyard_collector.ingest.writer import Commits, Writer, WriterLimits, ordered_blocks
-from steelyard_collector.store.base import SqlValue
-from steelyard_proto.errors import StoreError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
+from tests.standins.memory_store import MemoryStore
 
 KIND = batch_pb2.KIND_HOST_SAMPLES
 SHAPE = Shape(KIND, (100,), (), (1,))
 DAY_MS = 86_400_000
-
-
-class MemoryStore:
-    """Keeps inserted blocks by table; refuses while it is told to."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, list[pa.Table]] = defaultdict(list)
-        self.tokens: list[str] = []
-        self.refusals = 0
-        self.is_refusing = False
-
-    def insert(self, table: str, block: pa.Table, *, token: str) -> None:
-        if self.is_refusing:
-            self.refusals += 1
-            raise StoreError("Cannot reserve 6 MiB", code=243, name="NOT_ENOUGH_SPACE")
-        self.tables[table].append(block)
-        self.tokens.append(token)
-
-    def query(self, sql: str, parameters: Mapping[str, SqlValue] | None = None) -> pa.Table:
-        raise AssertionError(sql)
 
 
 def message(seq: int, *, agent: int = 1, day: int = 20_000) -> Samples:

@@ -77,7 +77,7 @@ class NvmlSource:
         self._heard: tuple[object, ...] = ()
         self._hears_events = hears_events
         self._sink = Sink(wall_ms)
-        self._complaints: set[tuple[str, str, int | None]] = set()
+        self._complaints: dict[tuple[str, str, int | None], DeviceError] = {}
 
     @property
     def name(self) -> str:
@@ -88,6 +88,11 @@ class NvmlSource:
     def capabilities(self) -> Capabilities:
         """NVML counts energy by itself; processes are told."""
         return Capabilities(has_processes=True)
+
+    @property
+    def complaints(self) -> Sequence[DeviceError]:
+        """Why GPUs or instances that are there could not be described."""
+        return tuple(self._complaints.values())
 
     def discover(self) -> Sequence[DeviceInfo]:
         """Lists the GPUs; those that are known and well are not asked again, so that a sick one harms no other.
@@ -308,7 +313,7 @@ class NvmlSource:
     def _complain(self, error: DeviceError) -> None:
         key = (error.device, error.call, error.code)
         if key not in self._complaints:
-            self._complaints.add(key)
+            self._complaints[key] = error
             _log.warning("%s", error)
 
 
