@@ -278,6 +278,34 @@ class BrokenLedger(Ledger):
         return self.whole.keep(seconds)
 
 
+class YoungLedger(Ledger):
+    """A ledger of a fleet whose first job comes when the test says so."""
+
+    def __init__(self) -> None:
+        self.is_training = False
+        self.kept: list[int] = []
+
+    def has_jobs(self) -> bool:
+        return self.is_training
+
+    def keep(self, seconds: int) -> tuple[str, ...]:
+        self.kept.append(seconds)
+        return ()
+
+
+def test_a_first_job_does_not_wait_for_the_next_minute() -> None:
+    ledger = YoungLedger()
+    keeper = ShareKeeper(ledger, period_s=10_000, look_s=0.01)
+    keeper.start()
+    try:
+        until(lambda: len(ledger.kept) == 3, 60)
+        ledger.is_training = True
+        until(lambda: len(ledger.kept) == 6, 60)
+    finally:
+        keeper.stop()
+    assert sorted(ledger.kept[:3]) == sorted(ledger.kept[3:])
+
+
 def test_a_fault_of_the_comparison_is_logged_and_tried_again(
     store: Store, files: tuple[Path, Path], caplog: pytest.LogCaptureFixture
 ) -> None:
