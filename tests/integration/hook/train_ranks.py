@@ -3,9 +3,11 @@
 torchrun ... train_ranks.py ddp|fsdp2 FOLDER
 """
 
+import faulthandler
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -15,6 +17,8 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 STEPS, LENGTH, VOCABULARY = 12, 32, 50
+# For a rank to find the others, and for the whole training; one that hangs says where, and ends.
+PATIENCE_S, WHOLE_S = 60, 150
 
 
 class Model(nn.Module):
@@ -29,8 +33,9 @@ class Model(nn.Module):
 
 
 def main() -> None:
+    faulthandler.dump_traceback_later(WHOLE_S, exit=True)
     torch.set_num_threads(1)
-    dist.init_process_group("gloo")
+    dist.init_process_group("gloo", timeout=timedelta(seconds=PATIENCE_S))
     rank = dist.get_rank()
     torch.manual_seed(rank)
     model: nn.Module = Model()
@@ -53,6 +58,7 @@ def main() -> None:
     (Path(sys.argv[2]) / f"{rank}.json").write_text(json.dumps(said))
     dist.barrier()
     dist.destroy_process_group()
+    # The interpreter's end is watched over too: that is where a hook of ours could hold it up.
 
 
 if __name__ == "__main__":
