@@ -14,7 +14,7 @@ SELECT
     if(workloads = 1, 1e6 * sum(cost) / nullIf(sum(cost_tokens), 0), NULL) AS `cost/Mtoken`,
     if(workloads = 1, round(1000 * quantileExactWeightedOrNullArray(0.5)(tupleElement(step_times, 1), tupleElement(step_times, 2))), NULL) AS `step p50 ms`,
     if(workloads = 1, round(1000 * quantileExactWeightedOrNullArray(0.99)(tupleElement(step_times, 1), tupleElement(step_times, 2))), NULL) AS `step p99 ms`,
-    round(100 * sum(wall_device_s) / nullIf(sum(wall_s), 0), 1) AS `goodput %`
+    round(100 * least(1, sum(wall_device_s) / nullIf(sum(wall_s), 0)), 1) AS `goodput %`
 FROM
 (
     SELECT

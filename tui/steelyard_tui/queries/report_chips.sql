@@ -2,7 +2,7 @@
 SELECT
     vendor, chip, part, origin, uniqExact(run) AS jobs,
     sum(wall_s) / 3600 AS device_h,
-    100 * sum(wall_device_s) / nullIf(sum(wall_s), 0) AS productive_pct,
+    100 * least(1, sum(wall_device_s) / nullIf(sum(wall_s), 0)) AS productive_pct,
     100 * sumIf(checkpoint_device_s, wall_s > 0) / nullIf(sum(wall_s), 0) AS checkpoint_pct,
     100 * sumIf(evaluate_device_s, wall_s > 0) / nullIf(sum(wall_s), 0) AS evaluate_pct,
     100 * sumIf(first_device_s, wall_s > 0) / nullIf(sum(wall_s), 0) AS first_steps_pct,
