@@ -167,7 +167,7 @@ async def test_the_first_screen_says_the_same_as_the_command(collector: Collecto
         text = await until_text(pilot, "of its own median")
         assert "tokens per joule, share of H100" in text
         assert "~ simulated" in text
-        ratios = [line.split()[-1] for line in text.splitlines()[3:] if line[3:4] in "▲●"]
+        ratios = [line.split()[-1] for line in text.splitlines()[3:] if line[3:4] in ("▲", "●")]
         assert ratios[0] == "1.00"
 
 
