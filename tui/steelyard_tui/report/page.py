@@ -99,7 +99,7 @@ def _cells(row: Row, columns: Sequence[Column]) -> Iterator[str]:
 
 def _class(column: Column) -> str:
     """Numbers to the right, chips on one line, names of any length broken where they must."""
-    name = "n" if column.unit in NUMBERS else {"chip": "c", "word": "c", "text": "d"}.get(column.unit, "")
+    name = "n" if column.unit in NUMBERS else {"chip": "c", "word": "c", "time": "c", "text": "d"}.get(column.unit, "")
     return f' class="{name}"' if name else ""
 
 

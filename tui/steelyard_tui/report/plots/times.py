@@ -39,7 +39,7 @@ def draw_times(chart: TimeChart, key: str, alt: str) -> str:
 
 def _draw_panel(axes: Axes, panel: Panel, chart: TimeChart) -> None:
     axes.annotate(
-        panel.title, (0, 1), xycoords="axes fraction", xytext=(-_LEFT, 20 if panel.of else 8),
+        panel.title, (0, 1), xycoords="axes fraction", xytext=(-_LEFT, 20 if panel.of else 13),
         textcoords="offset points", va="baseline", weight="bold", annotation_clip=False,
     )  # fmt: skip
     if panel.of:
