@@ -10,6 +10,7 @@ from steelyard_tui.present.shares import Row, ratio_text
 
 _TONES: Final = {"consistent": "good", "not consistent": "warn", "undecided": "ink", "not testable": "quiet"}
 _WIDE: Final = 100
+_VERDICT: Final = 84
 
 
 def claim_text(row: Row) -> str:
@@ -42,10 +43,12 @@ def claim_lines(rows: Sequence[Row], parts: Mapping[str, str], width: int, glyph
     chosen = _chosen(rows, parts)
     is_wide = width >= _WIDE
     claims = [_short_claim(row, parts, is_wide=is_wide) for row in chosen]
-    room = min(max(map(len, claims), default=0), width // 2 - 1) + 2
+    most = width - _VERDICT if is_wide else width // 2 - 1
+    room = min(max(map(len, claims), default=0), most)
     return [
         (
             *fit_line(((claim, "ink"),), room, "left", glyphs.ellipsis),
+            ("  ", "ink"),
             (_short_verdict(row, glyphs, is_wide=is_wide), _TONES.get(row["verdict"], "ink")),
         )
         for row, claim in zip(chosen, claims, strict=True)

@@ -19,7 +19,7 @@ from steelyard_tui.present.plot import Box, lane_rows, time_axis
 from steelyard_tui.present.tones import vendor_tone
 
 _LABEL: Final = 22
-_NAME: Final = 13
+_NAME: Final = 14
 _CLAIM: Final = 10
 _VALUE: Final = 8
 _LANE_MAX: Final = 3

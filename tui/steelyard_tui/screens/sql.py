@@ -144,7 +144,7 @@ class SqlScreen(LiveScreen):
                 ("F8", "strong"),
                 (" what you asked before", "ink"),
             ),
-            (("   tab", "strong"), (" goes to the rows and back; there single keys like 1-5 and q work again", "ink")),
+            (("   tab", "strong"), (" goes to the rows and back; there single keys like 1-6 and q work again", "ink")),
         ]
 
     def tick(self) -> None:
