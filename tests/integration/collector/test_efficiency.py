@@ -118,8 +118,12 @@ def test_chips_have_a_row_per_device_and_one_per_package(store: Store) -> None:
     train(store, "c", agent=2, vendor="huawei", chip="910C", part="die", **of_energy)
     train(store, "m", agent=4, vendor="amd", chip="MI250X", part="gcd", **of_energy)
     train(store, "a")
-    train(store, "q", agent=3, chip="NVIDIA Q9000", part="package")
+    train(store, "q", agent=3, chip="NVIDIA Q9000", part="package", step_hist=[])
     rows = chips_of(store)
+    assert (rows["NVIDIA Q9000", "package"]["step p50 ms"], rows["NVIDIA Q9000", "package"]["step p99 ms"]) == (
+        None,
+        None,
+    )
     assert set(rows) == {("910C", "die"), ("910C", "package"), ("MI250X", "gcd"), ("MI250X", "package"),
                          ("H100", "package"), ("NVIDIA Q9000", "package")}  # fmt: skip
     same = ("jobs", "workloads", "MFU %", "tokens/J", "cost/Mtoken", "step p50 ms", "step p99 ms", "goodput %")

@@ -12,8 +12,8 @@ SELECT
     round(100 * sum(ofu_sum) / nullIf(sum(ofu_n), 0), 1) AS `OFU %`,
     if(workloads = 1 AND sum(energy_wall_s) >= 0.5 * sum(wall_s), sum(energy_tokens) / nullIf(sum(energy_j), 0), NULL) AS `tokens/J`,
     if(workloads = 1, 1e6 * sum(cost) / nullIf(sum(cost_tokens), 0), NULL) AS `cost/Mtoken`,
-    if(workloads = 1, round(1000 * quantileExactWeightedOrNullArray(0.5)(tupleElement(step_times, 1), tupleElement(step_times, 2))), NULL) AS `step p50 ms`,
-    if(workloads = 1, round(1000 * quantileExactWeightedOrNullArray(0.99)(tupleElement(step_times, 1), tupleElement(step_times, 2))), NULL) AS `step p99 ms`,
+    if(workloads = 1 AND sum(timed_steps) > 0, round(1000 * (quantilesExactWeightedArrayMerge(0.5, 0.99)(step_times) AS step_s)[1]), NULL) AS `step p50 ms`,
+    if(workloads = 1 AND sum(timed_steps) > 0, round(1000 * step_s[2]), NULL) AS `step p99 ms`,
     round(100 * least(1, sum(wall_device_s) / nullIf(sum(wall_s), 0)), 1) AS `goodput %`
 FROM
 (
@@ -23,7 +23,7 @@ FROM
         any(mfu_basis) AS mfu_basis, sum(ofu_sum) AS ofu_sum, sum(ofu_n) AS ofu_n,
         sum(energy_tokens) AS energy_tokens, sum(energy_j) AS energy_j, sum(energy_wall_s) AS energy_wall_s,
         sum(cost) AS cost, sum(cost_tokens) AS cost_tokens, sum(wall_device_s) AS wall_device_s, sum(wall_s) AS wall_s,
-        sumMap(step_bins_s, step_counts) AS step_times
+        quantilesExactWeightedArrayState(0.5, 0.99)(step_bins_s, step_counts) AS step_times, sum(arraySum(step_counts)) AS timed_steps
     FROM efficiency
     WHERE level = {level:String} AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts < fromUnixTimestamp64Milli({to_ms:Int64})
     GROUP BY vendor, chip, device_part, origin, run, workload
