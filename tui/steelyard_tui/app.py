@@ -97,12 +97,11 @@ class SteelyardApp(App[int]):
         if not self.is_headless:
             # The terminal is put in order before the program ends.
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGTERM, self.exit, None, 128 + signal.SIGTERM)
-            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._end, 128 + number)
 
-    def _hang_up(self) -> None:
+    def _end(self, code: int) -> None:
         """Ends; where the terminal is gone, Textual may wait for ever for a writer that has died of it."""
-        code = 128 + signal.SIGHUP
         try:
             termios.tcgetattr(2)
         except termios.error:
