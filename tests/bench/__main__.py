@@ -17,6 +17,7 @@ BENCHES = {
     "query": "the live view, one device's day and a week by chip, at full size",
     "tui": "the app's CPU a tick and the time from key to paint",
     "intervals": "coverage of the comparison's intervals, and its verdicts' errors",
+    "hook": "what the hook costs a training: CPU a step, and pairs of the same training",
     "stragglers": "delay until a slow rank is found, and false alarms",
 }
 

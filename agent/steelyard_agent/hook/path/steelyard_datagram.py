@@ -1,6 +1,10 @@
 """Datagrams to the local agent, written as docs/training.md says. Standard library only, valid for Python 3.8."""
 
 import os
+import time
+
+# Where nobody listens, it is looked for again so often.
+_LOOK_EVERY_S = 1.0
 
 
 class Sender:
@@ -12,25 +16,58 @@ class Sender:
 
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._addresses = _addresses()
-        self._pid = os.getpid()
+        self._is_connected = False
+        self._look_s = 0.0
         self.number = 0
+        self._pid = os.getpid()
+
+    def begin_anew(self):
+        # type: () -> None
+        """A forked child is a process of its own."""
+        self.number = 0
+        self._pid = os.getpid()
 
     def send(self, kind, fields):  # type: ignore[no-untyped-def]
+        """One datagram of (name, value) pairs; those without a value are left out."""
+        pairs = [(name, str(value).replace("\n", " ")) for name, value in fields if value is not None]
+        self.send_lines(kind, "\n".join(["%s=%s" % pair for pair in pairs]))
+
+    def send_lines(self, kind, lines):
+        # type: (str, str) -> None
         """One datagram: a line `steelyard 1 KIND`, then `name=value` lines; values hold no line breaks."""
-        pid = os.getpid()
-        if pid != self._pid:
-            # A forked child is a process of its own.
-            self._pid, self.number = pid, 0
         self.number += 1
-        lines = ["steelyard 1 " + kind, "pid=%d" % pid, "number=%d" % self.number]
-        lines += ["%s=%s" % (name, str(value).replace("\n", " ")) for name, value in fields if value is not None]
-        payload = "\n".join(lines).encode("utf-8", "replace")
-        for address in self._addresses:
+        text = "steelyard 1 %s\npid=%d\nnumber=%d\n%s" % (kind, self._pid, self.number, lines)
+        payload = text.encode("utf-8", "replace")
+        # To a listener that is known: finding it by its path costs more than the datagram.
+        if self._is_connected:
             try:
-                self._socket.sendto(payload, address)
+                self._socket.send(payload)
+                return
+            except BlockingIOError:
                 return
             except OSError:
+                # It has ended; another may listen there by now.
+                self._is_connected = False
+                self._look_s = 0.0
+        self._send_first(payload)
+
+    def _send_first(self, payload):
+        # type: (bytes) -> None
+        now_s = time.monotonic()
+        if now_s < self._look_s:
+            return
+        self._look_s = now_s + _LOOK_EVERY_S
+        for address in self._addresses:
+            try:
+                self._socket.connect(address)
+            except OSError:
                 continue
+            self._is_connected = True
+            try:
+                self._socket.send(payload)
+            except OSError:
+                pass
+            return
 
 
 def _addresses():

@@ -5,10 +5,11 @@ Standard library only until torch is there, valid for Python 3.8.
 
 import weakref
 
-from steelyard_tokens import argument_names
+from steelyard_tokens import Finder, argument_names
 
 _MAX_SCANS = 6
 _MAX_CHILDREN = 64
+_NO_NAMES = Finder(())
 
 
 class Roots:
@@ -32,10 +33,11 @@ class Roots:
         """Parameters of the root with this id; 0 for one that is gone."""
         return self._watched[key][1] if key in self._watched else 0
 
-    def names(self, module):
-        # type: (object) -> tuple[str, ...]
-        """The names of its forward's arguments."""
-        return self._watched[id(module)][2] if id(module) in self._watched else ()
+    def finder(self, key):
+        # type: (int) -> Finder
+        """What finds the tokens in the calls of the root with this id."""
+        entry = self._watched.get(key)
+        return _NO_NAMES if entry is None else entry[2]
 
     def largest(self):  # type: ignore[no-untyped-def]
         """The largest root that lives; None for none."""
@@ -96,7 +98,7 @@ class Roots:
             _wrap_compiled(module, compiled, self._on_forward)
         key = id(module)
         reference = weakref.ref(module, lambda _: self._watched.pop(key, None))
-        self._watched[key] = (reference, size, argument_names(module))
+        self._watched[key] = (reference, size, Finder(argument_names(module)))
 
     def _watch_next_call(self):  # type: ignore[no-untyped-def]
         """Where the garbage collector can't show the model: the outermost module that is called next is the root."""

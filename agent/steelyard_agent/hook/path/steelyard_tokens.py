@@ -3,6 +3,8 @@
 Standard library only until torch is there, valid for Python 3.8.
 """
 
+import torch
+
 # The names that models give to their tokens, and to integer tensors that are none.
 _TOKEN_NAMES = ("input_ids", "tokens", "token_ids", "input_tokens", "src_tokens", "idx", "decoder_input_ids", "ids")
 _NO_TOKENS = frozenset(
@@ -10,6 +12,8 @@ _NO_TOKENS = frozenset(
      "segment_ids", "token_type_ids", "cache_position", "cu_seqlens", "cu_seqlens_q", "cu_seqlens_k", "lengths",
      "indices")
 )  # fmt: skip
+# A root that is called in more ways than these is looked through each time.
+_MOST_LOOKS = 64
 
 
 def plus(a, b):
@@ -33,19 +37,19 @@ class Tokens:
 
     def __init__(self):
         # type: () -> None
-        self.calls = {}  # type: dict[str, int]
-        self.sums = {}  # type: dict[str, list[int | None]]
+        self.calls = set()  # type: set[str]
+        self.sums = {}  # type: dict[str, tuple[int | None, ...]]
         self.shape = {}  # type: dict[str, tuple[int, ...]]
 
     def add(self, why, found):  # type: ignore[no-untyped-def]
-        self.calls[why] = self.calls.get(why, 0) + 1
+        self.calls.add(why)
         if found is None:
             return
         shape, counts = found
         self.shape[why] = shape
         before = self.sums.get(why)
         # A kind that one call of several lacks isn't known for the step.
-        self.sums[why] = list(counts) if before is None else [both(a, b) for a, b in zip(before, counts)]
+        self.sums[why] = counts if before is None else tuple([both(a, b) for a, b in zip(before, counts)])
 
     def counted(self):
         # type: () -> str | None
@@ -63,12 +67,52 @@ def argument_names(module):
     return tuple(code.co_varnames[1 : code.co_argcount]) if code is not None else ()
 
 
-def find_tokens(args, kwargs, names, has_embedding):  # type: ignore[no-untyped-def]
-    """The tensor of tokens among a forward's arguments: its shape, and its tokens by kind.
+class Finder:
+    """Finds the tensor of tokens among the arguments of one root's forward; remembers where it was."""
 
-    Returns:
-        The shape, and (processed tokens, those that are no padding, those with a loss, samples); None for no tensor.
-    """
+    __slots__ = ("_names", "_places")
+
+    def __init__(self, names):
+        # type: (tuple[str, ...]) -> None
+        self._names = names
+        # By how a call looks: its count of arguments and the names of the others.
+        self._places = {}  # type: dict[tuple[object, ...], tuple[int | str, int] | None]
+
+    def find(self, args, kwargs, has_embedding):  # type: ignore[no-untyped-def]
+        """The tensor's shape, and its tokens by kind.
+
+        Returns:
+            The shape, and (processed tokens, those that are no padding, those with a loss, samples); None for none.
+        """
+        look = (len(args), has_embedding) + tuple(kwargs)
+        place = self._places.get(look)
+        if place is not None:
+            where, dimensions = place
+            is_named = isinstance(where, str)
+            tokens = kwargs[where] if is_named else args[where]
+            if _is_whole(tokens, dimensions):
+                is_simple = len(args) == (0 if is_named else 1)
+                return _counts(kwargs if is_simple else _sorted_arguments(args, kwargs, self._names)[0], tokens)
+        elif len(self._places) < _MOST_LOOKS:
+            self._places[look] = _place(args, kwargs, self._names, has_embedding)
+        return _find_tokens(args, kwargs, self._names, has_embedding)
+
+
+def _place(args, kwargs, names, has_embedding):  # type: ignore[no-untyped-def]
+    """The argument that goes before all others of a call that looks like this one, and the dimensions that it needs."""
+    if any(hasattr(value, "keys") for value in args + tuple(kwargs.values())):
+        return None
+    places = dict(zip(names, range(len(args))))  # type: dict[object, int | str]
+    places.update((name, name) for name in kwargs)
+    for name in _TOKEN_NAMES:
+        if name in places:
+            return places[name], 1
+    unnamed = range(len(names), len(args))
+    candidates = [place for name, place in places.items() if name not in _NO_TOKENS] + list(unnamed)
+    return (candidates[0], 2) if candidates and has_embedding else None
+
+
+def _find_tokens(args, kwargs, names, has_embedding):  # type: ignore[no-untyped-def]
     named, unnamed = _sorted_arguments(args, kwargs, names)
     for name in _TOKEN_NAMES:
         if _is_whole(named.get(name), 1):
@@ -99,8 +143,6 @@ def _sorted_arguments(args, kwargs, names):  # type: ignore[no-untyped-def]
 
 
 def _is_whole(value, dimensions):  # type: ignore[no-untyped-def]
-    import torch
-
     return isinstance(value, torch.Tensor) and value.dtype in (torch.int64, torch.int32) and value.dim() >= dimensions
 
 

@@ -4,6 +4,16 @@ import time
 
 from steelyard_tokens import plus
 
+_LINES = """\
+time=%.6f
+steps=%d
+seconds=%.6f
+token_steps=%d
+marked_steps=%d
+marked_seconds=%.6f
+gap_seconds=%.6f"""
+_COUNTS = ("tokens", "nonpad_tokens", "loss_tokens", "samples")
+
 
 class Totals:
     """Counts from the end of one step to the end of the next; the first end only sets the clock."""
@@ -44,34 +54,34 @@ class Totals:
         elif took_s is not None:
             self.steps += 1
             self.seconds += took_s
-            self.counts = [plus(a, b) for a, b in zip(self.counts, counts)]
-            self.known = [n + (count is not None) for n, count in zip(self.known, counts)]
+            for kind, count in enumerate(counts):
+                if count is not None:
+                    self.counts[kind] = plus(self.counts[kind], count)
+                    self.known[kind] += 1
             if forward_s > self.end_s:
                 self.gap_s += forward_s - self.end_s
         self._last = (took_s, mark, counts[0])
         self.end_s = now_s
 
-    def fields(self):
-        # type: () -> list[tuple[str, object]]
-        """What the datagram of a step says."""
+    def lines(self):
+        # type: () -> str
+        """What the datagram of a step says; a figure that is absent has no line."""
         took_s, mark, tokens = self._last
-        # A kind that was known for some steps only has no total that could be told.
-        counts = [count if self.known[0] == n else None for count, n in zip(self.counts, self.known)]
-        return [
-            ("time", "%.6f" % time.time()),
-            ("steps", self.steps),
-            ("seconds", "%.6f" % self.seconds),
-            ("tokens", counts[0]),
-            ("nonpad_tokens", counts[1]),
-            ("loss_tokens", counts[2]),
-            ("samples", counts[3]),
-            ("token_steps", self.known[0]),
-            ("marked_steps", self.marked_steps),
-            ("marked_seconds", "%.6f" % self.marked_seconds),
-            ("marked_tokens", self.marked_tokens),
-            ("last_mark", self.last_mark or None),
-            ("gap_seconds", "%.6f" % self.gap_s),
-            ("step_seconds", None if took_s is None else "%.6f" % took_s),
-            ("step_tokens", tokens),
-            ("mark", mark or None),
-        ]
+        text = _LINES % (
+            time.time(), self.steps, self.seconds, self.known[0], self.marked_steps, self.marked_seconds, self.gap_s,
+        )  # fmt: skip
+        for name, count, known in zip(_COUNTS, self.counts, self.known):
+            # A kind that was known for some steps only has no total that could be told.
+            if count is not None and known == self.known[0]:
+                text += "\n%s=%d" % (name, count)
+        if took_s is not None:
+            text += "\nstep_seconds=%.6f" % took_s
+        if tokens is not None:
+            text += "\nstep_tokens=%d" % tokens
+        if self.marked_tokens is not None:
+            text += "\nmarked_tokens=%d" % self.marked_tokens
+        if self.last_mark:
+            text += "\nlast_mark=" + self.last_mark
+        if mark:
+            text += "\nmark=" + mark
+        return text

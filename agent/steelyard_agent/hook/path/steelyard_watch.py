@@ -9,8 +9,9 @@ import sys
 import time
 import weakref
 
+import torch
 from steelyard_roots import Roots
-from steelyard_tokens import Tokens, find_tokens
+from steelyard_tokens import Tokens
 from steelyard_totals import Totals
 
 # After so many steps of others without one of its own an optimizer no longer leads.
@@ -19,6 +20,10 @@ _SILENT_STEPS = 20
 _TRUST_STEPS, _TRUST_S = 8, 10.0
 _PATIENCE_STEPS = 3
 _FACTS_EVERY_S = 30.0
+_NO_COUNTS = (None, None, None, None)
+# What os.environ keeps; by its own way to it a look costs 2 us, and there is one a step.
+_ENVIRON = getattr(os.environ, "_data", None)
+_SWITCH, _OFF = os.fsencode("STEELYARD_HOOK"), (b"0", b"off")
 
 
 class Watcher:
@@ -27,7 +32,6 @@ class Watcher:
     def __init__(self, sender):  # type: ignore[no-untyped-def]
         self._sender = sender
         self._is_off = False
-        self._pid = os.getpid()
         self._sizes = weakref.WeakKeyDictionary()  # type: ignore[var-annotated]
         self._lead = None  # type: ignore[var-annotated]
         self._since_lead = 0
@@ -41,6 +45,7 @@ class Watcher:
         self._calls = 0
         self._first_s = self._facts_s = 0.0
         self._without_tokens = 0
+        os.register_at_fork(after_in_child=self._begin_anew)
 
     def on_step(self, optimizer):  # type: ignore[no-untyped-def]
         """After an optimizer's step."""
@@ -73,17 +78,19 @@ class Watcher:
         except Exception:
             pass
 
+    def _begin_anew(self):
+        # type: () -> None
+        """A forked child trains on its own."""
+        self._sender.begin_anew()
+        self._totals = Totals()
+        self._facts_s = 0.0
+
     def _step(self, optimizer, now_s):  # type: ignore[no-untyped-def]
-        if os.getpid() != self._pid:
-            # A forked child trains on its own.
-            self._pid = os.getpid()
-            self._totals = Totals()
-            self._facts_s = 0.0
         self._calls += 1
         self._first_s = self._first_s or now_s
-        if optimizer not in self._sizes:
-            self._meet(optimizer)
-        if not self._leads(optimizer):
+        if self._lead is not None and self._lead() is optimizer:
+            self._since_lead = 0
+        elif not self._leads(optimizer):
             return
         if self._roots and not self._any_forward and (self._ever_forward or self._calls <= _PATIENCE_STEPS):
             # Two inner steps of one wrapper: the data has not changed since. Before the first forward was seen that
@@ -114,10 +121,9 @@ class Watcher:
 
     def _leads(self, optimizer):  # type: ignore[no-untyped-def]
         """Whether a step of this optimizer ends a step of the training: the largest one leads."""
+        if optimizer not in self._sizes:
+            self._meet(optimizer)
         lead = self._lead() if self._lead is not None else None
-        if lead is optimizer:
-            self._since_lead = 0
-            return True
         self._since_lead += 1
         is_silent = self._since_lead > _SILENT_STEPS
         if lead is not None and not is_silent and self._sizes[optimizer] <= self._sizes.get(lead, 0):
@@ -134,8 +140,6 @@ class Watcher:
         return True
 
     def _forward(self, module, args, kwargs):  # type: ignore[no-untyped-def]
-        import torch
-
         if torch.compiler.is_compiling():
             return
         if not torch.is_grad_enabled():
@@ -147,27 +151,34 @@ class Watcher:
         if why not in ("eval", "train_no_grad"):
             self._any_forward = self._ever_forward = True
             self._forward_s = self._forward_s or time.monotonic()
-        entry = self._tokens.setdefault(id(module), Tokens())
-        names = self._roots.names(module)
-        entry.add(why, None if why == "eval" else find_tokens(args, kwargs, names, self._roots.has_embedding))
+        key = id(module)
+        entry = self._tokens.get(key)
+        if entry is None:
+            entry = self._tokens[key] = Tokens()
+        roots = self._roots
+        entry.add(why, None if why == "eval" else roots.finder(key).find(args, kwargs, roots.has_embedding))
 
     def _take_tokens(self):  # type: ignore[no-untyped-def]
         """What the largest root was given since the last step, and whether there were calls that evaluate."""
         taken, self._tokens = self._tokens, {}
         self._any_forward = False
-        other = any("eval" in entry.calls for entry in taken.values())
-        for key in sorted(taken, key=lambda key: -self._roots.size(key)):
-            why = taken[key].counted()
-            if why is not None and why in taken[key].sums:
-                self._shape = taken[key].shape[why]
-                self._without_tokens = 0
-                return taken[key].sums[why], other
-        return [None, None, None, None], other
+        has_evaluated = False
+        found, most = None, -1
+        for key, entry in taken.items():
+            has_evaluated = has_evaluated or "eval" in entry.calls
+            why = entry.counted()
+            size = self._roots.size(key)
+            if why is not None and why in entry.sums and size > most:
+                found, most, self._shape = entry.sums[why], size, entry.shape[why]
+        if found is None:
+            return _NO_COUNTS, has_evaluated
+        self._without_tokens = 0
+        return found, has_evaluated
 
     def _report(self, now_s):
         # type: (float) -> None
         said = None
-        if os.environ.get("STEELYARD_HOOK") in ("0", "off"):
+        if os.environ.get("STEELYARD_HOOK") in ("0", "off") if _ENVIRON is None else _ENVIRON.get(_SWITCH) in _OFF:
             # The script says its steps itself: only what the model is like is told, numbered along with them.
             said = (getattr(sys.modules.get("steelyard_step"), "_STEPS", None) or [None])[0]
             if said is None:
@@ -180,6 +191,6 @@ class Watcher:
             lead = self._lead() if self._lead is not None else None
             self._sender.send("facts", facts_of(self._roots.largest(), lead, self._shape))
         if said is None:
-            self._sender.send("step", self._totals.fields())
+            self._sender.send_lines("step", self._totals.lines())
         else:
             said.number = self._sender.number

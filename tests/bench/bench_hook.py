@@ -1,0 +1,91 @@
+"""What the hook costs a training: CPU per step and per micro-batch, and tokens a second with it and without."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from steelyard_agent.hook.start import with_hook
+from steelyard_agent.training.datagram import parse
+from steelyard_agent.training.endpoint import Endpoint, listen
+from tests.bench.figure import Figure
+
+_TRAINING = Path(__file__).parent / "load" / "hooked_training.py"
+_PAIRS = 10
+# Student's t for 95 % of 9 degrees of freedom.
+_T = 2.262
+_MICRO_BATCHES = 8
+_STEP_US = 100_000.0
+
+
+def run(progress: Callable[[str], None]) -> list[Figure]:
+    """Times small steps under the hook, then trains in pairs, one of each with the hook."""
+    with _agent() as agent:
+        progress("small steps without hooks, with empty ones and with Steelyard's, in turns")
+        found = json.loads(_trained(agent, "costs"))
+        progress(f"{_PAIRS} pairs of the same training, with and without the hook")
+        pairs = [_pair(agent, pair) for pair in range(_PAIRS)]
+    (bare, bare9), (empty, empty9), (hooked, hooked9) = (found[name] for name in ("none", "empty", "steelyard"))
+    forward_us = ((hooked9 - hooked) - (bare9 - bare)) / _MICRO_BATCHES
+    empty_forward_us = ((empty9 - empty) - (bare9 - bare)) / _MICRO_BATCHES
+    share = (hooked - bare) / _STEP_US
+    accumulated = (hooked + 7 * (hooked9 - hooked) / _MICRO_BATCHES) - (bare + 7 * (bare9 - bare) / _MICRO_BATCHES)
+    return [
+        Figure("step_cpu_us", hooked - bare - forward_us, "us", "",
+               f"an empty hook {empty - bare - empty_forward_us:.1f}; a datagram to the agent's socket included"),
+        Figure("micro_batch_cpu_us", forward_us, "us", "", f"an empty hook {empty_forward_us:.1f}"),
+        Figure("share_of_100ms_step", share, "0-1", "<= 0.0005",
+               f"one step and one micro-batch; empty hooks {(empty - bare) / _STEP_US:.5f}"),
+        Figure("share_of_100ms_step_acc8", accumulated / _STEP_US, "0-1", "", "eight micro-batches"),
+        _change("tokens_per_s_change", "by_clock", pairs),
+        _change("tokens_per_cpu_s_change", "by_cpu", pairs),
+    ]  # fmt: skip
+
+
+@contextmanager
+def _agent() -> Iterator[Endpoint]:
+    """The socket of an agent, as it runs."""
+    with tempfile.TemporaryDirectory(prefix="steelyard-bench-") as folder:
+        endpoint = listen(f"{folder}/agent.sock")
+        assert endpoint is not None, "the socket can't be opened"
+        try:
+            yield endpoint
+        finally:
+            endpoint.close()
+
+
+def _pair(agent: Endpoint, number: int) -> dict[str, dict[str, float]]:
+    """The two tokens a second; who goes first changes, so that a machine that warms or slows takes no side."""
+    order = (True, False) if number % 2 else (False, True)
+    told = {is_hooked: json.loads(_trained(agent, "train", is_hooked=is_hooked)) for is_hooked in order}
+    return {"with": told[True], "without": told[False]}
+
+
+def _trained(agent: Endpoint, what: str, *, is_hooked: bool = True) -> str:
+    plain = {key: value for key, value in os.environ.items() if not key.startswith("STEELYARD_")}
+    environ = with_hook({**plain, "STEELYARD_SOCKET": agent.address}) if is_hooked else plain
+    command = [sys.executable, str(_TRAINING), what]
+    agent.take()
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        raise RuntimeError(f"{what} ended with {done.returncode}: {done.stderr.strip()[-400:]}; torch is needed: make test installs it")
+    kinds = {parse(one.payload).kind for one in agent.take()}
+    assert kinds == ({"step", "facts"} if is_hooked else set()), f"{what} told {kinds or 'nothing'}"
+    return done.stdout
+
+
+def _change(name: str, by: str, pairs: list[dict[str, dict[str, float]]]) -> Figure:
+    changes = [100 * (pair["with"][by] / pair["without"][by] - 1) for pair in pairs]
+    mean, half = statistics.mean(changes), _T * statistics.stdev(changes) / _PAIRS**0.5
+    with_us, without = (statistics.mean(pair[which][by] for pair in pairs) for which in ("with", "without"))
+    step_ms = statistics.mean(pair["without"]["step_ms"] for pair in pairs)
+    note = (
+        f"95 %: {mean - half:+.2f} to {mean + half:+.2f} %, {_PAIRS} pairs of {step_ms:.0f} ms steps; "
+        f"{with_us:,.0f} with, {without:,.0f} without"
+    )
+    return Figure(name, mean, "%", "", note)
