@@ -19,29 +19,26 @@ _TRAINING = Path(__file__).parent / "load" / "hooked_training.py"
 _PAIRS = 10
 # Student's t for 95 % of 9 degrees of freedom.
 _T = 2.262
-_MICRO_BATCHES = 8
+_MORE_MICRO_BATCHES = 8
 _STEP_US = 100_000.0
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """Times small steps under the hook, then trains in pairs, one of each with the hook."""
+    """Times steps that compute nothing, then trains in pairs, one of each with the hook."""
     with _agent() as agent:
-        progress("small steps without hooks, with empty ones and with Steelyard's, in turns")
+        progress("steps without hooks, with empty ones and with Steelyard's, in turns")
         found = json.loads(_trained(agent, "costs"))
         progress(f"{_PAIRS} pairs of the same training, with and without the hook")
         pairs = [_pair(agent, pair) for pair in range(_PAIRS)]
-    (bare, bare9), (empty, empty9), (hooked, hooked9) = (found[name] for name in ("none", "empty", "steelyard"))
-    forward_us = ((hooked9 - hooked) - (bare9 - bare)) / _MICRO_BATCHES
-    empty_forward_us = ((empty9 - empty) - (bare9 - bare)) / _MICRO_BATCHES
-    share = (hooked - bare) / _STEP_US
-    accumulated = (hooked + 7 * (hooked9 - hooked) / _MICRO_BATCHES) - (bare + 7 * (bare9 - bare) / _MICRO_BATCHES)
+    (step, step9), (empty, empty9) = found["steelyard"], found["empty"]
+    forward, empty_forward = (step9 - step) / _MORE_MICRO_BATCHES, (empty9 - empty) / _MORE_MICRO_BATCHES
     return [
-        Figure("step_cpu_us", hooked - bare - forward_us, "us", "",
-               f"an empty hook {empty - bare - empty_forward_us:.1f}; a datagram to the agent's socket included"),
-        Figure("micro_batch_cpu_us", forward_us, "us", "", f"an empty hook {empty_forward_us:.1f}"),
-        Figure("share_of_100ms_step", share, "0-1", "<= 0.0005",
-               f"one step and one micro-batch; empty hooks {(empty - bare) / _STEP_US:.5f}"),
-        Figure("share_of_100ms_step_acc8", accumulated / _STEP_US, "0-1", "", "eight micro-batches"),
+        Figure("step_cpu_us", step - forward, "us", "",
+               f"an empty hook {empty - empty_forward:.1f}; a datagram to the agent's socket included"),
+        Figure("micro_batch_cpu_us", forward, "us", "", f"an empty hook {empty_forward:.1f}"),
+        Figure("share_of_100ms_step", step / _STEP_US, "0-1", "<= 0.0005",
+               f"one step of one micro-batch; empty hooks {empty / _STEP_US:.5f}"),
+        Figure("share_of_100ms_step_acc8", (step + 7 * forward) / _STEP_US, "0-1", "", "eight micro-batches"),
         _change("tokens_per_s_change", "by_clock", pairs),
         _change("tokens_per_cpu_s_change", "by_cpu", pairs),
     ]  # fmt: skip
@@ -73,7 +70,9 @@ def _trained(agent: Endpoint, what: str, *, is_hooked: bool = True) -> str:
     agent.take()
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=600)
     if done.returncode:
-        raise RuntimeError(f"{what} ended with {done.returncode}: {done.stderr.strip()[-400:]}; torch is needed: make test installs it")
+        raise RuntimeError(
+            f"{what} ended with {done.returncode}: {done.stderr.strip()[-400:]}; torch is needed: make test installs it"
+        )
     kinds = {parse(one.payload).kind for one in agent.take()}
     assert kinds == ({"step", "facts"} if is_hooked else set()), f"{what} told {kinds or 'nothing'}"
     return done.stdout

@@ -1,14 +1,13 @@
-"""The trainings of the hook's bench: `train` prints tokens a second; `costs` times a small step with and without hooks.
+"""The trainings of the hook's bench: `train` prints tokens a second; `costs` times what hooks add to a step.
 
 Runs under the hook where the environment says so, as `steelyard-agent run` sets it.
 """
 
 import json
+import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -18,10 +17,9 @@ VOCABULARY = 256
 # Of `train`: some 20 ms a step on one core.
 BATCH, LENGTH, WIDTH, LAYERS = 16, 128, 128, 4
 STEPS, FIRST_STEPS = 300, 20
-# Of `costs`: so many micro-batches a step, in turns of so many steps.
+# Of `costs`: so many micro-batches a step, and steps of each.
 MICRO_BATCHES = (1, 9)
-TURNS, STEPS_OF_TURN = 60, 25
-Step = Callable[[], None]
+ROUNDS = 3000
 
 
 class Model(nn.Module):
@@ -38,58 +36,54 @@ class Model(nn.Module):
         return logits
 
 
-def step_of(model: nn.Module, optimizer: torch.optim.Optimizer, ids: torch.Tensor, forwards: int) -> Step:
-    """A training step of so many micro-batches."""
+class Idle(nn.Module):
+    """A model that computes nothing, so that what is timed is the hooks."""
 
-    def step() -> None:
-        for _ in range(forwards):
-            nn.functional.cross_entropy(model(input_ids=ids).flatten(0, 1), ids.flatten()).backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(2, 2)
 
-    return step
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
+        return input_ids
 
 
 def costs() -> dict[str, list[float]]:
-    """Thread CPU of a step in us, by what hooks there are: none, empty ones, Steelyard's. The median of all steps.
+    """What hooks add to the CPU of a step in us, empty ones and Steelyard's, by micro-batches: the median difference.
 
-    The three take turns in one process, so that whatever else slows the machine slows them alike.
+    Steps without hooks, with empty ones and with ours take turns, so that what slows the machine slows them alike.
     """
-    ids = torch.zeros(2, 8, dtype=torch.int64)
-    models = {name: Model(8, 1) for name in ("none", "empty", "steelyard")}
-    optimizers = {name: torch.optim.SGD(model.parameters(), lr=0.0) for name, model in models.items()}
-    ours = dict(torch_optimizer._global_optimizer_post_hooks)
-    assert len(ours) == 1, f"{len(ours)} hooks after a step; the bench needs Steelyard's alone"
+    ids = torch.zeros(8, 128, dtype=torch.int64)
+    models = {name: Idle() for name in ("none", "empty", "steelyard")}
+    optimizers = {name: torch.optim.SGD(model.parameters()) for name, model in models.items()}
+    registered = torch_optimizer._global_optimizer_post_hooks
+    ours = dict(registered)
+    assert len(ours) == 1, f"{len(ours)} hooks follow a step; the bench needs Steelyard's alone"
     models["empty"].register_forward_pre_hook(lambda module, args, kwargs: None, with_kwargs=True)
     empty = torch_optimizer.register_optimizer_step_post_hook(lambda optimizer, args, kwargs: None)
-    hooks = {"none": {}, "empty": {empty.id: torch_optimizer._global_optimizer_post_hooks[empty.id]}, "steelyard": ours}
-    found: dict[str, list[list[float]]] = {name: [[] for _ in MICRO_BATCHES] for name in models}
-    for _ in range(TURNS):
-        for name, model in models.items():
-            with only(hooks[name]):
-                for times, forwards in zip(found[name], MICRO_BATCHES, strict=True):
-                    step = step_of(model, optimizers[name], ids, forwards)
-                    # The first steps of all meet the model, and those of a turn warm the caches.
-                    times += list(timed_us(step))[5:]
+    hooks = {"none": {}, "empty": {empty.id: registered[empty.id]}, "steelyard": ours}
+    found: dict[str, list[float]] = {"empty": [], "steelyard": []}
+    for forwards in MICRO_BATCHES:
+        times: dict[str, list[float]] = {name: [] for name in models}
+        for _ in range(FIRST_STEPS + ROUNDS):
+            # In any order: what runs after the longest finds the caches the coldest.
+            for name in random.sample(tuple(models), len(models)):
+                registered.clear()
+                registered.update(hooks[name])
+                times[name].append(timed_us(models[name], optimizers[name], ids, forwards))
+        for name, differences in found.items():
+            pairs = zip(times[name][FIRST_STEPS:], times["none"][FIRST_STEPS:], strict=True)
+            differences.append(statistics.median(hooked - bare for hooked, bare in pairs))
     assert models["steelyard"]._forward_pre_hooks, "the hook has not found the model"
-    return {name: [statistics.median(times) for times in lists] for name, lists in found.items()}
+    return found
 
 
-@contextmanager
-def only(hooks: dict[int, object]) -> Iterator[None]:
-    """These hooks, and no others, follow an optimizer's step."""
-    registered = torch_optimizer._global_optimizer_post_hooks
-    registered.clear()
-    registered.update(hooks)  # type: ignore[arg-type]
-    yield
-
-
-def timed_us(step: Step) -> Iterator[float]:
-    """CPU of this thread in each step of a turn."""
-    for _ in range(STEPS_OF_TURN):
-        begin_ns = time.thread_time_ns()
-        step()
-        yield (time.thread_time_ns() - begin_ns) / 1000
+def timed_us(model: nn.Module, optimizer: torch.optim.Optimizer, ids: torch.Tensor, forwards: int) -> float:
+    """CPU of this thread in one step."""
+    begin_ns = time.thread_time_ns()
+    for _ in range(forwards):
+        model(input_ids=ids)
+    optimizer.step()
+    return (time.thread_time_ns() - begin_ns) / 1000
 
 
 def train() -> dict[str, float]:
@@ -100,7 +94,10 @@ def train() -> dict[str, float]:
     for number in range(FIRST_STEPS + STEPS):
         if number == FIRST_STEPS:
             begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
-        step_of(model, optimizer, torch.randint(0, VOCABULARY, (BATCH, LENGTH)), 1)()
+        ids = torch.randint(0, VOCABULARY, (BATCH, LENGTH))
+        nn.functional.cross_entropy(model(input_ids=ids).flatten(0, 1), ids.flatten()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
     tokens = STEPS * BATCH * LENGTH
     return {
         "by_clock": tokens / (time.perf_counter() - begin_s),
@@ -111,5 +108,6 @@ def train() -> dict[str, float]:
 
 if __name__ == "__main__":
     torch.manual_seed(0)
+    random.seed(0)
     torch.set_num_threads(1)
     print(json.dumps(costs() if sys.argv[1] == "costs" else train()))
