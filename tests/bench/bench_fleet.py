@@ -1,7 +1,7 @@
 """A fleet of 16,000 agents at once: what the collector costs, whether its queue holds under a slow query, what is seen.
 
 The queue's growth is the slope of the oldest unacknowledged message's age, times the 20 s that the slow query runs: an
-acknowledgement goes out every 10 s at this size, so the age itself stands at about that.
+acknowledgement goes out every 30 s at this size, so the age itself stands at about half of that.
 """
 
 import json

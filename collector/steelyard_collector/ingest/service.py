@@ -39,6 +39,7 @@ _LAST_ACK_POLL_S: Final = 0.1
 # Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.
 _FLUSH_MS: Final = ((400, 1_000), (2_000, 2_000), (20_000, 5_000))
 _SLOWEST_FLUSH_MS: Final = 10_000
+_SLOWEST_ACK_MS: Final = 30_000
 # A small fleet sends each second while somebody looks at it, and an agent while it is new: it may be looked for. Else
 # that would cost its node half as much again for nobody.
 _UNSEEN_FLUSH_MS: Final = 5_000
@@ -327,8 +328,8 @@ class _Session:
         return self._write is not None and not self._write.done()
 
     def is_due(self, now_ms: int, pace_ms: int) -> bool:
-        """Whether the next acknowledgement may go: each costs as much as a message."""
-        return abs(now_ms - self._last_ack_ms) >= min(10_000, 1_000 if pace_ms <= 1_000 else 2 * pace_ms) - 50
+        """Whether the next acknowledgement may go: each costs more than a message, and what waits for it is on disk."""
+        return abs(now_ms - self._last_ack_ms) >= min(_SLOWEST_ACK_MS, 1_000 if pace_ms <= 1_000 else 4 * pace_ms) - 50
 
     def ack(self, now_ms: int, flush_ms: int) -> "asyncio.Task[None]":
         """Sends what is committed; needn't be waited for."""
