@@ -123,11 +123,12 @@ class Crew:
     def submit(self, job: Job) -> None:
         """Hands a job over; the thread begins with the first call."""
         with self.lock:
+            # Before the look at what hangs: that device is left out of this job too.
+            self._queue.append(job)
             self._replace_if_overdue()
             if self.is_stopped:
                 job.steps.clear()
                 return
-            self._queue.append(job)
             if self._hand is None:
                 self._start_hand()
             self._work.notify()

@@ -57,6 +57,8 @@ def main() -> None:
     said = {"pid": os.getpid(), "steps": STEPS - 1, "tokens": sum(counted[1:]), "parameters": parameters}
     (Path(sys.argv[2]) / f"{rank}.json").write_text(json.dumps(said))
     dist.barrier()
+    # What holds the group goes before it: gloo may else wait at the interpreter's end for ranks that have left.
+    del model, optimizer
     dist.destroy_process_group()
     # The interpreter's end is watched over too: that is where a hook of ours could hold it up.
 

@@ -87,7 +87,15 @@ def test_a_hung_call_costs_one_device(library: Path, scenario: Scenario) -> None
 
 def test_a_hung_power_call_is_found_by_the_poll_too(library: Path, scenario: Scenario) -> None:
     guard = guard_over(source_over(library))
-    scenario.set({"hang.dcmi_get_device_power_info.2": 1})
+    scenario.set({"hang.dcmi_get_device_power_info.2": 60})
+
+    def is_still() -> bool:
+        before = guard.stats().calls
+        time.sleep(1.0)
+        return guard.stats().calls == before
+
+    # Eighty calls a second until the poll meets the one that hangs; a tick before that would meet it first.
+    until(is_still, 60)
     until(lambda: any("poll has not returned" in reason for reason in reasons(tick(guard)[2])), 60)
     assert not reasons(tick(guard)[1])
     scenario.drop("hang.dcmi_get_device_power_info.2")
