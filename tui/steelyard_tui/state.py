@@ -63,6 +63,10 @@ class Page:
         at = self.order[index - self.offset]
         return {name: values[at] for name, values in self.columns.items()}
 
+    def rows(self) -> list[dict[str, object]]:
+        """All that have been loaded, in their order."""
+        return [{name: values[at] for name, values in self.columns.items()} for at in self.order]
+
     def find(self, name: str, value: object) -> int | None:
         """The number of the row whose `name` is `value`, if it is on this page."""
         values = self.columns.get(name, ())

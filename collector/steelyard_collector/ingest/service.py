@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 METHOD: Final = "/steelyard.v1.Ingest/Stream"
 MAX_MESSAGE_BYTES: Final = 4 << 20
 _HELLO_TIMEOUT_S: Final = 30.0
-# Longer than a commit takes; an agent that ends waits a second at most.
 # Why messages of a kind that this version doesn't know stand in `gaps`.
 UNKNOWN_KIND: Final = "unknown_kind"
+# Longer than a commit takes; an agent that ends waits a second at most.
 _LAST_ACK_S: Final = 5.0
 _LAST_ACK_POLL_S: Final = 0.1
 # Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.

@@ -28,7 +28,7 @@ def loaded(row: dict[str, Any]) -> frozenset[str]:
 
 def given_in(block: pa.Table, known: frozenset[str]) -> frozenset[str]:
     """Metrics that this block of `raw_device` has values of, and that aren't known yet."""
-    new = (name for name in block.column_names if name not in known and name in device_metrics())
+    new = (set(block.column_names) - known) & device_metrics()
     return frozenset(name for name in new if block[name].null_count < block.num_rows)
 
 

@@ -5,10 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from textual import work
-from textual.widget import Widget
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.client import WatchQuery
 from steelyard_tui.comparison import (
     METRICS,
     WINDOWS,
@@ -25,13 +23,14 @@ from steelyard_tui.comparison import (
 )
 from steelyard_tui.copies import row_text
 from steelyard_tui.messages import Goto
-from steelyard_tui.present import comparison, comparison_panels, frame
+from steelyard_tui.present import comparison, comparison_panels
 from steelyard_tui.present.fleet import Key, key_of
 from steelyard_tui.present.line import Line, Painted, clean
-from steelyard_tui.screens.live import LiveScreen, bindings_of
+from steelyard_tui.screens.chips import ChipsScreen
+from steelyard_tui.screens.live import bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
 from steelyard_tui.session import Session
-from steelyard_tui.state import Link, Page
+from steelyard_tui.state import Page
 from steelyard_tui.widgets.canvas import Canvas
 
 # The collector rolls up the newest minutes every ten seconds, and weighs once a minute.
@@ -40,7 +39,7 @@ _WEIGHED_EVERY_S: Final = 20.0
 _LIVE_OLD_S: Final = 60.0
 
 
-class CompareScreen(LiveScreen):
+class CompareScreen(ChipsScreen):
     """Live figures of each chip, and its share as a bar with its interval."""
 
     SCOPE = "compare"
@@ -48,8 +47,6 @@ class CompareScreen(LiveScreen):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, name="compare")
-        self._canvas = Canvas(session.painter, id="body")
-        self._cursor = 0
         self._metric = METRICS[0]
         self._window = WINDOWS[0]
         # Chosen by the user; empty until then.
@@ -64,27 +61,14 @@ class CompareScreen(LiveScreen):
         self._arrivals = 0
         self._drawn: tuple[object, list[Line]] = (None, [])
 
-    def body(self) -> list[Widget]:
-        """One canvas."""
-        return [self._canvas]
-
-    def watched(self) -> WatchQuery:
-        """The live fleet: a handful of rows."""
-        return WatchQuery("fleet_live", limit=200, period_ms=self.session.period_ms)
-
-    def _fleet(self) -> list[Row]:
-        if self.page is None:
-            return []
-        return [row for at in range(len(self.page.order)) if (row := self.page.row(at)) is not None]
-
     @property
     def reference(self) -> str:
         """What is 1."""
-        return self._chosen or usual_reference(self._fleet())
+        return self._chosen or usual_reference(self.rows())
 
     def chips(self) -> list[Chip]:
         """The chips as they stand on the screen."""
-        return chips_of(self._fleet(), self._live, self._weighed, self._metric)
+        return chips_of(self.rows(), self._live, self._weighed, self._metric)
 
     def scope_line(self) -> Line:
         """What is asked."""
@@ -95,7 +79,7 @@ class CompareScreen(LiveScreen):
         """Chips, or why there are none."""
         chips, session = self.chips(), self.session
         if not chips:
-            self._canvas.show(self._empty())
+            self._canvas.show(self.why_empty("the chips"))
             return
         self._follow(chips)
         size = self._canvas.size
@@ -202,16 +186,6 @@ class CompareScreen(LiveScreen):
             self._ask_if_due(self.page.time_ms)
         self.draw()
 
-    def _empty(self) -> list[Line]:
-        session = self.session
-        if self.page is not None:
-            return frame.no_data(session.client.address, "devices")
-        if session.link.link is Link.REFUSED:
-            return frame.refused(session.link.reason)
-        if session.link.link is Link.LOST:
-            return frame.no_collector(session.client.address, session.link.reason, session.link.attempts)
-        return frame.waiting("the chips", session.glyphs)
-
     def action_move(self, way: str) -> None:
         """Moves the cursor."""
         chips = self.chips()
@@ -257,7 +231,7 @@ class CompareScreen(LiveScreen):
 
     def action_reference(self) -> None:
         """Chooses what is 1."""
-        choices = [Choice(name, name) for name in references_of(self._fleet())]
+        choices = [Choice(name, name) for name in references_of(self.rows())]
 
         def chosen(name: str | None) -> None:
             if name is not None:

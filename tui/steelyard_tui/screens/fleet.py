@@ -3,25 +3,23 @@
 from typing import Final
 
 from textual import work
-from textual.widget import Widget
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.client import WatchQuery
 from steelyard_tui.history import FLEET_WINDOWS, Window, next_window, read_fleet, zoomed
 from steelyard_tui.messages import Goto
-from steelyard_tui.present import fleet, frame, trends
+from steelyard_tui.present import fleet, trends
 from steelyard_tui.present.line import Line, Painted
 from steelyard_tui.queries import read_query
-from steelyard_tui.screens.live import LiveScreen, bindings_of
+from steelyard_tui.screens.chips import ChipsScreen
+from steelyard_tui.screens.live import bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
 from steelyard_tui.session import Session
-from steelyard_tui.state import Link, Page
-from steelyard_tui.widgets.canvas import Canvas
+from steelyard_tui.state import Page
 
 _PAST_EVERY_S: Final = 10.0
 
 
-class FleetScreen(LiveScreen):
+class FleetScreen(ChipsScreen):
     """Each chip's figures now, and one of them as bars on one scale."""
 
     SCOPE = "fleet"
@@ -29,26 +27,10 @@ class FleetScreen(LiveScreen):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, name="fleet")
-        self._canvas = Canvas(session.painter, id="body")
-        self._cursor = 0
         self._metric = fleet.METRICS[0]
         self._window = FLEET_WINDOWS[0]
         self._past = trends.Past(self._window)
         self._asked_s = float("-inf")
-
-    def body(self) -> list[Widget]:
-        """One canvas."""
-        return [self._canvas]
-
-    def watched(self) -> WatchQuery:
-        """The live fleet: a handful of rows."""
-        return WatchQuery("fleet_live", limit=200, period_ms=self.session.period_ms)
-
-    def rows(self) -> list[dict[str, object]]:
-        """The chips, in the view's order."""
-        if self.page is None:
-            return []
-        return [row for at in range(len(self.page.order)) if (row := self.page.row(at)) is not None]
 
     def scope_line(self) -> Line:
         """What is compared."""
@@ -58,7 +40,7 @@ class FleetScreen(LiveScreen):
         """Chips, or why there are none."""
         rows, session = self.rows(), self.session
         if not rows:
-            self._canvas.show(self._empty())
+            self._canvas.show(self.why_empty("the fleet"))
             return
         self._cursor = max(0, min(self._cursor, len(rows) - 1))
         size = self._canvas.size
@@ -113,16 +95,6 @@ class FleetScreen(LiveScreen):
         """Shorter or longer history."""
         self._window = zoomed(FLEET_WINDOWS, self._window, by)
         self._ask_anew()
-
-    def _empty(self) -> list[Line]:
-        session = self.session
-        if self.page is not None:
-            return frame.no_data(session.client.address, "devices")
-        if session.link.link is Link.REFUSED:
-            return frame.refused(session.link.reason)
-        if session.link.link is Link.LOST:
-            return frame.no_collector(session.client.address, session.link.reason, session.link.attempts)
-        return frame.waiting("the fleet", session.glyphs)
 
     def action_move(self, way: str) -> None:
         """Moves the cursor."""
