@@ -114,7 +114,9 @@ class OwnPatterns:
             request = {"log": number, "line": line[:MAX_LINE_CHARS], "is_past": is_past}
             child.stdin.write(json.dumps(request) + "\n")
             child.stdin.flush()
-            if not select.select([child.stdout], [], [], self._answer_s)[0]:
+            answers = select.poll()
+            answers.register(child.stdout, select.POLLIN)
+            if not answers.poll(1000 * self._answer_s):
                 self._give_up(f"don't come to an end within {self._answer_s:g} s")
                 return None
             answer = json.loads(child.stdout.readline())
