@@ -70,9 +70,14 @@ class Terminal:
                 break
         assert re.search(wanted, self.text), f"it ended without {wanted!r}:\n{self.text[-2000:]!r}"
 
+    def _written(self, timeout_s: float) -> bool:
+        """Not by select(): after other tests, this process may have more than 1,023 files open."""
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        return bool(poll.poll(timeout_s * 1000))
+
     def _read(self, timeout_s: float) -> bool:
-        ready, _, _ = select.select([self._fd], [], [], timeout_s)
-        if ready:
+        if self._written(timeout_s):
             try:
                 self.text += os.read(self._fd, 65536).decode("utf-8", "replace")
             except OSError:
@@ -86,7 +91,7 @@ class Terminal:
             self._read(0.05)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
-                while self._read(0.05) and select.select([self._fd], [], [], 0.05)[0]:
+                while self._read(0.05) and self._written(0.05):
                     pass
                 self.pid = 0
                 return os.waitstatus_to_exitcode(status)

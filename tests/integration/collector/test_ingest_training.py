@@ -1,5 +1,6 @@
 """Steps and training facts reach their tables as they were said, and what was not said is NULL."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_proto.v1 import batch_pb2
 
-NOW_MS = 1_763_942_400_000
-DAY = NOW_MS // 86_400_000
+# Of today: facts are dropped a year after they were told.
+DAY = int(time.time()) // 86_400
+NOW_MS = DAY * 86_400_000
 STEP, TRAINING = batch_pb2.KIND_STEP, batch_pb2.KIND_TRAINING
 
 
