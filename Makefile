@@ -4,6 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEMO ?=
 PYTEST ?=
+# So many test files at once; PYTEST="-n 0" runs them in one process, for a debugger.
+WORKERS ?= 2
 TORCH ?= 1
 TORCH_STAMP := .venv/.torch
 
@@ -31,10 +33,10 @@ demo: $(STAMP) ## a live fleet on this machine: DEMO="--headless --seconds 20" w
 
 ifeq ($(TORCH),1)
 test: $(STAMP) $(TORCH_STAMP) ## all tests but the chaos ones: PYTEST="-k spool" for some; TORCH=0 without torch
-	$(BIN)/python -m pytest -m "not chaos" $(PYTEST)
+	$(BIN)/python -m pytest -m "not chaos" -n $(WORKERS) --dist loadfile $(PYTEST)
 else
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not chaos" --ignore=tests/integration/hook $(PYTEST)
+	$(BIN)/python -m pytest -m "not chaos" -n $(WORKERS) --dist loadfile --ignore=tests/integration/hook $(PYTEST)
 	@echo "TORCH=0: the trainings of tests/integration/hook were left out"
 endif
 

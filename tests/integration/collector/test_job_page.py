@@ -146,6 +146,11 @@ def happen(store: Store, now_s: int) -> None:
     store.command(f"INSERT INTO steelyard_store.gap ({columns}) VALUES (1, 1, 1, 5, 9, {span}, 'ring')")
 
 
+@pytest.fixture(autouse=True)
+def a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+
+
 def asked(opened: tuple[str, Store], capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     code = main(["job", *arguments, "--collector", opened[0]])
     said = capsys.readouterr()
