@@ -18,7 +18,7 @@ _SHARE: Final = (
     Column("reference's jobs", "reference_jobs", "count"),
     Column("workloads", "workloads", "count"),
 )
-_ENOUGH: Final = Column("devices for one", "devices_for_one", "figure")
+_ENOUGH: Final = Column("devices for one", "devices_for_one", "share")
 _WHY: Final = Column("why none", "reason")
 _DOTS: Final = (*_SHARE[:1], Column("workload", "workload"), *_SHARE[1:-1])
 _OTHERS: Final = (
