@@ -110,6 +110,23 @@ def test_minute_by_minute_says_the_same_as_all_at_once(store: Store, end_s: int)
     assert found(store) == stepwise
 
 
+def test_many_looks_at_one_slow_rank_are_one_row_of_its_history(store: Store, end_s: int) -> None:
+    watch = StragglerWatch(store)
+    for ms in (61_200, 61_400, 61_600):
+        assert watch.run_once(end_s * 1000 + ms) == 2
+    newest = found(store)
+    rows = store.query("SELECT * FROM steelyard.straggler_history").to_pylist()
+    became = {row["job"]: row for row in rows if row["kind"] == "became slow" and row["looks"] >= 3}
+    assert became.keys() == {"hot", "starved"}
+    for name, row in became.items():
+        assert row["last_ts"].timestamp() == end_s + 61.6
+        assert row["since"] == newest[name]["since"]
+        assert 0 < row["slow_ratio"] <= row["slow_ratio_max"]
+        assert {column: row[column] for column in ("rank", "node", "chip", "cause")} == {
+            column: newest[name][column] for column in ("rank", "node", "chip", "cause")
+        }
+
+
 def test_ranks_of_another_pipeline_stage_are_no_peers(store: Store, end_s: int) -> None:
     rows = store.query(statement("queries", "straggler_ranks", now_s=end_s)).to_pylist()
     stages = {(row["job"], row["rank"]): row["stage"] for row in rows}

@@ -105,6 +105,7 @@ def gathered() -> Gathered:
                 "kind": "became slow",
                 "cause": "clock",
                 "since": END,
+                "last_ts": END,
                 "slow_pct": 8.1,
                 "gain_pct": 6.2,
                 "ranks": 64,
@@ -200,7 +201,7 @@ def test_text_and_json_hold_the_same_figures() -> None:
     assert tables["energy"][0]["energy_kwh"] == 312.5
     assert "| ▲ H100 | 312 | 98.2 | 640 | 2.21 |" in text
     assert tables["stragglers"][0]["slow_pct"] == 8.1
-    assert "| became slow | clock | 2026-11-25 14:30 | 8.1 | 6.2 |" in text
+    assert "| became slow | clock | 2026-11-25 14:30 | 2026-11-25 14:30 | 8.1 | 6.2 |" in text
     for table in (table for section in made.sections for table in section.tables):
         assert len(tables[table.key]) == len(table.rows)
         assert f"### {table.caption.replace('|', chr(92) + '|')}" in text or not table.rows

@@ -126,7 +126,7 @@ def gather(client: Client, seconds: int, tell: Tell, now: datetime) -> Gathered:
         rates=ask("report_rates", "tokens over time", **step),
         use=ask("report_use", "MFU and OFU over time", **step),
         spreads=ask("report_spread", "step times"),
-        stragglers=_rows(client.sql(read_query("report_stragglers")).table),
+        stragglers=ask("report_stragglers", "slow ranks"),
         power=power,
         faults=tuple(dict.fromkeys((*shares.faults, *claims.faults))),
     )

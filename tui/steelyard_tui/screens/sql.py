@@ -30,7 +30,7 @@ from steelyard_tui.widgets.table import MOVES, LiveTable
 
 VIEWS: Final = (
     "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
-    "device_history", "agents", "gaps", "events", "job_devices",
+    "straggler_history", "shares", "claims", "device_history", "agents", "gaps", "events", "job_devices",
 )  # fmt: skip
 _ENDINGS: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "table"}
 _RESULT_KEYS: Final = {

@@ -58,6 +58,7 @@ _STRAGGLERS: Final = (
     Column("kind", "kind"),
     Column("cause", "cause"),
     Column("since", "since", "time"),
+    Column("until", "last_ts", "time"),
     Column("slower by %", "slow_pct", "percent"),
     Column("step gains %", "gain_pct", "percent"),
 )
@@ -124,10 +125,10 @@ def _job_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def stragglers_section(gathered: Gathered) -> Section:
-    """Ranks that hold their job up now."""
-    lead = ("As of the collector's last look, not of the window: the ranks that hold their job up now.",)
-    empty = "No rank is known to hold its job up now."
-    names = ("job", "rank", "node", "uid", "kind", "cause", "since", "slow_pct", "gain_pct", "ranks")
+    """Ranks that held their job up."""
+    lead = ("Ranks that held their job up within the window; their figures are means over the time that they did.",)
+    empty = "No rank is known to have held its job up."
+    names = ("job", "rank", "node", "uid", "kind", "cause", "since", "last_ts", "slow_pct", "gain_pct", "ranks")
     rows = [who(row) | {name: row[name] for name in names} for row in gathered.stragglers]
     table = Table("stragglers", "Slow ranks, the one that costs most first", _STRAGGLERS, rows, empty)
     return Section("stragglers", "Stragglers", lead, tables=(table,))
