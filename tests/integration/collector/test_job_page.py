@@ -38,6 +38,8 @@ MINUTE_S = 60
 DAY_S = 86_400
 # Device ids by job; hangs has two on either of two nodes.
 DEVICES = {"hangs": [1, 2, 3, 4], "runs-1": [5], "old": [6], "idles": [7], "gone": [8], "short": [9]}
+# Two attempts at one training.
+RUNS = {"old": "pretrain", "hangs": "pretrain"}
 STEP_S = 10.0
 # What is live is told so far ahead of the clock that a slow machine still finds it new.
 AHEAD_S = 900
@@ -95,14 +97,21 @@ def train(store: Store, job: str, from_s: int, to_s: int, *, now_s: int, silent_
     """All of its ranks in lockstep; some fall silent before the others."""
     for rank, device in enumerate(DEVICES[job]):
         until_s = to_s - (silent_s or {}).get(device, 0)
-        who = {"agent": agent_of(device), "device_id": device, "job": job, "pid": 100 + device, "rank": rank}
+        who = {
+            "agent": agent_of(device),
+            "device_id": device,
+            "job": job,
+            "pid": 100 + device,
+            "rank": rank,
+            "run": RUNS.get(job, ""),
+        }
         put_steps(store, [
             {**who, "ts": 1000 * int(from_s + n * STEP_S), "step_time_s": STEP_S, "tokens": 40_960, "step": 1000 + n,
              "begin_ts": 1000 * (from_s - DAY_S), "host_gap_s": host_gap_s}
             for n in range(1, int((until_s - from_s) / STEP_S) + 1)
         ])  # fmt: skip
         put_facts(store, [{"job": job, "ts": 1000 * from_s, "start_ts": 1000 * from_s, "agent": agent_of(device),
-                           "pid": 100 + device, "rank": rank, **LLAMA}])  # fmt: skip
+                           "pid": 100 + device, "rank": rank, "run": RUNS.get(job, ""), **LLAMA}])  # fmt: skip
     hold(store, job, from_s, to_s if closed else now_s + AHEAD_S, closed=closed)
 
 
@@ -226,6 +235,17 @@ def test_idle_and_lost_jobs_have_codes_of_their_own(
     code, said = asked(opened, capsys, "gone")
     assert code == 6
     assert "nobody said that it ended" in said
+
+
+def test_the_name_of_a_run_gives_its_newest_job_and_names_the_others(
+    opened: tuple[str, Store], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = asked(opened, capsys, "pretrain", "--json")
+    told = json.loads(said)
+    assert (code, told["job"], told["run"]) == (4, "hangs", "pretrain")
+    assert [row["job"] for row in told["run_jobs"]] == ["hangs", "old"]
+    assert "run pretrain (also job old), trains" in asked(opened, capsys, "hangs")[1]
+    assert "run pretrain (also job hangs), trains" in asked(opened, capsys, "old")[1]
 
 
 def test_an_unknown_job_names_the_nearest(opened: tuple[str, Store], capsys: pytest.CaptureFixture[str]) -> None:

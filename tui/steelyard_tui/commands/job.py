@@ -128,6 +128,7 @@ def _write_json(page: "JobPage", *, is_one: bool) -> None:
         "stragglers": page.stragglers,
         "events": page.events,
         "gaps": page.gaps,
+        "run_jobs": page.run_jobs,
     }
     sys.stdout.write(json.dumps(told, default=plain_value, ensure_ascii=False, indent=1 if is_one else None) + "\n")
 

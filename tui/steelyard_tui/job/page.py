@@ -48,6 +48,7 @@ class JobPage:
         stragglers: ranks that hold it up now.
         events: of its nodes and devices, the worst first.
         gaps: of its nodes, that are lost for good.
+        run_jobs: all jobs of its run, the newest first; empty where the run is this job alone.
     """
 
     read_at: datetime
@@ -61,6 +62,7 @@ class JobPage:
     stragglers: tuple[Row, ...] = ()
     events: tuple[Row, ...] = ()
     gaps: tuple[Row, ...] = ()
+    run_jobs: tuple[Row, ...] = ()
 
     @property
     def state(self) -> str:
@@ -74,19 +76,25 @@ class JobPage:
 
 
 def read_page(client: "Client", job: str) -> JobPage:
-    """Reads a job's page.
+    """Reads a job's page; of a run it is the page of its newest job.
 
     Raises:
         NoSuchJob: with the nearest names, or the newest.
         StoreError: the collector refuses a query.
         TransportError: the collector can't be reached.
     """
-    found = _rows(client, "job_now", job) or _rows(client, "job_past", job)
+    run_jobs: tuple[Row, ...] = ()
+    found = _found(client, job)
+    if not found and (run_jobs := _rows(client, "job_of_run", job)):
+        job = str(run_jobs[0]["job"])
+        found = _found(client, job)
     if not found:
         raise NoSuchJob(
             _unknown(job, [str(row["job"]) for row in client.sql(read_query("job_names")).table.to_pylist()])
         )
     row = found[0]
+    if row["run"] != job and not run_jobs:
+        run_jobs = _rows(client, "job_of_run", row["run"])
     read_at: datetime = row["read_at"]
     has_ended = row["state"] in ENDED
     end = (row["last_seen"] or read_at) if has_ended else read_at
@@ -105,7 +113,12 @@ def read_page(client: "Client", job: str) -> JobPage:
         stragglers=() if has_ended else _rows(client, "job_stragglers", job),
         events=_rows(client, "job_events", job, *_window(row["since"] or end - last, end + _AFTERWARDS)),
         gaps=_rows(client, "job_gaps", job, *_window(row["since"] or end - last, end)),
+        run_jobs=run_jobs,
     )
+
+
+def _found(client: "Client", job: str) -> tuple[Row, ...]:
+    return _rows(client, "job_now", job) or _rows(client, "job_past", job)
 
 
 def _rows(client: "Client", query: str, job: str, *window: tuple[str, datetime]) -> tuple[Row, ...]:

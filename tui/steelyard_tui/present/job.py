@@ -19,6 +19,7 @@ _MOST_EVENTS: Final = 4
 _MOST_STRAGGLERS: Final = 4
 _MOST_GAPS: Final = 2
 _MOST_NODES: Final = 6
+_MOST_JOBS: Final = 6
 _ORIGINS: Final = {"simulated": "SIMULATED: no such job exists", "replayed": "REPLAYED: recorded before"}
 
 
@@ -56,7 +57,7 @@ def _head(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     yield tuple(line)
     if note := _ORIGINS.get(text_of(job["origin"])):
         yield ((f"{glyphs.warn} {note}", "warn"),)
-    yield from _wrapped("", ", ".join(_about(job)), width)
+    yield from _wrapped("", ", ".join(_about(page)), width)
     yield from _wrapped("", _places(page), width)
     began = (
         "began at a time that nobody told" if job["since"] is None else f"began {_moment(job['since'], page.read_at)}"
@@ -66,12 +67,15 @@ def _head(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     yield from _wrapped("", f"{began}, {last}{end}; as of {page.read_at:%Y-%m-%d %H:%M:%S} UTC", width, "quiet")
 
 
-def _about(job: Row) -> Iterator[str]:
+def _about(page: JobPage) -> Iterator[str]:
+    job = page.job
     yield f"by {text_of(job['scheduler'])}" if job["scheduler"] else "by no scheduler that is known"
     if job["user"]:
         yield f"user {text_of(job['user'])}"
     if job["run"] != job["job"]:
-        yield f"run {text_of(job['run'])}"
+        others = [row["job"] for row in page.run_jobs if row["job"] != job["job"]]
+        also = f" (also job{'s' * (len(others) > 1)} {text_of(others[:_MOST_JOBS])})" if others else ""
+        yield f"run {text_of(job['run'])}{also}"
     told = [text_of(job[name]) for name in ("model", "sequence_length", "precision", "task") if job[name] is not None]
     yield f"trains {' | '.join(told)}" if told else "what it trains was never told"
 

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW steelyard.goodput ${on_cluster} AS
 -- where the device-seconds of a job's allocation went, over all that is kept by the hour and the hour under way
 SELECT
-    g.job AS job, g.run AS run, g.vendor AS vendor, nullIf(g.chip, '') AS chip, g.part AS part,
+    g.job AS job, if(g.run = '', g.job, g.run) AS run, g.vendor AS vendor, nullIf(g.chip, '') AS chip, g.part AS part,
     toDateTime64(g.from_ts, 3, 'UTC') AS from_ts, toDateTime64(g.to_ts, 3, 'UTC') AS to_ts,
     g.wall_s AS wall_s, g.device_s AS productive_s, g.checkpoint_device_s AS checkpoint_s, g.evaluate_device_s AS evaluate_s, g.first_device_s AS first_steps_s,
     greatest(0, g.wall_s - g.device_s - g.checkpoint_device_s - g.evaluate_device_s - g.first_device_s) AS outside_steps_s,
