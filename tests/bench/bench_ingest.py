@@ -25,8 +25,8 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
         with collector(Path(folder), "--rollup-period", "0") as daemon:
             before = cost_of(daemon.pid)
             load = start_load(
-                daemon.address, "--agents", _STREAMS, "--connections", _STREAMS, "--seconds", _SECONDS,
-                "--devices", _DEVICES, "--ticks", _TICKS, "--values", _VALUES, "--start-ms", start_ms,
+                daemon.address, "--agents", _STREAMS, "--seconds", _SECONDS, "--devices", _DEVICES,
+                "--ticks", _TICKS, "--values", _VALUES, "--start-ms", start_ms,
             )  # fmt: skip
             done = load.last()
             progress("waiting for the merges")

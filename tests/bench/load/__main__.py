@@ -1,7 +1,7 @@
 """`python -m tests.bench.load`: many agents' streams from one process. Prints a JSON object a second, and a last one.
 
-With `--flush 0` each stream sends as fast as the collector takes it; else each agent sends once a flush, at a time of
-its own within it.
+With `--flush 0` each stream, on a connection of its own, sends as fast as the collector takes it; else each agent sends
+once a flush, at a time of its own within it.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import grpc.aio
 
 from steelyard_proto.v1 import batch_pb2, ingest_pb2, ingest_pb2_grpc
-from tests.bench.load.samples import Speaker, Variants, shape_of
+from tests.bench.load.samples import Shape, Speaker, Variants, shape_of
+from tests.bench.load.saturate import Saturation
 
 _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),
@@ -43,12 +44,12 @@ class Tally:
 
 
 class Load:
-    """The streams of one process."""
+    """The paced streams of one process, by grpc's own client."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, shape: Shape) -> None:
         self._options = options
-        self._shape = shape_of(options.devices, options.ticks, options.values)
-        self._variants = Variants(self._shape, seed=1)
+        self._shape = shape
+        self._variants = Variants(shape, seed=1)
         self._stop = asyncio.Event()
         self._go = asyncio.Event()
         # One process can't greet as fast as 16,000: a call that is open and waits for its turn here would time out.
@@ -95,20 +96,13 @@ class Load:
         waiting = self.tally.waiting.setdefault(number, [])
         reader = asyncio.create_task(self._read(call, waiting))
         await self._go.wait()
-        if options.flush:
-            await self._paced(call, speaker, agent, waiting)
-        else:
-            await self._saturated(call, speaker, agent, waiting)
+        await self._paced(call, speaker, agent, waiting)
         if waiting:
             # Until the last acknowledgement; thousands that look again and again would take the machine.
             await reader
         await call.done_writing()
         reader.cancel()
         call.cancel()
-
-    async def _saturated(self, call: object, speaker: Speaker, agent: int, waiting: list[float]) -> None:
-        while not self._stop.is_set():
-            await self._send(call, speaker.batch(agent), waiting)
 
     async def _paced(self, call: object, speaker: Speaker, agent: int, waiting: list[float]) -> None:
         flush_s = self._options.flush
@@ -150,7 +144,7 @@ def main() -> int:
     parser.add_argument("--collector", required=True)
     parser.add_argument("--agents", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="number of the first agent, apart in each process")
-    parser.add_argument("--connections", type=int, default=100)
+    parser.add_argument("--connections", type=int, default=100, help="of paced streams")
     parser.add_argument("--devices", type=int, default=8)
     parser.add_argument("--ticks", type=int, default=10, help="ticks in a message")
     parser.add_argument("--values", type=int, default=30)
@@ -163,8 +157,13 @@ def main() -> int:
     parser.add_argument("--run", default="a", help="part of the nodes' names")
     options = parser.parse_args()
 
+    shape = shape_of(options.devices, options.ticks, options.values)
+    if not options.flush:
+        _say(**Saturation(options, shape, _say).run())
+        return 0
+
     async def run() -> dict[str, float]:
-        return await Load(options).run()
+        return await Load(options, shape).run()
 
     _say(**asyncio.run(run()))
     return 0

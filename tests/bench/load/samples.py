@@ -76,7 +76,10 @@ class Speaker:
         self._agent_id = str(uuid.uuid5(uuid.NAMESPACE_OID, self._name))
         self._counters = np.zeros_like(variants.total)
         self._next_ms = start_ms
+        self._fixed: list[bytes] = []
         self.seq = 0
+        # Of one message; before the first one is made, as much as it may take at most.
+        self.batch_bytes = shape.samples * 8 + shape.ticks * 8 + 64
 
     def hello(self, epoch: int) -> ingest_pb2.AgentMessage:
         """The Hello that opens the stream."""
@@ -123,6 +126,27 @@ class Speaker:
             agent: the number that Welcome gave.
             last_ms: the time of its last tick; None: ticks follow one another at 1 Hz.
         """
+        stamps, gauges, counters = self._advance(last_ms)
+        batch = batch_pb2.Batch(layout=1, agent=agent, seq=self.seq, ts_ms=stamps, gauges=gauges, counters=counters)
+        return ingest_pb2.AgentMessage(batch=batch)
+
+    def pieces(self, agent: int) -> list[bytes]:
+        """The next batch as it goes over the wire, in pieces: all but the figures is as in the first one."""
+        if not self._fixed:
+            raw, parts = self.batch(agent).SerializeToString(), []
+            for part in (self.seq.to_bytes(8, "little"), *self._last):
+                fixed, _, raw = raw.partition(part)
+                parts += [fixed, part]
+            self._fixed = parts[::2]
+            self.batch_bytes = sum(map(len, parts))
+            return parts
+        stamps, gauges, counters = self._advance(None)
+        to_seq, to_stamps, to_gauges, to_counters = self._fixed
+        seq = self.seq.to_bytes(8, "little")
+        return [b"".join((to_seq, seq, to_stamps, stamps, to_gauges)), gauges, to_counters, counters]
+
+    def _advance(self, last_ms: int | None) -> tuple[bytes, bytes, bytes]:
+        """Times, gauges and counters of the next batch."""
         self.seq += 1
         shape = self._shape
         first_ms = self._next_ms if last_ms is None else last_ms - 1000 * (shape.ticks - 1)
@@ -131,12 +155,5 @@ class Speaker:
         counters = self._counters + self._variants.rises
         self._counters = self._counters + self._variants.total
         variant = (self.seq + self._number) % len(self._variants.gauges)
-        batch = batch_pb2.Batch(
-            layout=1,
-            agent=agent,
-            seq=self.seq,
-            ts_ms=stamps.tobytes(),
-            gauges=self._variants.gauges[variant],
-            counters=counters.tobytes(),
-        )
-        return ingest_pb2.AgentMessage(batch=batch)
+        self._last = (stamps.tobytes(), self._variants.gauges[variant], counters.tobytes())
+        return self._last
