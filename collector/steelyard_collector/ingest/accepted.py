@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from steelyard_collector.ingest.form import Form
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
 TABLES: Final[Mapping[int, str]] = {
@@ -45,25 +46,27 @@ class Origin(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """A batch: `ts_ms` int64[ticks], `gauges` float32 and `counters` int64, both [metric][entity][tick]."""
+    """A batch, as it came: its matrices lie in the message where its form has them, both [metric][entity][tick].
+
+    `last_ms` is the time of its last tick.
+    """
 
     origin: Origin
     shape: Shape
-    ticks: int
+    form: Form
     day: int
-    ts_ms: bytes
-    gauges: bytes
-    counters: bytes
+    last_ms: int
+    message: bytes
 
     @property
     def rows(self) -> int:
         """Rows that it becomes."""
-        return self.ticks * len(self.shape.entities)
+        return self.form.rows
 
     @property
     def size(self) -> int:
         """Bytes that it holds."""
-        return len(self.gauges) + len(self.counters) + len(self.ts_ms)
+        return len(self.message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from steelyard_collector.ingest.accepted import Samples, Shape
+from steelyard_collector.ingest.accepted import Samples
+from steelyard_collector.ingest.form import Form
 from steelyard_proto.metrics import Entity, Metric, catalogue
 from steelyard_proto.v1 import batch_pb2
 
@@ -33,10 +34,9 @@ def sample_block(batches: Sequence[Samples]) -> pa.Table:
     Args:
         batches: of one kind and one UTC day, at least one.
     """
-    groups: dict[tuple[Shape | tuple[int, ...], ...], list[Samples]] = defaultdict(list)
+    groups: dict[Form, list[Samples]] = defaultdict(list)
     for batch in batches:
-        shape = batch.shape
-        groups[(shape.gauges, shape.counters, (len(shape.entities), batch.ticks))].append(batch)
+        groups[batch.form].append(batch)
     parts = [_Group(group) for group in groups.values()]
     kind = batches[0].origin.kind
     entity = "device_id" if kind == batch_pb2.KIND_DEVICE_SAMPLES else "agent"
@@ -53,18 +53,19 @@ def sample_block(batches: Sequence[Samples]) -> pa.Table:
 
 
 class _Group:
-    """Batches of one shape as matrices [metric][row], their rows by entity and in it by time where that is possible."""
+    """Batches of one form as matrices [metric][row], their rows by entity and in it by time where that is possible."""
 
     def __init__(self, batches: Sequence[Samples]) -> None:
         self.batches = sorted(batches, key=lambda batch: (batch.origin.agent, batch.origin.seq))
-        shape = self.batches[0].shape
-        self.gauges, self.counters = shape.gauges, shape.counters
-        self.entities, self.ticks = len(shape.entities), self.batches[0].ticks
+        self._form = form = self.batches[0].form
+        self.gauges, self.counters = form.gauges, form.counters
+        self.entities, self.ticks = form.entities, form.ticks
+        self._bytes = np.frombuffer(b"".join(batch.message for batch in self.batches), np.uint8).reshape(-1, form.size)
         agents = {batch.origin.agent for batch in self.batches}
         runs, rest = divmod(len(self.batches), len(agents))
         # With equally many batches of each agent the block comes out sorted, which spares ClickHouse the sort.
         self._split = (len(agents), runs) if not rest and self._is_even(runs) else (len(self.batches), 1)
-        self.rows = len(self.batches) * self.entities * self.ticks
+        self.rows = len(self.batches) * form.rows
 
     def _is_even(self, runs: int) -> bool:
         firsts = self.batches[::runs]
@@ -73,6 +74,10 @@ class _Group:
             for start, first in enumerate(firsts)
             for batch in self.batches[start * runs : (start + 1) * runs]
         )
+
+    def _at(self, place: int, dtype: str, count: int) -> Matrix:
+        """[message][value] over the messages as they lie."""
+        return self._bytes[:, place : place + np.dtype(dtype).itemsize * count].view(dtype)
 
     def _ordered(self, per_cell: Matrix) -> Matrix:
         """From [message][entity][tick] to rows."""
@@ -85,7 +90,7 @@ class _Group:
         return self._ordered(np.repeat(ids, self.ticks, axis=1))
 
     def stamps(self) -> Matrix:
-        stamps = np.frombuffer(b"".join(batch.ts_ms for batch in self.batches), "<i8")
+        stamps = self._at(self._form.ts_at, "<i8", self.ticks)
         cells = stamps.reshape(len(self.batches), 1, self.ticks)
         return self._ordered(np.broadcast_to(cells, (len(self.batches), self.entities, self.ticks)))
 
@@ -96,13 +101,16 @@ class _Group:
 
     def matrix(self, name: str) -> Matrix:
         """`gauges` or `counters` as [metric][row]."""
-        dtype, metrics = ("<f4", len(self.gauges)) if name == "gauges" else ("<i8", len(self.counters))
+        is_gauges = name == "gauges"
+        dtype, metrics = ("<f4", len(self.gauges)) if is_gauges else ("<i8", len(self.counters))
         if not metrics:
             return np.empty((0, self.rows), dtype)
-        raw = b"".join(getattr(batch, name) for batch in self.batches)
+        place = self._form.gauges_at if is_gauges else self._form.counters_at
+        # An entity's ticks lie together, and are moved as one.
+        run = f"V{np.dtype(dtype).itemsize * self.ticks}"
         agents, runs = self._split
-        cells = np.frombuffer(raw, dtype).reshape(agents, runs, metrics, self.entities, self.ticks)
-        return np.ascontiguousarray(cells.transpose(2, 0, 3, 1, 4)).reshape(metrics, self.rows)
+        cells = self._at(place, run, metrics * self.entities).reshape(agents, runs, metrics, self.entities)
+        return np.ascontiguousarray(cells.transpose(2, 0, 3, 1)).view(dtype).reshape(metrics, self.rows)
 
 
 def _metric_columns(parts: Sequence[_Group], known: Mapping[int, Metric]) -> dict[str, Column]:

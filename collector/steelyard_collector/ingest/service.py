@@ -13,7 +13,9 @@ from google.protobuf.message import DecodeError
 from steelyard_collector.access.calls import admit
 from steelyard_collector.access.tokens import Authorize
 from steelyard_collector.ingest.accepted import Gap, Origin, Rows, Samples
+from steelyard_collector.ingest.form import form_of
 from steelyard_collector.ingest.registry import AGENT_SCHEMA, DEVICE_SCHEMA, Agent, Registry
+from steelyard_collector.ingest.session import Session, committed
 from steelyard_collector.ingest.validate import (
     check_batch,
     check_hello,
@@ -39,7 +41,6 @@ _LAST_ACK_POLL_S: Final = 0.1
 # Gathering longer saves the collector more than it costs the watcher: the cost is messages, not samples.
 _FLUSH_MS: Final = ((400, 1_000), (2_000, 2_000), (20_000, 5_000))
 _SLOWEST_FLUSH_MS: Final = 10_000
-_SLOWEST_ACK_MS: Final = 30_000
 # A small fleet sends each second while somebody looks at it, and an agent while it is new: it may be looked for. Else
 # that would cost its node half as much again for nobody.
 _UNSEEN_FLUSH_MS: Final = 5_000
@@ -70,7 +71,7 @@ class IngestService:
         self._version = version
         self._is_watched = is_watched
         self._watched_ms = 0
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[int, Session] = {}
         self._dirty: set[int] = set()
         self._is_draining = False
         self._room = asyncio.Event()
@@ -121,7 +122,7 @@ class IngestService:
         """How often agents should send, by how many there are."""
         return next((flush for agents, flush in _FLUSH_MS if len(self._sessions) <= agents), _SLOWEST_FLUSH_MS)
 
-    def _flush_ms(self, session: "_Session", pace_ms: int) -> int:
+    def _flush_ms(self, session: Session, pace_ms: int) -> int:
         """How long an agent should gather."""
         now_ms = self._clock()
         is_seen = any(abs(now_ms - at_ms) < _SEEN_FOR_MS for at_ms in (session.since_ms, self._watched_ms))
@@ -154,7 +155,7 @@ class IngestService:
             if session is not None and self._sessions.get(session.agent.number) is session:
                 del self._sessions[session.agent.number]
 
-    async def _greet(self, context: Context) -> "_Session":
+    async def _greet(self, context: Context) -> Session:
         try:
             raw = await asyncio.wait_for(context.read(), _HELLO_TIMEOUT_S)
         except TimeoutError:
@@ -168,7 +169,7 @@ class IngestService:
         for index, lost in enumerate(message.hello.lost):
             self._lose(agent, lost, f"hello.lost[{index}]")
         await self._register(agent_rows, device_rows)
-        session = _Session(agent, context, since_ms=now_ms)
+        session = Session(agent, context, since_ms=now_ms)
         agent.stream = session
         self._sessions[agent.number] = session
         agent.flush_ms = self._flush_ms(session, self._pace_ms())
@@ -176,7 +177,7 @@ class IngestService:
             ingest_pb2.CollectorMessage(
                 welcome=ingest_pb2.Welcome(
                     agent=agent.number,
-                    committed=_committed(agent),
+                    committed=committed(agent),
                     wants=ingest_pb2.Wants(flush_ms=agent.flush_ms),
                     max_message_bytes=MAX_MESSAGE_BYTES,
                     time_ms=self._clock(),
@@ -186,7 +187,7 @@ class IngestService:
         )
         return session
 
-    async def _read(self, session: "_Session", context: Context) -> None:
+    async def _read(self, session: Session, context: Context) -> None:
         agent = session.agent
         while True:
             raw = await context.read()
@@ -196,28 +197,34 @@ class IngestService:
                 await context.abort(grpc.StatusCode.ABORTED, "another stream speaks for this agent now")
             if self._is_draining:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, _ENDING)
-            message = _parse(raw)
-            which = message.WhichOneof("message")
-            if which == "batch":
-                self._take_batch(agent, message.batch)
-            elif which == "records":
-                self._take_records(agent, message.records, len(raw))
-            elif which == "describe":
-                described = message.describe
-                rows = self._registry.describe(
-                    agent, list(described.devices), list(described.layouts), self._clock(), field="describe"
-                )
-                await self._register([], rows)
-            elif which == "lost":
-                self._lose(agent, message.lost, "lost")
+            if (samples := session.known(raw)) is not None:
+                self._accept(agent, samples)
             else:
-                raise ContractError("message", f"{which or 'an empty message'} does not belong here")
+                await self._take(session, raw)
             while self._writer.is_full:
                 # Not reading is what pushes back: HTTP/2 holds the sender, whose spool holds the data.
                 self._room.clear()
                 await self._room.wait()
 
-    async def _acknowledge_last(self, session: "_Session") -> None:
+    async def _take(self, session: Session, raw: bytes) -> None:
+        message, agent = _parse(raw), session.agent
+        which = message.WhichOneof("message")
+        if which == "batch":
+            self._take_batch(session, message.batch)
+        elif which == "records":
+            self._take_records(agent, message.records, len(raw))
+        elif which == "describe":
+            described = message.describe
+            rows = self._registry.describe(
+                agent, list(described.devices), list(described.layouts), self._clock(), field="describe"
+            )
+            await self._register([], rows)
+        elif which == "lost":
+            self._lose(agent, message.lost, "lost")
+        else:
+            raise ContractError("message", f"{which or 'an empty message'} does not belong here")
+
+    async def _acknowledge_last(self, session: Session) -> None:
         """An agent that ends well hears of the commit of its last messages, which spares a repeat."""
         agent, time_s = session.agent, asyncio.get_running_loop().time
         until_s = time_s() + _LAST_ACK_S
@@ -228,7 +235,14 @@ class IngestService:
         if agent.stream is session:
             await session.ack(self._clock(), session.agent.flush_ms)
 
-    def _take_batch(self, agent: Agent, batch: Any) -> None:
+    def _accept(self, agent: Agent, samples: Samples) -> None:
+        agent.accepted[samples.origin.kind] = samples.origin.seq
+        if samples.last_ms > agent.last_ms:
+            agent.last_ms = samples.last_ms
+        self._writer.put(samples)
+
+    def _take_batch(self, session: Session, batch: Any) -> None:
+        agent = session.agent
         entry = agent.layouts.get(batch.layout)
         if entry is None:
             raise ContractError("batch.layout", f"{batch.layout} was not declared in this epoch")
@@ -252,9 +266,11 @@ class IngestService:
             )
         except ContractError as error:
             raise _Refused(error.field, str(error).partition(": ")[2], origin) from error
-        agent.accepted[shape.kind] = origin.seq
-        agent.last_ms = max(agent.last_ms, int.from_bytes(ts_ms[-8:], "little", signed=True))
-        self._writer.put(Samples(origin, shape, ticks, day, ts_ms, gauges, counters))
+        form = form_of(shape.gauges, shape.counters, len(shape.entities), ticks)
+        head = session.remember(form, shape, batch.layout)
+        message = form.message(head, origin.seq, ts_ms, gauges, counters)
+        last_ms = int.from_bytes(ts_ms[-8:], "little", signed=True)
+        self._accept(agent, Samples(origin, shape, form, day, last_ms, message))
 
     def _take_records(self, agent: Agent, records: Any, wire_bytes: int) -> None:
         origin = self._origin(agent, records.agent, records.kind, records.seq, "records")
@@ -312,43 +328,6 @@ class IngestService:
             await asyncio.gather(*waiting)
 
 
-class _Session:
-    """One open stream."""
-
-    def __init__(self, agent: Agent, context: Context, *, since_ms: int) -> None:
-        self.agent = agent
-        self.since_ms = since_ms
-        self._context = context
-        self._write: asyncio.Task[None] | None = None
-        self._last_ack_ms = 0
-
-    @property
-    def is_writing(self) -> bool:
-        """Whether the last acknowledgement is still on its way out."""
-        return self._write is not None and not self._write.done()
-
-    def is_due(self, now_ms: int, pace_ms: int) -> bool:
-        """Whether the next acknowledgement may go: each costs more than a message, and what waits for it is on disk."""
-        return abs(now_ms - self._last_ack_ms) >= min(_SLOWEST_ACK_MS, 1_000 if pace_ms <= 1_000 else 4 * pace_ms) - 50
-
-    def ack(self, now_ms: int, flush_ms: int) -> "asyncio.Task[None]":
-        """Sends what is committed; needn't be waited for."""
-        self._last_ack_ms = now_ms
-        self.agent.flush_ms = flush_ms
-        ack = ingest_pb2.Ack(
-            committed=_committed(self.agent), wants=ingest_pb2.Wants(flush_ms=flush_ms), time_ms=now_ms
-        )
-        self._write = asyncio.ensure_future(self._send(ingest_pb2.CollectorMessage(ack=ack)))
-        return self._write
-
-    async def _send(self, message: ingest_pb2.CollectorMessage) -> None:
-        try:
-            await self._context.write(message)
-        except (grpc.aio.UsageError, grpc.RpcError, asyncio.InvalidStateError) as error:
-            # The stream has ended meanwhile; its next one is told in Welcome.
-            log.debug("an acknowledgement of agent %d was not sent: %s", self.agent.number, error)
-
-
 class _Refused(ContractError):
     """A message that can never be taken: the agent is to declare it lost."""
 
@@ -373,10 +352,6 @@ def _parse(raw: object) -> ingest_pb2.AgentMessage:
         return ingest_pb2.AgentMessage.FromString(raw)
     except DecodeError as error:
         raise ContractError("message", f"{len(raw)} bytes are no AgentMessage: {error}") from error
-
-
-def _committed(agent: Agent) -> list[ingest_pb2.Committed]:
-    return [ingest_pb2.Committed(kind=kind, seq=seq) for kind, seq in agent.committed.items()]  # type: ignore[arg-type]
 
 
 def _finish_soon(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:

@@ -2,7 +2,7 @@
 
 import operator
 import struct
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
 
 from steelyard_collector.ingest.accepted import TABLES
@@ -138,16 +138,19 @@ def check_batch(
         raise ContractError("batch.gauges", f"{len(gauges)} bytes; the layout asks for {4 * gauge_count * cells}")
     if len(counters) != 8 * counter_count * cells:
         raise ContractError("batch.counters", f"{len(counters)} bytes; the layout asks for {8 * counter_count * cells}")
-    first, last = _times(ts_ms, ticks)
-    return ticks, _one_day("batch.ts_ms", first, last)
+    return ticks, check_times(struct.unpack(f"<{ticks}q", ts_ms))
 
 
-def _times(ts_ms: bytes, ticks: int) -> tuple[int, int]:
+def check_times(stamps: Sequence[int]) -> int:
+    """Checks a batch's times; returns the UTC day that they lie in.
+
+    Raises:
+        ContractError: they don't rise, or lie in two days.
+    """
     # A handful of ticks: numpy's calls would cost ten times as much.
-    stamps = struct.unpack(f"<{ticks}q", ts_ms)
     if any(map(operator.ge, stamps, stamps[1:])):
         raise ContractError("batch.ts_ms", "times must rise from tick to tick")
-    return stamps[0], stamps[-1]
+    return _one_day("batch.ts_ms", stamps[0], stamps[-1])
 
 
 def _one_day(field: str, first_ms: int, last_ms: int) -> int:

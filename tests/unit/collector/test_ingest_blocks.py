@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from steelyard_collector.ingest.accepted import Origin, Samples, Shape
 from steelyard_collector.ingest.blocks import INT64_MIN, sample_block
+from steelyard_collector.ingest.form import form_of
 from steelyard_proto.metrics import catalogue
-from steelyard_proto.v1 import batch_pb2
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
 DAY_MS = 1_700_006_400_000
 BUSY, POWER, ENERGY, THROTTLE = (
@@ -25,18 +26,21 @@ def samples(agent: int, seq: int, shape: Shape, ticks: int, seed: int) -> Sample
     counters[random.random(counters.shape) < 0.2] = INT64_MIN
     stamps = DAY_MS + 1000 * (100 * seq + np.arange(ticks))
     origin = Origin(agent, 7, batch_pb2.KIND_DEVICE_SAMPLES, seq)
-    return Samples(origin, shape, ticks, 1, stamps.astype("<i8").tobytes(), gauges.tobytes(), counters.tobytes())
+    form = form_of(shape.gauges, shape.counters, len(shape.entities), ticks)
+    parts = (stamps.astype("<i8").tobytes(), gauges.tobytes(), counters.tobytes())
+    return Samples(origin, shape, form, 1, int(stamps[-1]), form.message(form.head(1, agent), seq, *parts))
 
 
 def expected(batch: Samples) -> dict[tuple[int, int], dict[str, object]]:
     """Row by row, the slow and obvious way."""
     shape = batch.shape
-    gauges = np.frombuffer(batch.gauges, "<f4").reshape(len(shape.gauges), len(shape.entities), batch.ticks)
-    counters = np.frombuffer(batch.counters, "<i8").reshape(len(shape.counters), len(shape.entities), batch.ticks)
-    stamps = np.frombuffer(batch.ts_ms, "<i8")
+    wire = ingest_pb2.AgentMessage.FromString(batch.message).batch
+    stamps = np.frombuffer(wire.ts_ms, "<i8")
+    gauges = np.frombuffer(wire.gauges, "<f4").reshape(len(shape.gauges), len(shape.entities), len(stamps))
+    counters = np.frombuffer(wire.counters, "<i8").reshape(len(shape.counters), len(shape.entities), len(stamps))
     rows: dict[tuple[int, int], dict[str, object]] = {}
     for d, device in enumerate(shape.entities):
-        for t in range(batch.ticks):
+        for t in range(len(stamps)):
             row: dict[str, object] = {"seq": batch.origin.seq, "epoch": batch.origin.epoch}
             for m, metric in enumerate(shape.gauges):
                 value = float(gauges[m, d, t])

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pytest
 
 from steelyard_collector.ingest.accepted import Gap, Origin, Samples, Shape
+from steelyard_collector.ingest.form import form_of
 from steelyard_collector.ingest.writer import Commits, Writer, WriterLimits, ordered_blocks
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 from tests.standins.memory_store import MemoryStore
 
 KIND = batch_pb2.KIND_HOST_SAMPLES
 SHAPE = Shape(KIND, (100,), (), (1,))
+FORM = form_of((100,), (), 1, 1)
 DAY_MS = 86_400_000
 
 
@@ -22,7 +24,8 @@ def message(seq: int, *, agent: int = 1, day: int = 20_000) -> Samples:
     ts = np.array([day * DAY_MS + seq * 1000], "<i8").tobytes()
     gauges = np.array([0.5], "<f4").tobytes()
     shape = Shape(KIND, (100,), (), (agent,))
-    return Samples(Origin(agent, 5, KIND, seq), shape, 1, day, ts, gauges, b"")
+    wire = FORM.message(FORM.head(1, agent), seq, ts, gauges, b"")
+    return Samples(Origin(agent, 5, KIND, seq), shape, FORM, day, 0, wire)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -138,7 +141,7 @@ def test_a_fault_of_ours_ends_it_and_is_told(store: MemoryStore) -> None:
         on_failure=failures.append,
     )
     writer.start()
-    broken = Samples(Origin(7, 5, KIND, 9), SHAPE, 1, 20_000, b"three", b"", b"")
+    broken = Samples(Origin(7, 5, KIND, 9), SHAPE, FORM, 20_000, 0, b"three")
     writer.put(broken)
     until(lambda: bool(failures))
     assert "agent 7" in "".join(failures[0].__notes__)

@@ -1,0 +1,96 @@
+"""One agent's open stream: what its batches have in common, and its acknowledgements."""
+
+import asyncio
+import logging
+from typing import Any, Final, NamedTuple
+
+import grpc
+import grpc.aio
+
+from steelyard_collector.ingest.accepted import Origin, Samples, Shape
+from steelyard_collector.ingest.form import Form
+from steelyard_collector.ingest.registry import Agent
+from steelyard_collector.ingest.validate import MAX_SEQ, check_times
+from steelyard_proto.errors import ContractError
+from steelyard_proto.v1 import ingest_pb2
+
+log = logging.getLogger(__name__)
+
+_SLOWEST_ACK_MS: Final = 30_000
+# Kinds of samples, each with some numbers of ticks.
+_MAX_FRAMES: Final = 16
+
+
+class _Frame(NamedTuple):
+    """What the batches of one layout and length have in common."""
+
+    form: Form
+    head: bytes
+    shape: Shape
+
+
+class Session:
+    """One open stream."""
+
+    def __init__(self, agent: Agent, context: Any, *, since_ms: int) -> None:
+        """Args: who speaks; the call's context; Unix time in ms of its opening."""
+        self.agent = agent
+        self.since_ms = since_ms
+        self._context = context
+        self._write: asyncio.Task[None] | None = None
+        self._last_ack_ms = 0
+        # By the message's length.
+        self._frames: dict[int, _Frame] = {}
+
+    def remember(self, form: Form, shape: Shape, layout: int) -> bytes:
+        """Lets the next batch of this form be read without parsing; returns what all of them begin with."""
+        if len(self._frames) >= _MAX_FRAMES:
+            self._frames.clear()
+        head = form.head(layout, self.agent.number)
+        self._frames[form.size] = _Frame(form, head, shape)
+        return head
+
+    def known(self, raw: bytes) -> Samples | None:
+        """The next batch, if it has the form of one before; whatever else a message is, must be looked at in full."""
+        frame = self._frames.get(len(raw))
+        if frame is None or not frame.form.fits(raw, frame.head):
+            return None
+        form, _, shape = frame
+        seq, *stamps = form.numbers.unpack_from(raw, form.seq_at)
+        agent, kind = self.agent, shape.kind
+        if seq != agent.accepted.get(kind, 0) + 1 or seq > MAX_SEQ:
+            return None
+        try:
+            day = check_times(stamps)
+        except ContractError:
+            return None
+        return Samples(Origin(agent.number, agent.epoch, kind, seq), shape, form, day, stamps[-1], raw)
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the last acknowledgement is still on its way out."""
+        return self._write is not None and not self._write.done()
+
+    def is_due(self, now_ms: int, pace_ms: int) -> bool:
+        """Whether the next acknowledgement may go: each costs more than a message, and what waits for it is on disk."""
+        return abs(now_ms - self._last_ack_ms) >= min(_SLOWEST_ACK_MS, 1_000 if pace_ms <= 1_000 else 4 * pace_ms) - 50
+
+    def ack(self, now_ms: int, flush_ms: int) -> "asyncio.Task[None]":
+        """Sends what is committed; needn't be waited for."""
+        self._last_ack_ms = now_ms
+        self.agent.flush_ms = flush_ms
+        ack = ingest_pb2.Ack(committed=committed(self.agent), wants=ingest_pb2.Wants(flush_ms=flush_ms), time_ms=now_ms)
+        self._write = asyncio.ensure_future(self._send(ingest_pb2.CollectorMessage(ack=ack)))
+        return self._write
+
+    async def _send(self, message: ingest_pb2.CollectorMessage) -> None:
+        try:
+            await self._context.write(message)
+        except (grpc.aio.UsageError, grpc.RpcError, asyncio.InvalidStateError) as error:
+            # The stream has ended meanwhile; its next one is told in Welcome.
+            log.debug("an acknowledgement of agent %d was not sent: %s", self.agent.number, error)
+
+
+def committed(agent: Agent) -> list[ingest_pb2.Committed]:
+    """What an agent is told of its messages, by kind."""
+    return [ingest_pb2.Committed(kind=kind, seq=seq) for kind, seq in agent.committed.items()]  # type: ignore[arg-type]
