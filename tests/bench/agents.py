@@ -6,10 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from array import array
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from steelyard_agent.sampling.batch import INT64_MIN
+from steelyard_agent.spool.record import Frame, read_frames
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
 from tests.bench.processes import program
 
 DEVICES = 8
@@ -81,3 +86,40 @@ def agent(
                 process.wait(_STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def metrics_present(state_dir: Path, vendor: str) -> dict[int, int]:
+    """By period in ms, the metrics that a vendor's devices give in most of the ticks that stand in the agent's spool."""
+    vendors: dict[int, str] = {}
+    layouts: dict[int, batch_pb2.Layout] = {}
+    cells: dict[tuple[int, int], list[bool]] = defaultdict(list)
+    for message in _spooled(state_dir / "spool"):
+        for news in (message.hello, message.describe):
+            vendors.update((device.key, device.vendor) for device in news.devices)
+            layouts.update((layout.id, layout) for layout in news.layouts)
+        layout = layouts.get(message.batch.layout)
+        if layout is not None and {vendors[key] for key in layout.devices} == {vendor}:
+            for metric, present in _presence(layout, message.batch):
+                cells[layout.period_ms, metric] += present
+    found: dict[int, int] = defaultdict(int)
+    for (period_ms, _metric), present in cells.items():
+        found[period_ms] += sum(present) > len(present) / 2
+    return dict(found)
+
+
+def _spooled(folder: Path) -> Iterator[ingest_pb2.AgentMessage]:
+    for path in sorted(folder.glob("segment-*.spool")):
+        with path.open("rb") as file:
+            for item in read_frames(file):
+                if isinstance(item, Frame):
+                    yield ingest_pb2.AgentMessage.FromString(item.payload)
+
+
+def _presence(layout: batch_pb2.Layout, batch: batch_pb2.Batch) -> Iterator[tuple[int, list[bool]]]:
+    """Per metric, whether each device had it at each tick."""
+    width = len(layout.devices) * len(batch.ts_ms) // 8
+    gauges, counters = array("f", batch.gauges), array("q", batch.counters)
+    for place, metric in enumerate(layout.gauges):
+        yield metric, [value == value for value in gauges[place * width : (place + 1) * width]]
+    for place, metric in enumerate(layout.counters):
+        yield metric, [value != INT64_MIN for value in counters[place * width : (place + 1) * width]]
