@@ -89,7 +89,7 @@ def agent(
 
 
 def metrics_present(state_dir: Path, vendor: str) -> dict[int, int]:
-    """By period in ms, the metrics that a vendor's devices give in most of the ticks that stand in the agent's spool."""
+    """By period in ms, the metrics that a vendor's devices give in most of the ticks in the agent's spool."""
     vendors: dict[int, str] = {}
     layouts: dict[int, batch_pb2.Layout] = {}
     cells: dict[tuple[int, int], list[bool]] = defaultdict(list)

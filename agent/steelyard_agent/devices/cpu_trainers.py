@@ -8,9 +8,8 @@ from steelyard_agent.jobs.process_files import ProcessFiles
 
 _PROGRAMS: Final = ("python", "pt_main_thread", "ray::")
 _LIBRARY: Final = "libtorch_cpu"
-# torch is imported some time after the start; a process that hasn't by then is looked at once in a while.
-_EARLY_LOOKS: Final = 12
-_LATER_EVERY: Final = 30
+# torch is imported some time after the start; a process that hasn't yet is looked at ever more rarely.
+_MOST_ROUNDS: Final = 30
 
 
 @dataclass(slots=True)
@@ -21,6 +20,7 @@ class _Candidate:
         start_ticks: tells it from a later process with the same pid.
         is_program: its name is one that trains.
         looks: how often it was looked at without success.
+        rounds: that it is to be left out before the next look.
     """
 
     start_ticks: int
@@ -29,6 +29,7 @@ class _Candidate:
     is_trainer: bool = False
     rank: str = ""
     looks: int = 0
+    rounds: int = 0
 
 
 class CpuTrainers:
@@ -60,6 +61,7 @@ class CpuTrainers:
             is_program = stat.comm.startswith(_PROGRAMS)
             known = self._candidates[pid] = _Candidate(stat.start_ticks, stat.parent, is_program)
         if known.is_program:
+            known.rounds = min(known.looks * known.looks // 8, _MOST_ROUNDS)
             known.looks += 1
             environ = self._files.environ(pid)
             known.rank = environ.get("RANK", "")
@@ -67,10 +69,8 @@ class CpuTrainers:
 
 
 def _is_due(known: _Candidate) -> bool:
-    if known.looks < _EARLY_LOOKS:
-        return True
-    known.looks += 1
-    return known.looks % _LATER_EVERY == 0
+    known.rounds -= 1
+    return known.rounds < 0
 
 
 def _is_started_by_torchrun(environ: Mapping[str, str]) -> bool:

@@ -55,6 +55,8 @@ class GuardedSource:
             max_abandoned: hanging threads at which the source is given up.
         """
         self._source = source
+        # Asked once: a look at a protocol's methods costs as much as reading a device.
+        self._events_of = source.events if isinstance(source, EventSource) else None
         self._deadline_s = deadline_s
         self._monotonic = monotonic
         self._wall_ms = wall_ms
@@ -140,8 +142,8 @@ class GuardedSource:
         with self._crew.lock:
             events = list(self._events)
             self._events.clear()
-        if isinstance(self._source, EventSource):
-            events += self._source.events()
+        if self._events_of is not None:
+            events += self._events_of()
         return events
 
     def stats(self) -> GuardStats:
