@@ -68,7 +68,7 @@ class GuardedSource:
         self._complaints = 0
         self._has_looked = False
         self._is_looking = False
-        self._tick = Job(deque())
+        self._tick = Job()
         self._classes: tuple[MetricClass, ...] = ()
         self._holders: list[Holders] = []
         self._crew = Crew(
@@ -101,18 +101,26 @@ class GuardedSource:
         with self._crew.lock:
             return [known.info for known in self._roster.known.values()]
 
-    def start_tick(self, metric_classes: Iterable[MetricClass]) -> None:
-        """Hands the due work of one tick to the worker; `collect` fetches it."""
+    def start_tick(self, metric_classes: Iterable[MetricClass], at_s: float = 0.0, again_s: float = 0.0) -> None:
+        """Plans the work of one tick; `collect` fetches what came of it.
+
+        Args:
+            metric_classes: what is due.
+            at_s: when, on the monotonic clock; by default at once.
+            again_s: when the tick after it is expected.
+        """
         self._classes = tuple(metric_classes)
         with self._crew.lock:
-            steps = deque(self._tick_steps())
+            has_steps = any(True for _ in self._tick_steps())
             is_look_due = not self._is_looking and self._monotonic() >= self._roster.next_look_s
-        self._tick = Job(steps)
+        self._tick = Job()
         # A source without devices isn't woken for nothing; a look that hangs is noticed by the next submission.
-        if steps or self._is_looking:
+        if has_steps or self._is_looking:
+            # Made when it begins: what is lost or hangs by then is left out.
+            self._tick = Job(make=self._tick_steps, at_s=at_s, again_s=again_s)
             self._crew.submit(self._tick)
         if is_look_due:
-            # Behind the samples and a job of its own: nobody waits for it.
+            # A job of its own: nobody waits for it.
             self._crew.submit(Job(deque([self._look()])))
 
     def collect(self, timeout_s: float) -> list[Reading]:

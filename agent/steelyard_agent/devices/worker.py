@@ -2,15 +2,21 @@
 
 A call can't be cut off, so a thread whose call outlives its deadline is left behind: it ends when its call does,
 its outcome is not used, and a new thread goes on with what is left. Threads are daemons: none holds up the exit.
+
+A job may be planned ahead, and then the thread wakes for it by itself: to be woken by another thread costs both of
+them more than a device's calls do.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 MAX_ABANDONED: Final = 8
+_NEVER: Final = float("inf")
+# A job that is waited for and has not begun is looked at so often: its first call may hang.
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +47,36 @@ class Outcome:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """Steps that are handed over together, and what has come of them."""
+    """Steps that are handed over together, and what has come of them.
 
-    steps: deque[Step]
+    Attributes:
+        make: gives the steps when the job begins; None once it has.
+        at_s: when to begin.
+        again_s: when the next job is expected to begin, so that the thread is awake then.
+    """
+
+    steps: deque[Step] = field(default_factory=deque)
+    make: Callable[[], Iterable[Step]] | None = None
+    at_s: float = 0.0
+    again_s: float = 0.0
     outcomes: list[Outcome] = field(default_factory=list)
     is_running: bool = False
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to wait for."""
-        return not self.steps and not self.is_running
+        return self.make is None and not self.steps and not self.is_running
+
+    def begin(self) -> None:
+        """Makes the steps, the first time."""
+        make, self.make = self.make, None
+        if make is not None:
+            self.steps.extend(make())
+
+    def cancel(self) -> None:
+        """Leaves out all that has not begun."""
+        self.make = None
+        self.steps.clear()
 
     def drop(self, uid: str) -> None:
         """Leaves out what is still to be called for a device."""
@@ -113,6 +139,9 @@ class Crew:
         self._hand: _Hand | None = None
         self._left_behind: set[_Hand] = set()
         self._next_poll_s = 0.0
+        # When the thread, if it waits, is going to wake by itself.
+        self._wakes_s = _NEVER
+        self._again_s = 0.0
         self._threads = 0
 
     @property
@@ -121,17 +150,19 @@ class Crew:
         return len(self._left_behind)
 
     def submit(self, job: Job) -> None:
-        """Hands a job over; the thread begins with the first call."""
+        """Hands a job over; the thread begins with the first call when it is time."""
         with self.lock:
             # Before the look at what hangs: that device is left out of this job too.
             self._queue.append(job)
             self._replace_if_overdue()
             if self.is_stopped:
-                job.steps.clear()
+                job.cancel()
                 return
+            self._again_s = job.again_s or self._again_s
             if self._hand is None:
                 self._start_hand()
-            self._work.notify()
+            elif job.at_s < self._wakes_s:
+                self._work.notify()
 
     def wait(self, job: Job, until_s: float, *, cancel: bool = True) -> None:
         """Waits for a job, leaving behind a thread that hangs; `cancel` drops what hasn't begun by then."""
@@ -143,7 +174,7 @@ class Crew:
                     break
                 self._done.wait(max(0.001, min(until_s, self._overdue_s(job)) - now_s))
             if cancel:
-                job.steps.clear()
+                job.cancel()
 
     def stop(self) -> None:
         """Lets the thread end once it is idle."""
@@ -154,7 +185,7 @@ class Crew:
         hand = self._hand
         if hand is not None and hand.current is not None:
             return hand.started_s + hand.current.deadline_s
-        return self._monotonic() + (job.steps[0].deadline_s if job.steps else 0.001)
+        return self._monotonic() + (job.steps[0].deadline_s if job.steps else _LOOK_S)
 
     def _replace_if_overdue(self) -> None:
         hand = self._hand
@@ -180,7 +211,7 @@ class Crew:
     def _end(self) -> None:
         self.is_stopped = True
         for job in self._queue:
-            job.steps.clear()
+            job.cancel()
         self._hand = None
         self._work.notify_all()
         self._done.notify_all()
@@ -214,12 +245,36 @@ class Crew:
     def _next(self, hand: _Hand) -> Step | None:
         with self.lock:
             while not self.is_stopped:
-                while self._queue and not self._queue[0].steps:
-                    self._queue.popleft()
-                if self._queue:
-                    return self._begin(hand, self._queue[0])
-                self._work.wait(self._until_poll_s())
+                if (job := self._due_job()) is not None:
+                    return self._begin(hand, job)
+                if self._queue_polls():
+                    continue
+                self._wait()
             return None
+
+    def _due_job(self) -> Job | None:
+        now_s = self._monotonic()
+        for job in list(self._queue):
+            if job.at_s > now_s:
+                continue
+            job.begin()
+            if job.steps:
+                return job
+            self._queue.remove(job)
+            if job.is_done:
+                self._done.notify_all()
+        return None
+
+    def _wait(self) -> None:
+        now_s = self._monotonic()
+        times_s = [job.at_s for job in self._queue]
+        if self._again_s > now_s:
+            times_s.append(self._again_s)
+        if self.poll_period_s is not None:
+            times_s.append(self._next_poll_s)
+        self._wakes_s = min(times_s, default=_NEVER)
+        self._work.wait(None if self._wakes_s == _NEVER else max(0.0, self._wakes_s - now_s))
+        self._wakes_s = _NEVER
 
     def _begin(self, hand: _Hand, job: Job) -> Step:
         hand.current = step = job.steps.popleft()
@@ -228,15 +283,16 @@ class Crew:
         job.is_running = True
         return step
 
-    def _until_poll_s(self) -> float | None:
-        """How long to wait for the next poll; queues the poll that is due."""
+    def _queue_polls(self) -> bool:
+        """Queues the polls that are due."""
         if self.poll_period_s is None:
-            return None
+            return False
         now_s = self._monotonic()
-        if now_s >= self._next_poll_s:
-            # A poll that is late is left out, never caught up in a burst.
-            self._next_poll_s = max(self._next_poll_s + self.poll_period_s, now_s)
-            if steps := self._watcher.polls():
-                self._queue.append(Job(deque(steps)))
-                return 0.0
-        return max(0.0, self._next_poll_s - now_s)
+        if now_s < self._next_poll_s:
+            return False
+        # A poll that is late is left out, never caught up in a burst.
+        self._next_poll_s = max(self._next_poll_s + self.poll_period_s, now_s)
+        steps = deque(self._watcher.polls())
+        if steps:
+            self._queue.append(Job(steps))
+        return bool(steps)

@@ -11,12 +11,16 @@ from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.schedule import Schedule, TickCounts
 from steelyard_proto.metrics import MetricClass
 
-# Workers are given this long before anybody waits for them: most are done by then, and one wake-up serves all.
+# Workers wake by themselves when a tick is due, and are given this long before anybody looks what they have: most are
+# done by then, and one wake-up serves all.
 _SETTLE_S: Final = 0.03
-# Between the starts of two sources: what reading the kernel's files takes.
+# Between the starts of two sources: workers that run at once fight over the interpreter's lock at each call, and wake
+# up 50 times where 10 do.
 _GAP_S: Final = 0.004
 # Of a fast period: what a tick waits for its sources at most.
 _BUDGET_SHARE: Final = 0.9
+# A pause may end this much before its time.
+_EARLY_S: Final = 0.0005
 # A first look at a vendor's library may take seconds; what it finds later comes in with a later tick.
 _FIRST_LOOK_S: Final = 3.0
 
@@ -42,8 +46,8 @@ class Guarded(Protocol):
         """The devices that are known."""
         ...
 
-    def start_tick(self, metric_classes: Sequence[MetricClass]) -> None:
-        """Begins to read."""
+    def start_tick(self, metric_classes: Sequence[MetricClass], at_s: float, again_s: float) -> None:
+        """Plans to read at a time, and says when it will be time again."""
         ...
 
     def collect(self, timeout_s: float) -> list[Reading]:
@@ -83,10 +87,21 @@ class Periods:
 
 @dataclass(slots=True)
 class _Plan:
-    """One source's deadlines; they are set once its entity is known, with its first look for devices."""
+    """One source's deadlines, set once its entity is known, with its first look for devices; and its next tick.
+
+    Attributes:
+        offset_s: how long after a deadline it is read.
+        due_s: the deadline of its next tick, which is planned already.
+        at_s: when that tick begins, less the offset.
+        classes: what is read then.
+    """
 
     source: Guarded
+    offset_s: float
     schedules: dict[MetricClass, Schedule] = field(default_factory=dict)
+    due_s: float = float("inf")
+    at_s: float = float("inf")
+    classes: tuple[MetricClass, ...] = ()
 
 
 class Sampler:
@@ -97,12 +112,13 @@ class Sampler:
         self._gatherer = gatherer
         self._periods = periods
         self._clock = clock
-        self._plans = [_Plan(source) for source in sources]
         self._has_looked = False
         budget_s = periods.shortest_ms / 1000 * _BUDGET_SHARE
         self._budget_s = max(budget_s, periods.call_deadline_ms / 1000 + 0.1)
-        self._settle_s = min(_SETTLE_S, periods.shortest_ms / 1000 * 0.2)
-        self._gap_s = min(_GAP_S, periods.shortest_ms / 1000 * 0.02)
+        gap_s = min(_GAP_S, periods.shortest_ms / 1000 * 0.02)
+        # The quick ones first, which the registry lists last.
+        self._plans = [_Plan(source, gap_s * place) for place, source in enumerate(reversed(sources))][::-1]
+        self._settle_s = min(_SETTLE_S, periods.shortest_ms / 1000 * 0.2) + gap_s * max(0, len(sources) - 1)
 
     def look(self) -> None:
         """Looks for devices, the first time that it is called."""
@@ -112,7 +128,7 @@ class Sampler:
                 plan.source.discover(_FIRST_LOOK_S)
 
     def start(self) -> None:
-        """Looks for devices and sets the first deadlines to now."""
+        """Looks for devices and plans the first ticks for now."""
         self.look()
         now_s = self._clock.monotonic()
         for plan in self._plans:
@@ -120,6 +136,7 @@ class Sampler:
             for (of, metric_class), period_ms in self._periods.of.items():
                 if of == entity:
                     plan.schedules[metric_class] = Schedule(period_ms / 1000, now_s, self.counts)
+            self._plan(plan)
 
     @property
     def half_tick_s(self) -> float:
@@ -127,31 +144,39 @@ class Sampler:
         return self._periods.shortest_ms / 2000
 
     def next_due_s(self) -> float:
-        """The next deadline of any source."""
-        return min((s.due_s for plan in self._plans for s in plan.schedules.values()), default=float("inf"))
+        """When the next tick of any source can be fetched."""
+        return min((plan.at_s for plan in self._plans), default=float("inf")) + self._settle_s
 
     def tick(self) -> list[Holders]:
-        """Reads what is due; returns who holds the devices where that was due."""
+        """Fetches what was due and plans what is next; returns who holds the devices where that was due."""
         now_s = self._clock.monotonic()
-        due = [(plan, classes) for plan in self._plans if (classes := _take(plan, now_s))]
+        due = [plan for plan in self._plans if plan.at_s + self._settle_s <= now_s + _EARLY_S]
         if not due:
             return []
-        ts_ms = self._clock.wall_ms()
-        # One after the other, the quick ones first, which the registry lists last: workers that run at once fight over
-        # the interpreter's lock at each call, and wake up 50 times where 10 do.
-        for plan, classes in reversed(due):
-            plan.source.start_tick(classes)
-            if plan.source.devices() and plan is not due[0][0]:
-                self._clock.pause(self._gap_s)
-        self._clock.pause(self._settle_s)
-        until_s = now_s + self._budget_s
+        # The time that the reading began, not this one.
+        at_s = min(plan.at_s for plan in due)
+        ts_ms = self._clock.wall_ms() - round((now_s - at_s) * 1000)
+        until_s = at_s + self._settle_s + self._budget_s
         holders: list[Holders] = []
-        for plan, classes in due:
-            readings = plan.source.collect(max(0.0, until_s - self._clock.monotonic()))
-            self._hand_on(plan.source, readings, ts_ms)
-            if "processes" in classes and plan.source.capabilities.has_processes:
-                holders += plan.source.processes()
+        for plan in due:
+            source, classes = plan.source, plan.classes
+            readings = source.collect(max(0.0, until_s - self._clock.monotonic()))
+            for metric_class in classes:
+                plan.schedules[metric_class].take(max(plan.due_s, now_s - self._settle_s))
+            self._plan(plan)
+            self._hand_on(source, readings, ts_ms)
+            if "processes" in classes and source.capabilities.has_processes:
+                holders += source.processes()
         return holders
+
+    def _plan(self, plan: _Plan) -> None:
+        if not plan.schedules:
+            return
+        plan.due_s = min(schedule.due_s for schedule in plan.schedules.values())
+        plan.at_s = max(plan.due_s, self._clock.monotonic())
+        plan.classes = tuple(name for name, schedule in plan.schedules.items() if schedule.due_s <= plan.due_s)
+        again_s = min(s.due_s + (s.period_s if name in plan.classes else 0.0) for name, s in plan.schedules.items())
+        plan.source.start_tick(plan.classes, plan.at_s + plan.offset_s, again_s + plan.offset_s)
 
     def events(self) -> list[Event]:
         """What has happened to the sources since the last call, oldest first."""
@@ -172,7 +197,3 @@ class Sampler:
             for info, _, values in group:
                 metrics = info.metrics[metric_class]
                 self._gatherer.add_node(entity, metric_class, period_ms, ts_ms, metrics, values)
-
-
-def _take(plan: _Plan, now_s: float) -> tuple[MetricClass, ...]:
-    return tuple(name for name, schedule in plan.schedules.items() if schedule.take(now_s))

@@ -83,6 +83,10 @@ def tick(guard: GuardedSource, *classes: MetricClass) -> dict[str, Sequence[Valu
     return {info.uid: values for info, metric_class, values in guard.collect(30.0) if metric_class == "fast"}
 
 
+def readings(guard: GuardedSource) -> dict[str, Sequence[Value]]:
+    return {info.uid: values for info, _class, values in guard.collect(30.0)}
+
+
 def missing(values: dict[str, Sequence[Value]]) -> set[str]:
     return {uid for uid, row in values.items() if any(isinstance(value, Absent) for value in row)}
 
@@ -112,6 +116,47 @@ def test_every_device_and_class_appears_in_order() -> None:
         (uid, [DeviceProcess(7, None)]) for uid in EIGHT
     ]
     assert guard.stats().calls == 1 + 8 * 3
+    guard.close()
+
+
+def test_a_planned_tick_begins_by_itself_when_it_is_time() -> None:
+    source = Bench(EIGHT)
+    guard = guarded(source)
+    begun: list[float] = []
+    source.behaviours = dict.fromkeys(EIGHT, lambda: begun.append(time.monotonic()))
+    for _ in range(3):
+        begun.clear()
+        at_s = time.monotonic() + 0.05
+        guard.start_tick(("fast",), at_s, at_s + 0.05)
+        until(lambda: len(begun) == 8)
+        assert min(begun) >= at_s
+        assert len(guard.collect(30.0)) == 8
+    guard.close()
+
+
+def test_a_tick_that_is_planned_leaves_out_what_hangs_until_then() -> None:
+    gate = threading.Event()
+    source = Bench(EIGHT, behaviours={"gpu-3": lambda: gate.wait(30) and None})
+    guard = guarded(source)
+    guard.start_tick(("processes",))
+    later_s = time.monotonic() + 0.05
+    guard.collect(30.0)
+    guard.start_tick(("fast",), later_s, later_s + 1)
+    assert {uid for uid, row in readings(guard).items() if isinstance(row[0], Absent)} == {"gpu-3"}
+    assert guard.stats().timeouts == 1
+    gate.set()
+    guard.close()
+
+
+def test_a_look_does_not_wait_for_the_tick_that_is_planned() -> None:
+    clock = Clock()
+    source = Bench(EIGHT[:1])
+    guard = guarded(source, clock)
+    source.uids = EIGHT[:2]
+    clock.ahead_s += 301
+    guard.start_tick(("fast",), clock() + 600)
+    until(lambda: len(guard.devices()) == 2)
+    assert source.samples == 0
     guard.close()
 
 

@@ -54,9 +54,10 @@ class FakeGuard:
     def devices(self) -> Sequence[DeviceInfo]:
         return [self.info]
 
-    def start_tick(self, metric_classes: Iterable[MetricClass]) -> None:
+    def start_tick(self, metric_classes: Iterable[MetricClass], at_s: float, again_s: float) -> None:
+        assert at_s >= self.time.now_s
         self.classes = tuple(metric_classes)
-        self.asked.append((round(self.time.now_s, 3), self.classes))
+        self.asked.append((round(at_s, 3), self.classes))
 
     def collect(self, timeout_s: float) -> list[Reading]:
         self.time.now_s += min(self.takes_s, timeout_s)
@@ -112,7 +113,7 @@ def test_each_class_has_its_own_period() -> None:
     guard = FakeGuard(time, a_device(0))
     build(time, [guard])[0].run()
     fast = [at for at, classes in guard.asked if "fast" in classes]
-    assert fast == [float(n) for n in range(21)]
+    assert fast == [float(n) for n in range(22)], "the last is only planned"
     assert [at for at, classes in guard.asked if "processes" in classes] == [0.0, 10.0, 20.0]
     assert [at for at, classes in guard.asked if "slow" in classes] == [0.0]
 
