@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.bench.figure import Figure
 from tests.bench.machine import cost_of, wait_until_idle
-from tests.bench.processes import collector, run_module, start_load
+from tests.bench.processes import collector, run_module, running_load
 
 _SECONDS = 30
 _STREAMS = 100
@@ -24,11 +24,11 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
         progress(f"{_STREAMS} streams for {_SECONDS} s")
         with collector(Path(folder), "--rollup-period", "0") as daemon:
             before = cost_of(daemon.pid)
-            load = start_load(
+            with running_load(
                 daemon.address, "--agents", _STREAMS, "--seconds", _SECONDS, "--devices", _DEVICES,
                 "--ticks", _TICKS, "--values", _VALUES, "--start-ms", start_ms,
-            )  # fmt: skip
-            done = load.last()
+            ) as load:  # fmt: skip
+                done = load.wait(_SECONDS + 180.0)
             progress("waiting for the merges")
             wait_until_idle(daemon.pid)
             cost = cost_of(daemon.pid)

@@ -6,7 +6,6 @@ little of the machine; `fleet` has 16,000. The history is made by ClickHouse in 
 
 import random
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.bench.asking import asker, percentile
 from tests.bench.figure import Figure
 from tests.bench.load.history import DAY_DEVICES
 from tests.bench.machine import wait_for, wait_until_idle
-from tests.bench.processes import collector, run_module, start_load
+from tests.bench.processes import collector, run_module, running_load
 
 _AGENTS, _DEVICES, _FLUSH_S = 1_600, 80, 5
 _LIVE_ASKED, _LIVE_EVERY_S = 200, 0.25
@@ -67,15 +66,12 @@ def _ask_live(folder: Path, progress: Callable[[str], None]) -> list[float]:
     with collector(folder) as daemon:
         progress(f"{_AGENTS * _DEVICES:,} devices on {_AGENTS:,} streams")
         seconds = _WARM_S + _LIVE_ASKED * _LIVE_EVERY_S + 5
-        load = start_load(
+        with running_load(
             daemon.address, "--agents", _AGENTS, "--connections", 200, "--devices", _DEVICES, "--ticks", _FLUSH_S,
             "--flush", _FLUSH_S, "--seconds", seconds,
-        )  # fmt: skip
-        reading = threading.Thread(target=load.last, name="load")
-        reading.start()
-        wait_for(lambda: bool(load.said), "all streams to be welcomed", 120)
-        time.sleep(_WARM_S)
-        with asker(daemon.address) as ask:
+        ) as load, asker(daemon.address) as ask:  # fmt: skip
+            wait_for(lambda: bool(load.said) or not load.is_running, "all streams to be welcomed", 120)
+            time.sleep(_WARM_S)
             progress(f"the live fleet, {_LIVE_ASKED} times at most")
             times_ms, end_s = [], time.monotonic() + _LIVE_ASKED * _LIVE_EVERY_S
             while time.monotonic() < end_s:
@@ -83,7 +79,7 @@ def _ask_live(folder: Path, progress: Callable[[str], None]) -> list[float]:
                 times_ms.append(ask.timed_ms(_LIVE)[0])
                 time.sleep(max(0.0, due_s - time.monotonic()))
             reporting = sum(ask.table(_LIVE)["reporting"].to_pylist())
-        reading.join()
+            load.wait(120)
     assert reporting == _AGENTS * _DEVICES, f"{reporting} devices report"
     return times_ms
 

@@ -41,6 +41,12 @@ def cost_of(pid: int) -> Cost:
     return Cost((int(fields[11]) + int(fields[12])) / _TICKS_PER_S, rss_kb / 1024, _wakeups(pid))
 
 
+def busy_s() -> float:
+    """CPU time that all processes of the machine have used since it began."""
+    user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text(encoding="utf-8").split()[1:8])
+    return (user + nice + system + irq + softirq) / _TICKS_PER_S
+
+
 def _wakeups(pid: int) -> int:
     count = 0
     for task in Path(f"/proc/{pid}/task").iterdir():

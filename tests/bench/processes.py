@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,34 +69,48 @@ def program(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-@dataclass(slots=True)
 class Load:
     """A process of tests.bench.load, and what it has said so far."""
 
-    process: subprocess.Popen[str]
-    said: list[dict[str, Any]]
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.said: list[dict[str, Any]] = []
+        self._reading = threading.Thread(target=self._read, name="load", daemon=True)
+        self._reading.start()
 
-    def read(self) -> dict[str, Any] | None:
-        """Its next object; None at the end."""
+    @property
+    def is_running(self) -> bool:
+        """Whether it may say more."""
+        return self._reading.is_alive()
+
+    def wait(self, limit_s: float) -> dict[str, Any]:
+        """Waits for its end and gives its last object.
+
+        Raises:
+            RuntimeError: it failed.
+            TimeoutError: it has not ended in time.
+        """
+        self._reading.join(limit_s)
+        if self._reading.is_alive():
+            raise TimeoutError(f"the load has not ended within {limit_s:.0f} s")
+        if self.process.wait():
+            raise RuntimeError(f"the load ended with code {self.process.returncode}")
+        return self.said[-1]
+
+    def _read(self) -> None:
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            if self.process.wait():
-                raise RuntimeError(f"the load ended with code {self.process.returncode}")
-            return None
-        self.said.append(json.loads(line))
-        return self.said[-1]
-
-    def last(self) -> dict[str, Any]:
-        """Waits for its end and gives its last object."""
-        while self.read() is not None:
-            pass
-        return self.said[-1]
+        for line in self.process.stdout:
+            self.said.append(json.loads(line))
 
 
-def start_load(address: str, *flags: str | float) -> Load:
-    """Starts a load generator against a collector."""
-    return Load(start_module("tests.bench.load", "--collector", address, *map(str, flags)), [])
+@contextmanager
+def running_load(address: str, *flags: str | float) -> Iterator[Load]:
+    """A load generator against a collector; it doesn't outlive the block."""
+    with start_module("tests.bench.load", "--collector", address, *map(str, flags)) as process:
+        try:
+            yield Load(process)
+        finally:
+            process.kill()
 
 
 def start_module(module: str, *flags: str) -> subprocess.Popen[str]:

@@ -1,137 +1,100 @@
 """`python -m tests.bench.load`: many agents' streams from one process. Prints a JSON object a second, and a last one.
 
 With `--flush 0` each stream, on a connection of its own, sends as fast as the collector takes it; else each agent sends
-once a flush, at a time of its own within it.
+once a flush, at a time of its own within it, and the messages that aren't acknowledged after all are `lost`.
 """
 
 import argparse
 import asyncio
 import json
-import random
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
-import grpc.aio
-
-from steelyard_proto.v1 import batch_pb2, ingest_pb2, ingest_pb2_grpc
+from tests.bench.load.connection import Connection
 from tests.bench.load.samples import Shape, Speaker, Variants, shape_of
 from tests.bench.load.saturate import Saturation
+from tests.bench.load.streams import AgentStream, Tally
 
-_OPTIONS = (
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.enable_retries", 0),
-    ("grpc.service_config_disable_resolution", 1),
-)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What all streams have done."""
-
-    welcomed: int = 0
-    sent: int = 0
-    acked: int = 0
-    last_ack_s: float = 0.0
-    # By stream, when its oldest message without an acknowledgement was sent.
-    waiting: dict[int, list[float]] = field(default_factory=dict)
-
-    def lag_s(self) -> float:
-        """The age of the oldest message that awaits its acknowledgement."""
-        oldest = [times[0] for times in self.waiting.values() if times]
-        return time.monotonic() - min(oldest) if oldest else 0.0
+# Greeting takes the collector longer than asking for it: one that waits for its turn at the door would time out.
+_OPENING = 200
+_POLL_S = 0.05
 
 
 class Load:
-    """The paced streams of one process, by grpc's own client."""
+    """The paced streams of one process."""
 
     def __init__(self, options: argparse.Namespace, shape: Shape) -> None:
         self._options = options
         self._shape = shape
         self._variants = Variants(shape, seed=1)
-        self._stop = asyncio.Event()
-        self._go = asyncio.Event()
-        # One process can't greet as fast as 16,000: a call that is open and waits for its turn here would time out.
-        self._opening = asyncio.Semaphore(200)
-        self.tally = Tally()
+        self._tally = Tally()
 
     async def run(self) -> dict[str, float]:
-        """Opens all streams, sends for the given time, waits for the last acknowledgement."""
-        options = self._options
-        channels = [grpc.aio.insecure_channel(options.collector, options=_OPTIONS) for _ in range(options.connections)]
-        streams = [
-            asyncio.create_task(self._stream(channels[number % len(channels)], number))
-            for number in range(options.first, options.first + options.agents)
-        ]
-        while self.tally.welcomed < options.agents:
-            await asyncio.sleep(0.05)
-            for stream in streams:
-                if stream.done():
-                    stream.result()
-        _say(welcomed=self.tally.welcomed)
+        """Opens all streams, sends for the given time, waits for the last acknowledgements.
+
+        Raises:
+            ConnectionError: the collector has ended a stream.
+        """
+        options, tally = self._options, self._tally
+        connections = [await self._connect() for _ in range(options.connections)]
+        streams = await self._open(connections)
+        _say(welcomed=tally.welcomed)
         start_s = time.monotonic()
-        self._go.set()
-        while time.monotonic() - start_s < options.seconds:
-            await asyncio.sleep(1.0)
-            _say(t=time.time(), acked=self.tally.acked * self._shape.samples, lag_s=round(self.tally.lag_s(), 3))
-        self._stop.set()
-        await asyncio.gather(*streams)
-        for channel in channels:
-            await channel.close()
+        end_s = start_s + options.seconds
+        for stream in streams:
+            stream.pace(options.flush, end_s)
+        await self._report_until(lambda: time.monotonic() >= end_s)
+        give_up_s = time.monotonic() + options.drain
+        await self._report_until(lambda: tally.acked == tally.sent or time.monotonic() >= give_up_s)
+        for stream in streams:
+            stream.end()
+        for connection in connections:
+            connection.close()
         return {
-            "samples": self.tally.acked * self._shape.samples,
-            "messages": self.tally.acked,
-            "seconds": self.tally.last_ack_s - start_s,
+            "samples": tally.acked * self._shape.samples,
+            "messages": tally.acked,
+            "seconds": tally.last_ack_s - start_s,
+            "lost": tally.sent - tally.acked,
         }
 
-    async def _stream(self, channel: grpc.aio.Channel, number: int) -> None:
-        options = self._options
-        speaker = Speaker(number, self._shape, self._variants, run=options.run, start_ms=options.start_ms)
-        async with self._opening:
-            call = ingest_pb2_grpc.IngestStub(channel).Stream()
-            await call.write(speaker.hello(options.epoch))
-            agent = (await call.read()).welcome.agent
-        self.tally.welcomed += 1
-        waiting = self.tally.waiting.setdefault(number, [])
-        reader = asyncio.create_task(self._read(call, waiting))
-        await self._go.wait()
-        await self._paced(call, speaker, agent, waiting)
-        if waiting:
-            # Until the last acknowledgement; thousands that look again and again would take the machine.
-            await reader
-        await call.done_writing()
-        reader.cancel()
-        call.cancel()
+    async def _connect(self) -> Connection:
+        host, _, port = self._options.collector.rpartition(":")
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self._options.collector), host.strip("[]"), int(port)
+        )
+        return connection
 
-    async def _paced(self, call: object, speaker: Speaker, agent: int, waiting: list[float]) -> None:
-        flush_s = self._options.flush
-        next_s = time.monotonic() + random.random() * flush_s
-        while True:
-            try:
-                await asyncio.wait_for(self._stop.wait(), max(0.0, next_s - time.monotonic()))
-                return
-            except TimeoutError:
-                await self._send(call, speaker.batch(agent, int(time.time() * 1000)), waiting)
-                next_s += flush_s
+    async def _open(self, connections: Sequence[Connection]) -> list[AgentStream]:
+        options, tally, streams = self._options, self._tally, []
+        turn = asyncio.Semaphore(_OPENING)
+        for number in range(options.first, options.first + options.agents):
+            await turn.acquire()
+            self._check()
+            speaker = Speaker(number, self._shape, self._variants, run=options.run, start_ms=options.start_ms)
+            connection = connections[number % len(connections)]
+            streams.append(AgentStream(connection, speaker, tally, epoch=options.epoch, on_welcome=turn.release))
+        while tally.welcomed < options.agents:
+            await asyncio.sleep(_POLL_S)
+            self._check()
+        return streams
 
-    async def _send(self, call: object, message: ingest_pb2.AgentMessage, waiting: list[float]) -> None:
-        waiting.append(time.monotonic())
-        self.tally.sent += 1
-        await call.write(message)  # type: ignore[attr-defined]
+    async def _report_until(self, is_over: Callable[[], bool]) -> None:
+        """Says each second how things stand."""
+        due_s = time.monotonic() + 1.0
+        while not is_over():
+            await asyncio.sleep(_POLL_S)
+            self._check()
+            if time.monotonic() >= due_s:
+                due_s += 1.0
+                tally = self._tally
+                left_s = tally.take_left_s()
+                said = {} if left_s is None else {"left_s": round(left_s, 3)}
+                _say(t=time.monotonic(), acked=tally.acked * self._shape.samples, **said)
 
-    async def _read(self, call: object, waiting: list[float]) -> None:
-        acked = 0
-        while (reply := await call.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined]
-            for entry in reply.ack.committed:
-                if entry.kind == batch_pb2.KIND_DEVICE_SAMPLES:
-                    news = entry.seq - acked
-                    acked = entry.seq
-                    del waiting[:news]
-                    self.tally.acked += news
-                    self.tally.last_ack_s = time.monotonic()
-            if self._stop.is_set() and not waiting:
-                return
+    def _check(self) -> None:
+        if self._tally.failure:
+            raise ConnectionError(self._tally.failure)
 
 
 def _say(**figures: float) -> None:
@@ -152,6 +115,7 @@ def main() -> int:
     parser.add_argument(
         "--flush", type=float, default=0.0, help="seconds between messages; 0: as fast as they are taken"
     )
+    parser.add_argument("--drain", type=float, default=120.0, help="seconds to wait for them at the end")
     parser.add_argument("--epoch", type=int, default=int(time.time()))
     parser.add_argument("--start-ms", type=int, default=int(time.time() * 1000))
     parser.add_argument("--run", default="a", help="part of the nodes' names")

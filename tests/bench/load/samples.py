@@ -130,17 +130,17 @@ class Speaker:
         batch = batch_pb2.Batch(layout=1, agent=agent, seq=self.seq, ts_ms=stamps, gauges=gauges, counters=counters)
         return ingest_pb2.AgentMessage(batch=batch)
 
-    def pieces(self, agent: int) -> list[bytes]:
+    def pieces(self, agent: int, last_ms: int | None = None) -> list[bytes]:
         """The next batch as it goes over the wire, in pieces: all but the figures is as in the first one."""
         if not self._fixed:
-            raw, parts = self.batch(agent).SerializeToString(), []
+            raw, parts = self.batch(agent, last_ms).SerializeToString(), []
             for part in (self.seq.to_bytes(8, "little"), *self._last):
                 fixed, _, raw = raw.partition(part)
                 parts += [fixed, part]
             self._fixed = parts[::2]
             self.batch_bytes = sum(map(len, parts))
             return parts
-        stamps, gauges, counters = self._advance(None)
+        stamps, gauges, counters = self._advance(last_ms)
         to_seq, to_stamps, to_gauges, to_counters = self._fixed
         seq = self.seq.to_bytes(8, "little")
         return [b"".join((to_seq, seq, to_stamps, stamps, to_gauges)), gauges, to_counters, counters]

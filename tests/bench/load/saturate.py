@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
-from tests.bench.load.http2 import Call
+from tests.bench.load.http2 import METHOD, Call
 from tests.bench.load.samples import Shape, Speaker, Variants
 
-_METHOD = "/steelyard.v1.Ingest/Stream"
 # Messages that a stream sends before the others have their turn.
 _BURST = 4
 _LIMIT_S = 60.0
@@ -68,7 +67,7 @@ class Saturation:
         options = self._options
         for number in range(options.first, options.first + options.agents):
             speaker = Speaker(number, self._shape, self._variants, run=options.run, start_ms=options.start_ms)
-            stream = _Stream(Call(options.collector, _METHOD), speaker)
+            stream = _Stream(Call(options.collector, METHOD), speaker)
             stream.call.send([speaker.hello(options.epoch).SerializeToString()])
             self._streams.append(stream)
             self._selector.register(stream.call.socket, selectors.EVENT_READ, stream)

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.load.watcher ADDRESS SECONDS`: watches all devices, and says how old what it sees is.
+"""`python -m tests.bench.load.watcher ADDRESS SECONDS [AFTER]`: watches all devices, and says how old what it sees is.
 
 Once a second, whether a frame came or not, it takes the age of each device's newest sample. Prints one object.
 """
@@ -65,8 +65,9 @@ class Watcher:
 
 
 def main() -> int:
-    """Watches for the given time."""
+    """Watches for the given time, that many seconds from now on."""
     address, seconds = sys.argv[1], float(sys.argv[2])
+    time.sleep(float(sys.argv[3]) if len(sys.argv) > 3 else 0.0)
     watcher = Watcher()
     threading.Thread(target=watcher.read, args=(address,), daemon=True).start()
     end_s = time.monotonic() + seconds
@@ -76,7 +77,7 @@ def main() -> int:
     if watcher.failure is not None:
         print(watcher.failure, file=sys.stderr)
         return 1
-    print(json.dumps(watcher.summary()))
+    print(json.dumps(watcher.summary() | {"seconds": seconds}))
     return 0
 
 
