@@ -60,9 +60,8 @@ class Observer:
         rows += [{"agent": number, "connected": 0, "flush_ms": 0, "recorded": now_ms} for number in gone]
         self._was_connected = connected  # type: ignore[assignment]
         if rows:
-            self._writer.put_table("agent_state", pa.Table.from_pylist(rows, AGENT_STATE), _nothing)
-        state = pa.Table.from_pylist([self._state(now_ms)], COLLECTOR_STATE)
-        self._writer.put_table("collector_state", state, _nothing)
+            self._writer.put_rows("agent_state", rows, AGENT_STATE, _nothing)
+        self._writer.put_rows("collector_state", [self._state(now_ms)], COLLECTOR_STATE, _nothing)
 
     def _state(self, now_ms: int) -> dict[str, object]:
         state, kept = self._writer.state, self._upkeep.state

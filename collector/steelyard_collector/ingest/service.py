@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Final, NoReturn
 
 import grpc
-import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from steelyard_collector.access.calls import admit
@@ -321,8 +320,7 @@ class IngestService:
         for table, rows, schema in (("agent", agent_rows, AGENT_SCHEMA), ("device", device_rows, DEVICE_SCHEMA)):
             if rows:
                 done = loop.create_future()
-                block = pa.Table.from_pylist(rows, schema)
-                self._writer.put_table(table, block, partial(_finish_soon, loop, done))
+                self._writer.put_rows(table, rows, schema, partial(_finish_soon, loop, done))
                 waiting.append(done)
         if waiting:
             await asyncio.gather(*waiting)

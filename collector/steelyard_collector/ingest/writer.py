@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 Commits = dict[tuple[int, int, int], int]
 
 _RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+# A fleet that connects at once registers in few inserts; alone, an agent doesn't notice the wait.
+_GATHER_ROWS_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,16 @@ class WriterState:
     oldest_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    """Rows of a registry table, and who waits for them."""
+
+    table: str
+    rows: Sequence[Mapping[str, object]]
+    schema: pa.Schema
+    done: Callable[[], None]
+
+
 @dataclass(slots=True)
 class _Block:
     """Messages of one table and day, and who is in it."""
@@ -103,7 +115,8 @@ class Writer:
         self._run_id = uuid.uuid4().hex
         self._pending: list[Accepted] = []
         self._pending_rows = 0
-        self._tables: list[tuple[str, pa.Table, Callable[[], None]]] = []
+        self._registered: list[_Registered] = []
+        self._registered_s = 0.0
         self._wake = threading.Condition()
         self._is_stopping = False
         self._gives_up = threading.Event()
@@ -133,11 +146,15 @@ class Writer:
             if is_due:
                 self._wake.notify()
 
-    def put_table(self, table: str, rows: pa.Table, done: Callable[[], None]) -> None:
+    def put_rows(
+        self, table: str, rows: Sequence[Mapping[str, object]], schema: pa.Schema, done: Callable[[], None]
+    ) -> None:
         """Queues rows of the registry; `done` is called in the writer's thread once they are committed."""
         with self._wake:
-            self._tables.append((table, rows, done))
-            self._wake.notify()
+            if not self._registered:
+                self._registered_s = self._monotonic()
+                self._wake.notify()
+            self._registered.append(_Registered(table, rows, schema, done))
 
     def stop(self, timeout_s: float) -> bool:
         """Commits what is queued and ends; False if the store refused until the time was over."""
@@ -157,42 +174,55 @@ class Writer:
 
     def _write_all(self) -> None:
         while True:
-            messages, tables = self._next()
-            if not messages and not tables:
+            messages, registered = self._next()
+            if not messages and not registered:
                 return
             try:
-                self._write_tables(tables)
+                self._register(registered)
                 self._write(messages)
             except _GivenUp:
                 log.error("stopped with messages that could not be committed; their agents will send them again")
                 return
 
-    def _next(self) -> tuple[list[Accepted], list[tuple[str, pa.Table, Callable[[], None]]]]:
+    def _next(self) -> tuple[list[Accepted], list[_Registered]]:
+        """What is due; nothing at the end."""
+        messages: list[Accepted] = []
+        registered: list[_Registered] = []
         with self._wake:
-            while not (self._pending or self._tables or self._is_stopping):
-                self._wake.wait()
-            due_s = self.state.oldest_s + self._limits.period_s if self._pending else 0.0
-            while not (self._tables or self._is_stopping or self._is_due(due_s)):
-                self._wake.wait(max(0.0, due_s - self._monotonic()))
-            taken, self._pending, self._pending_rows = self._pending, [], 0
-            tables, self._tables = self._tables, []
-            return taken, tables
+            while not messages and not registered:
+                now_s = self._monotonic()
+                if self._pending and (self._is_stopping or self._is_due(now_s)):
+                    messages, self._pending, self._pending_rows = self._pending, [], 0
+                if self._registered and (self._is_stopping or now_s >= self._registered_s + _GATHER_ROWS_S):
+                    registered, self._registered = self._registered, []
+                if not messages and not registered:
+                    if self._is_stopping:
+                        break
+                    self._wake.wait(self._wait_s(now_s))
+        return messages, registered
 
-    def _is_due(self, due_s: float) -> bool:
+    def _is_due(self, now_s: float) -> bool:
         return (
             self._pending_rows >= self._limits.block_rows
-            or self._monotonic() >= due_s
-            or any(isinstance(message, Gap) for message in self._pending[-1:])
+            or now_s >= self.state.oldest_s + self._limits.period_s
+            or isinstance(self._pending[-1], Gap)
         )
 
-    def _write_tables(self, tables: Iterable[tuple[str, pa.Table, Callable[[], None]]]) -> None:
-        grouped: dict[str, list[tuple[pa.Table, Callable[[], None]]]] = {}
-        for table, rows, done in tables:
-            grouped.setdefault(table, []).append((rows, done))
-        for table, entries in grouped.items():
-            self._insert(table, pa.concat_tables([rows for rows, _ in entries]))
-            for _, done in entries:
-                done()
+    def _wait_s(self, now_s: float) -> float | None:
+        """How long nothing more will be due; None: until something comes."""
+        due_s = [self.state.oldest_s + self._limits.period_s] if self._pending else []
+        due_s += [self._registered_s + _GATHER_ROWS_S] if self._registered else []
+        return max(0.0, min(due_s) - now_s) if due_s else None
+
+    def _register(self, registered: Iterable[_Registered]) -> None:
+        by_table: dict[str, list[_Registered]] = {}
+        for some in registered:
+            by_table.setdefault(some.table, []).append(some)
+        for table, entries in by_table.items():
+            rows = [row for some in entries for row in some.rows]
+            self._insert(table, pa.Table.from_pylist(rows, entries[0].schema))
+            for some in entries:
+                some.done()
 
     def _write(self, messages: Sequence[Accepted]) -> None:
         for block in ordered_blocks(messages, self._limits.block_rows):

@@ -21,7 +21,7 @@ class NoWriter:
 
     is_full = False
 
-    def put_table(self, table: str, rows: pa.Table, done: Callable[[], None]) -> None:
+    def put_rows(self, table: str, rows: object, schema: pa.Schema, done: Callable[[], None]) -> None:
         done()
 
 

@@ -109,7 +109,7 @@ def test_registry_rows_are_told_once_committed(store: MemoryStore) -> None:
     done = threading.Event()
     writer = writer_of(store, [])
     writer.start()
-    writer.put_table("agent", pa.table({"agent": [1]}), done.set)
+    writer.put_rows("agent", [{"agent": 1}], pa.schema([("agent", pa.uint32())]), done.set)
     assert done.wait(5)
     assert writer.stop(5.0)
 
