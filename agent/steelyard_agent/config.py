@@ -15,6 +15,8 @@ from steelyard_proto.trainlog import load_patterns
 LOG_LEVELS: Final = ("error", "warning", "info", "debug")
 
 # What a number may be: the lowest and the highest value that makes sense, in the setting's own unit.
+# Sources that ask a driver.
+_DRIVERS: Final = ("nvml", "dcmi", "amdgpu")
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "sampling.fast_period_ms": (100, 10_000),
     "sampling.host_period_ms": (100, 10_000),
@@ -134,6 +136,9 @@ def _sources(settings: Settings) -> dict[str, str]:
     if simulated:
         return {"simulate": simulated}
     ours = {key.split(".")[1]: "" for key, entry in settings.items() if key.startswith("sources.") and entry.value}
+    if "scrape" in ours:
+        # The exporters read the same devices: asked twice, each would stand there twice.
+        ours = {name: "" for name in ours if name not in _DRIVERS} | {"scrape": settings["sources.scrape"].text}
     return ours | _table(settings, "plugins")
 
 

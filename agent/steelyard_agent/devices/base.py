@@ -34,7 +34,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """The registry's name of it: nvml, dcmi, amdgpu, cpu, host, replay, simulate."""
+        """The registry's name of it: nvml, dcmi, amdgpu, scrape, cpu, host, replay, simulate."""
         ...
 
     @property

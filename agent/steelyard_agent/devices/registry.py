@@ -74,6 +74,12 @@ def _amdgpu(request: SourceRequest) -> Source:
     return AmdgpuSource(node=request.node)
 
 
+def _scrape(request: SourceRequest) -> Source:
+    from steelyard_agent.devices.scrape.source import open_scrape
+
+    return open_scrape(request.argument, node=request.node)
+
+
 def _replay(request: SourceRequest) -> Source:
     from steelyard_agent.devices.replay import open_replay
 
@@ -97,6 +103,7 @@ LOADERS: Final[Mapping[str, Loader]] = {
     "nvml": _nvml,
     "dcmi": _dcmi,
     "amdgpu": _amdgpu,
+    "scrape": _scrape,
     "cpu": _cpu,
     "host": _host,
     "replay": _replay,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from steelyard_agent.devices.scrape.source import VENDOR as EXPORTER
 from steelyard_agent.doctor.finding import Detail, Finding
 from steelyard_agent.doctor.node import Node
 from steelyard_agent.doctor.permissions import HARDWARE, on_the_bus
@@ -41,6 +42,8 @@ def remedy_for(error: Exception) -> str:
     """What to do about a vendor's error."""
     if isinstance(error, DeviceError) and error.code is not None and error.code in _REMEDIES:
         return _REMEDIES[error.code]
+    if isinstance(error, DeviceError) and error.vendor == EXPORTER:
+        return f"ask for the page yourself: curl {error.call.removeprefix('GET ')}"
     if isinstance(error, NotPermitted):
         return "run the agent as a user who may"
     return _ANY_REMEDY

@@ -27,6 +27,7 @@ from steelyard_agent.devices.dcmi.source import DcmiSource
 from steelyard_agent.devices.host import HostSource
 from steelyard_agent.devices.nvml.source import NvmlSource
 from steelyard_agent.devices.replay import ReplaySource
+from steelyard_agent.devices.scrape.source import ScrapeSource
 from steelyard_agent.devices.simulator.source import SimulatedGroup, SimulatorSource
 from steelyard_agent.model import Absent, DeviceInfo, Origin, Value
 from steelyard_proto.chips import load_chips
@@ -34,6 +35,7 @@ from steelyard_proto.errors import DeviceError, DeviceLost
 from steelyard_proto.metrics import Metric, MetricClass, catalogue
 from tests.standins.amdgpu_tree import BOARDS, AmdTree
 from tests.standins.build import build
+from tests.standins.exporter import ExporterServer, amd_page, dcgm_page, npu_page
 from tests.standins.scenario import VARIABLE, Scenario
 
 CLASSES: Final[tuple[MetricClass, ...]] = ("fast", "slow", "processes")
@@ -86,6 +88,7 @@ class Case:
         standin: which library is built.
         without: symbols that the library lacks.
         board: the AMD board whose driver's files are made; empty for none.
+        page: what an exporter writes at a time; the source reads the address out of the file `exporter`.
         origin: what the source shall say of its figures.
     """
 
@@ -95,6 +98,7 @@ class Case:
     without: tuple[str, ...] = ()
     origin: Origin = "measured"
     board: str = ""
+    page: Callable[[float], str] | None = None
 
 
 def _nvml(folder: Path, clock: Clock) -> Source:
@@ -108,6 +112,10 @@ def _dcmi(folder: Path, clock: Clock) -> Source:
 
 def _amdgpu(folder: Path, clock: Clock) -> Source:
     return AmdgpuSource(node="n1", clock=clock, proc=folder / "proc", sys=folder / "sys")
+
+
+def _scrape(folder: Path, clock: Clock) -> Source:
+    return ScrapeSource([(folder / "exporter").read_text(encoding="ascii")], node="n1", clock=clock)
 
 
 def _cpu(_folder: Path, clock: Clock) -> Source:
@@ -151,6 +159,9 @@ CASES: Final[Mapping[str, Case]] = {
     "amdgpu-mi250x": Case(_amdgpu, {}, board="MI250X"),
     "amdgpu-mi300x": Case(_amdgpu, {}, board="MI300X"),
     "amdgpu-mi300x-early": Case(_amdgpu, {}, board="MI300X-early"),
+    "scrape-dcgm": Case(_scrape, {}, page=dcgm_page),
+    "scrape-npu": Case(_scrape, {}, page=lambda _now_s: npu_page()),
+    "scrape-amd": Case(_scrape, {}, page=amd_page),
     "dcmi-910a": Case(_dcmi, {"chip": "910A"}, "dcmi"),
 }
 
@@ -203,11 +214,22 @@ def rig(
             clock.advance(seconds)
             tree.tick(clock.now_s)
 
+    exporter = ExporterServer() if case.page else None
+    if exporter and (page := case.page):
+        (tmp_path / "exporter").write_text(exporter.url, encoding="ascii")
+        exporter.page = page(clock.now_s)
+
+        def advance(seconds: float) -> None:
+            clock.advance(seconds)
+            exporter.page = page(clock.now_s)
+
     if case.origin == "replayed":
         shutil.copy(request.getfixturevalue("recording"), tmp_path / "recording")
     source = case.make(tmp_path, clock)
     yield Rig(source, advance, case.origin)
     source.close()
+    if exporter:
+        exporter.close()
 
 
 def metrics_of(info: DeviceInfo, metric_class: MetricClass) -> list[Metric]:

@@ -179,5 +179,10 @@ def test_simulated_devices_take_the_place_of_every_source() -> None:
         load({"sources.simulate": "8xH20", "sources.replay": "run.steelyard"})
 
 
+def test_exporters_stand_in_for_the_drivers_that_read_the_same_devices() -> None:
+    url = "http://127.0.0.1:9400/metrics"
+    assert load({"sources.scrape": url}).sources == {"cpu": "", "host": "", "scrape": url}
+
+
 def test_plugins_are_told_their_argument(tmp_path: Path) -> None:
     assert load(config=file(tmp_path, '[plugins]\nmychip = "/dev/x"\n')).sources["mychip"] == "/dev/x"

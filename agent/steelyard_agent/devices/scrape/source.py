@@ -1,0 +1,229 @@
+"""Devices by the text of an exporter on this node: dcgm-exporter, npu-exporter, AMD's device-metrics-exporter.
+
+For nodes where the agent may not touch the driver, and for what only DCGM gives on an A100. The figures are as fresh
+as the exporter's own look at the driver, of which the text says nothing: a figure may repeat until then.
+"""
+
+import http.client
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from steelyard_agent.devices.base import Capabilities
+from steelyard_agent.devices.scrape.exporters import Exporter, Told, devices_of, exporter_of, exporters
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
+from steelyard_proto.chips import Chip, ChipTable, load_chips
+from steelyard_proto.errors import ConfigError, DeviceError, DeviceLost, DeviceTimeout
+from steelyard_proto.metrics import MetricClass, catalogue
+
+VENDOR: Final = "exporter"
+# Below the guard's deadline of a call, so that a slow exporter is named and not taken for a device that hangs.
+_TIMEOUT_S: Final = 0.4
+# All devices of a tick are read off one page.
+_FRESH_S: Final = 0.5
+_MOST_BYTES: Final = 16 << 20
+_NOTE: Final = "by {}: as fresh as its own look at the driver, and the same until the next"
+
+
+@dataclass(slots=True)
+class _Endpoint:
+    """One exporter of this node: where it listens, and what it told last."""
+
+    url: str
+    connection: http.client.HTTPConnection
+    path: str
+    exporter: Exporter | None = None
+    read_s: float = float("-inf")
+    told: Mapping[str, Told] = field(default_factory=dict)
+    fault: DeviceError | None = None
+
+
+class ScrapeSource:
+    """The devices of one or several exporters on this node."""
+
+    name = "scrape"
+    capabilities = Capabilities()
+
+    def __init__(self, urls: Sequence[str], *, node: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            urls: of the exporters' pages.
+            node: this node's name, for the uid of a device that has none of its own.
+            clock: monotonic seconds.
+
+        Raises:
+            ConfigError: a URL isn't one.
+        """
+        self._endpoints = [_endpoint(url) for url in urls]
+        self._node = node
+        self._clock = clock
+        self._chips: ChipTable | None = None
+        self._places: dict[str, tuple[_Endpoint, str, DeviceInfo]] = {}
+        self._complaints: dict[str, DeviceError] = {}
+
+    @property
+    def complaints(self) -> Sequence[DeviceError]:
+        """What hid one exporter's devices while another's were there."""
+        return list(self._complaints.values())
+
+    def discover(self) -> Sequence[DeviceInfo]:
+        """The devices of every page.
+
+        Raises:
+            DeviceError: there is none, for an exporter doesn't answer, or its page is of none that is known.
+        """
+        places: dict[str, tuple[_Endpoint, str, DeviceInfo]] = {}
+        faults: list[DeviceError] = []
+        for endpoint in self._endpoints:
+            self._read(endpoint)
+            if endpoint.fault is not None:
+                faults.append(endpoint.fault)
+            for place, (index, told) in enumerate(endpoint.told.items()):
+                info = self._describe(endpoint, index, told, place)
+                places[info.uid] = (endpoint, index, info)
+        self._places = places
+        if faults and not places:
+            raise faults[0]
+        self._complaints.update({str(fault): fault for fault in faults})
+        return [info for _, _, info in places.values()]
+
+    def sample(self, uid: str, metric_class: MetricClass) -> Sequence[Value]:
+        """One reading; the page is fetched anew where it isn't of this tick.
+
+        Raises:
+            DeviceLost: the page no longer has the device.
+            DeviceError: the exporter doesn't answer.
+        """
+        if uid not in self._places:
+            raise DeviceLost("no such device", vendor=VENDOR, call="sample", device=uid)
+        endpoint, index, info = self._places[uid]
+        if self._clock() - endpoint.read_s >= _FRESH_S:
+            self._read(endpoint)
+        if endpoint.fault is not None:
+            raise endpoint.fault
+        told = endpoint.told.get(index)
+        if told is None:
+            raise DeviceLost(f"{endpoint.url} no longer has it", vendor=VENDOR, call="sample", device=uid)
+        return [
+            told.figures.get(number, Absent("the exporter's page has no value of it"))
+            for number in info.metrics.get(metric_class, ())
+        ]
+
+    def poll(self, uid: str) -> None:
+        """Nothing is read between samples."""
+
+    def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
+        """Exporters name pods, not processes."""
+        return Absent("an exporter tells no processes")
+
+    def close(self) -> None:
+        """Closes the connections."""
+        for endpoint in self._endpoints:
+            endpoint.connection.close()
+
+    def _read(self, endpoint: _Endpoint) -> None:
+        """Reads a page, or notes why it can't be: the other devices of the tick don't wait for it again."""
+        endpoint.read_s, endpoint.told, endpoint.fault = self._clock(), {}, None
+        try:
+            page = _fetch(endpoint)
+            endpoint.exporter = endpoint.exporter or exporter_of(page)
+            if endpoint.exporter is None:
+                known = ", ".join(exporter.name for exporter in exporters())
+                raise _fault(endpoint, f"has no device of an exporter that is known ({known})")
+            endpoint.told = devices_of(page, endpoint.exporter)
+        except DeviceError as error:
+            endpoint.fault = error
+
+    def _describe(self, endpoint: _Endpoint, index: str, told: Told, place: int) -> DeviceInfo:
+        exporter = endpoint.exporter
+        assert exporter is not None
+        name = next((told.labels[label] for label in exporter.name_labels if label in told.labels), "")
+        own = told.labels.get(exporter.uid_label, "")
+        chip = self._chip(name, exporter)
+        by_class: dict[MetricClass, tuple[int, ...]] = {
+            metric_class: tuple(n for n in told.figures if catalogue().by_id[n].metric_class == metric_class)
+            for metric_class in ("fast", "slow")
+        }
+        total = told.figures.get(catalogue().by_name["hbm_total_bytes"].id, 0)
+        return DeviceInfo(
+            uid=f"{exporter.uid_before}{own}" if own else f"{self._node}-{exporter.vendor}-{index}",
+            vendor=exporter.vendor,
+            kind=exporter.kind,
+            name=name or f"{exporter.vendor} device {index}",
+            metrics=by_class,
+            chip=chip.name if chip else "",
+            index=int(index) if index.isdecimal() else place,
+            pci_address=told.labels.get(exporter.pci_label, "").lower(),
+            memory_bytes=int(total),
+            driver_version=told.labels.get(exporter.driver_label, ""),
+            library_version=exporter.name,
+            power_scope=exporter.power_scope,
+            notes={catalogue().by_id[number].name: _NOTE.format(exporter.name) for number in by_class["fast"]},
+        )
+
+    def _chip(self, name: str, exporter: Exporter) -> Chip | None:
+        self._chips = self._chips or load_chips()
+        # Huawei's exporter writes "910B2-Ascend-V1".
+        for wanted in (name, name.partition("-")[0]):
+            if wanted.lower() not in exporter.ambiguous and (chip := self._chips.match(wanted)):
+                return chip
+        return None
+
+
+def open_scrape(argument: str, *, node: str) -> ScrapeSource:
+    """The source of the exporters that are named, with blanks between them.
+
+    Raises:
+        ConfigError: a URL isn't one.
+    """
+    return ScrapeSource(argument.split(), node=node)
+
+
+def _endpoint(url: str) -> _Endpoint:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme != "http" or not parts.hostname or port == -1 or parts.username:
+        raise ConfigError(
+            f"{url!r} is no address of an exporter; give for example http://127.0.0.1:9400/metrics",
+            key="sources.scrape",
+        )
+    path = (parts.path or "/metrics") + (f"?{parts.query}" if parts.query else "")
+    return _Endpoint(url, http.client.HTTPConnection(parts.hostname, port or 80, timeout=_TIMEOUT_S), path)
+
+
+def _fetch(endpoint: _Endpoint) -> str:
+    for is_last in (False, True):
+        try:
+            return _answer(endpoint)
+        except TimeoutError as error:
+            endpoint.connection.close()
+            raise DeviceTimeout(f"no answer in {_TIMEOUT_S} s", vendor=VENDOR, call=f"GET {endpoint.url}") from error
+        except (OSError, http.client.HTTPException) as error:
+            endpoint.connection.close()
+            # An exporter may have closed the connection that was kept; the next one is new.
+            if is_last or not isinstance(error, http.client.RemoteDisconnected):
+                why = f"doesn't answer ({error}); start the exporter, or change sources.scrape"
+                raise _fault(endpoint, why) from error
+    raise AssertionError
+
+
+def _answer(endpoint: _Endpoint) -> str:
+    endpoint.connection.request("GET", endpoint.path, headers={"Accept": "text/plain"})
+    answer = endpoint.connection.getresponse()
+    body = answer.read(_MOST_BYTES + 1)
+    if len(body) > _MOST_BYTES:
+        endpoint.connection.close()
+        raise _fault(endpoint, f"is longer than {_MOST_BYTES >> 20} MiB; is it an exporter of one node?")
+    if answer.status != http.client.OK:
+        raise _fault(endpoint, f"answers {answer.status} {answer.reason}; give the page's whole address")
+    return body.decode("utf-8", "replace")
+
+
+def _fault(endpoint: _Endpoint, message: str) -> DeviceError:
+    return DeviceError(message, vendor=VENDOR, call=f"GET {endpoint.url}")
