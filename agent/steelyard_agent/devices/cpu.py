@@ -1,5 +1,6 @@
 """The host's CPU as a device, so that any machine shows something true."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ MOST_CLOCKS: Final = 16
 _FIRST: Final = Absent("needs two readings")
 _BUSY_NOTE: Final = "the busiest core's share: some core had work at least so long"
 _ENERGY_NOTE: Final = "RAPL, all packages, since the agent started"
+_CLOCK: Final = re.compile(rb"^cpu MHz\s*:\s*([\d.]+)", re.MULTILINE)
 _STAT_BYTES: Final = 1 << 18  # 1,000 cores and their interrupts
 
 
@@ -162,8 +164,7 @@ class CpuSource:
     def _clock_mhz(self) -> tuple[Value, ...]:
         if self._clocks:
             return (sum(file.number() for file in self._clocks) / len(self._clocks) / 1e3,)
-        lines = self._cpuinfo.read().split(b"\n")
-        clocks = [float(line.partition(b":")[2]) for line in lines if line.startswith(b"cpu MHz")]
+        clocks = [float(word) for word in _CLOCK.findall(self._cpuinfo.read())]
         if not clocks:
             return _none("clock")
         return (sum(clocks) / len(clocks),)
@@ -181,7 +182,7 @@ class CpuSource:
         return _FIRST if power_w is None else power_w, energy_mj
 
     def _memory(self) -> dict[bytes, int]:
-        return parse_meminfo(self._meminfo.read())
+        return parse_meminfo(self._meminfo.read(), (b"MemTotal", b"MemAvailable"))
 
     def _memory_used(self) -> tuple[Value, ...]:
         memory = self._memory()

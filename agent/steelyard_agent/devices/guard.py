@@ -71,6 +71,8 @@ class GuardedSource:
         self._tick = Job()
         self._classes: tuple[MetricClass, ...] = ()
         self._holders: list[Holders] = []
+        # By device and class: a device's steps are the same at each tick.
+        self._samples: dict[tuple[str, MetricClass], Step] = {}
         self._crew = Crew(
             source.name,
             attempt=lambda step: attempt(step, monotonic),
@@ -125,6 +127,8 @@ class GuardedSource:
 
     def collect(self, timeout_s: float) -> list[Reading]:
         """Waits for the tick, at most so long; every known device appears with every class that was asked for."""
+        if not self._roster.known and not self._is_looking:
+            return []
         self._crew.wait(self._tick, self._monotonic() + timeout_s)
         with self._crew.lock:
             outcomes = {(outcome.step.uid, outcome.step.what): outcome for outcome in self._tick.outcomes}
@@ -193,7 +197,11 @@ class GuardedSource:
                 yield self._who(info.uid)
 
     def _sample(self, uid: str, metric_class: MetricClass) -> Step:
-        return Step(uid, metric_class, lambda: self._source.sample(uid, metric_class), self._deadline_s)
+        step = self._samples.get((uid, metric_class))
+        if step is None:
+            step = Step(uid, metric_class, lambda: self._source.sample(uid, metric_class), self._deadline_s)
+            self._samples[uid, metric_class] = step
+        return step
 
     def _who(self, uid: str) -> Step:
         return Step(uid, _HOLDERS, lambda: self._source.processes(uid), self._deadline_s)

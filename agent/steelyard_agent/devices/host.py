@@ -25,6 +25,7 @@ HOST_UID: Final = "host"
 
 _FIRST: Final = Absent("needs two readings")
 _NOT_PHYSICAL: Final = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd")
+_MEMORY: Final = (b"MemTotal", b"MemAvailable", b"SwapTotal", b"SwapFree", b"Dirty")
 _RDMA_WORD_BYTES: Final = 4  # InfiniBand counts 32-bit words
 
 
@@ -137,13 +138,13 @@ class HostSource:
         return (float(self._load.read().split(None, 1)[0]),)
 
     def _memory(self) -> tuple[Value, ...]:
-        memory = parse_meminfo(self._meminfo.read())
+        memory = parse_meminfo(self._meminfo.read(), _MEMORY)
         used = memory[b"MemTotal"] - memory[b"MemAvailable"]
         swap = memory.get(b"SwapTotal", 0) - memory.get(b"SwapFree", 0)
         return float(used), float(swap), float(memory[b"Dirty"])
 
     def _memory_total(self) -> tuple[Value, ...]:
-        return (float(parse_meminfo(self._meminfo.read())[b"MemTotal"]),)
+        return (float(parse_meminfo(self._meminfo.read(), (b"MemTotal",))[b"MemTotal"]),)
 
     def _disk_bytes(self) -> tuple[Value, ...]:
         if not self._disks:

@@ -72,7 +72,8 @@ def parse_cpu_line(line: bytes) -> CpuTimes:
 
 def parse_cores(stat: bytes) -> tuple[CpuTimes, ...]:
     """The CPUs of /proc/stat one by one, without the line of all."""
-    lines = stat.split(b"\n", 8192)
+    # The interrupts behind them are the longer part.
+    lines = stat.partition(b"\nintr")[0].split(b"\n")
     return tuple(parse_cpu_line(line) for line in lines if line.startswith(b"cpu") and not line.startswith(b"cpu "))
 
 
@@ -87,13 +88,14 @@ def shares(before: CpuTimes, now: CpuTimes) -> tuple[float, float] | None:
     return (total - idle - iowait) / total, iowait / total
 
 
-def parse_meminfo(text: bytes) -> dict[bytes, int]:
-    """/proc/meminfo in bytes, by name."""
+def parse_meminfo(text: bytes, names: Collection[bytes]) -> dict[bytes, int]:
+    """Figures of /proc/meminfo in bytes, by name; what isn't there is left out. Only what is asked for is parsed."""
     figures: dict[bytes, int] = {}
-    for line in text.splitlines():
-        name, _, rest = line.partition(b":")
-        words = rest.split()
-        if len(words) == 2 and words[1] == b"kB":
+    for name in names:
+        label = name + b":"
+        at = 0 if text.startswith(label) else text.find(b"\n" + label) + 1
+        words = text[at + len(label) :].split(None, 2) if at or text.startswith(label) else []
+        if len(words) > 1 and words[1] == b"kB":
             figures[name] = int(words[0]) * 1024
     return figures
 

@@ -52,6 +52,8 @@ class Tally:
 
     def note_values(self, values: Sequence[Value]) -> None:
         """Counts the absent ones, by reason."""
+        if Absent not in map(type, values):
+            return
         for value in values:
             if isinstance(value, Absent):
                 self.absences += 1

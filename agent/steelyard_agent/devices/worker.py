@@ -222,7 +222,9 @@ class Crew:
         threading.Thread(target=self._run, args=(hand,), name=f"{self._name}-{self._threads}", daemon=True).start()
 
     def _run(self, hand: _Hand) -> None:
-        while (step := self._next(hand)) is not None:
+        with self.lock:
+            step = self._next(hand)
+        while step is not None:
             outcome = self._attempt(step)
             with self.lock:
                 hand.current = None
@@ -230,12 +232,13 @@ class Crew:
                     self._left_behind.discard(hand)
                     self._watcher.returned(outcome)
                     return
-                self._finish(hand, outcome)
+                job, hand.job = hand.job, None
+                if job is not None:
+                    self._finish(job, outcome)
+                # What it is at comes first, without a look at what else there is.
+                step = self._begin(hand, job) if job is not None and job.steps else self._next(hand)
 
-    def _finish(self, hand: _Hand, outcome: Outcome) -> None:
-        job, hand.job = hand.job, None
-        if job is None:
-            return
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         job.is_running = False
         job.outcomes.append(outcome)
         self._watcher.finished(job, outcome)
@@ -243,14 +246,12 @@ class Crew:
             self._done.notify_all()
 
     def _next(self, hand: _Hand) -> Step | None:
-        with self.lock:
-            while not self.is_stopped:
-                if (job := self._due_job()) is not None:
-                    return self._begin(hand, job)
-                if self._queue_polls():
-                    continue
+        while not self.is_stopped:
+            if (job := self._due_job()) is not None:
+                return self._begin(hand, job)
+            if not self._queue_polls():
                 self._wait()
-            return None
+        return None
 
     def _due_job(self) -> Job | None:
         now_s = self._monotonic()

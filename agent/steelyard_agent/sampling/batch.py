@@ -106,8 +106,8 @@ class BatchBuilder:
         if self._stamps and (ts_ms <= self._stamps[-1] or ts_ms // _DAY_MS != self._stamps[0] // _DAY_MS):
             finished += self.flush()
         self._stamps.append(ts_ms)
-        self._gauge_ticks.append(array("f", self._gauge_cells(rows)))
-        self._counter_ticks.append(array("q", self._counter_cells(rows)))
+        self._gauge_ticks.append(_cells("f", rows, self.columns.gauge_at) or array("f", self._gauge_cells(rows)))
+        self._counter_ticks.append(_cells("q", rows, self.columns.counter_at) or array("q", self._counter_cells(rows)))
         if len(self._stamps) >= self._max_ticks:
             finished += self.flush()
         return finished
@@ -133,6 +133,14 @@ class BatchBuilder:
 
     def _counter_cells(self, rows: Sequence[Sequence[Value] | None]) -> list[int]:
         return [INT64_MIN if row is None else _counter(row[at]) for at in self.columns.counter_at for row in rows]
+
+
+def _cells(code: str, rows: Sequence[Sequence[Value] | None], places: Sequence[int]) -> "array[Any] | None":
+    """The cells where every value is there and of its kind, as they are at nearly every tick; else None."""
+    try:
+        return array(code, [row[at] for at in places for row in rows])  # type: ignore[index]
+    except (TypeError, OverflowError):
+        return None
 
 
 def _gauge(value: Value) -> float:

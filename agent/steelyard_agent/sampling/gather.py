@@ -63,7 +63,7 @@ class Gatherer:
         """
         by_metrics: dict[tuple[int, ...], list[Row]] = {}
         for info, values in rows:
-            if not all(isinstance(value, Absent) for value in values):
+            if not _is_nothing(values):
                 by_metrics.setdefault(tuple(info.metrics[metric_class]), []).append((info, values))
         for metrics, group in by_metrics.items():
             key = _Key("device", source, metric_class, metrics)
@@ -80,7 +80,7 @@ class Gatherer:
         values: Sequence[Value],
     ) -> None:
         """Takes one tick of what the node has once: the host's or the agent's own figures."""
-        if all(isinstance(value, Absent) for value in values):
+        if _is_nothing(values):
             return
         shape = self._shape(_Key(entity, entity, metric_class, tuple(metrics)), period_ms, ())
         self._put(shape.builder.add(ts_ms, [values]))
@@ -126,3 +126,7 @@ class Gatherer:
         if extent != self._extent:
             self._sink.describe(self._directory.since(self._extent))
             self._extent = extent
+
+
+def _is_nothing(values: Sequence[Value]) -> bool:
+    return not values or (isinstance(values[0], Absent) and all(isinstance(value, Absent) for value in values))

@@ -87,18 +87,17 @@ class Periods:
 
 @dataclass(slots=True)
 class _Plan:
-    """One source's deadlines, set once its entity is known, with its first look for devices; and its next tick.
+    """The deadlines of all sources of one entity, known with their first look for devices; and their next tick.
 
     Attributes:
-        offset_s: how long after a deadline it is read.
-        due_s: the deadline of its next tick, which is planned already.
-        at_s: when that tick begins, less the offset.
+        sources: each with how long after a deadline it is read.
+        due_s: the deadline of the next tick, which is planned already.
+        at_s: when that tick begins, less a source's own delay.
         classes: what is read then.
     """
 
-    source: Guarded
-    offset_s: float
-    schedules: dict[MetricClass, Schedule] = field(default_factory=dict)
+    schedules: dict[MetricClass, Schedule]
+    sources: list[tuple[Guarded, float]] = field(default_factory=list)
     due_s: float = float("inf")
     at_s: float = float("inf")
     classes: tuple[MetricClass, ...] = ()
@@ -117,25 +116,30 @@ class Sampler:
         self._budget_s = max(budget_s, periods.call_deadline_ms / 1000 + 0.1)
         gap_s = min(_GAP_S, periods.shortest_ms / 1000 * 0.02)
         # The quick ones first, which the registry lists last.
-        self._plans = [_Plan(source, gap_s * place) for place, source in enumerate(reversed(sources))][::-1]
+        self._sources = [(source, gap_s * place) for place, source in enumerate(reversed(sources))][::-1]
+        self._plans: list[_Plan] = []
         self._settle_s = min(_SETTLE_S, periods.shortest_ms / 1000 * 0.2) + gap_s * max(0, len(sources) - 1)
 
     def look(self) -> None:
         """Looks for devices, the first time that it is called."""
         if not self._has_looked:
             self._has_looked = True
-            for plan in self._plans:
-                plan.source.discover(_FIRST_LOOK_S)
+            for source, _ in self._sources:
+                source.discover(_FIRST_LOOK_S)
 
     def start(self) -> None:
         """Looks for devices and plans the first ticks for now."""
         self.look()
         now_s = self._clock.monotonic()
+        plans: dict[Entity, _Plan] = {}
+        for (entity, metric_class), period_ms in self._periods.of.items():
+            plan = plans.setdefault(entity, _Plan({}))
+            plan.schedules[metric_class] = Schedule(period_ms / 1000, now_s, self.counts)
+        for source, delay_s in self._sources:
+            if (of_entity := plans.get(source.capabilities.entity)) is not None:
+                of_entity.sources.append((source, delay_s))
+        self._plans = [plan for plan in plans.values() if plan.sources]
         for plan in self._plans:
-            entity = plan.source.capabilities.entity
-            for (of, metric_class), period_ms in self._periods.of.items():
-                if of == entity:
-                    plan.schedules[metric_class] = Schedule(period_ms / 1000, now_s, self.counts)
             self._plan(plan)
 
     @property
@@ -159,31 +163,33 @@ class Sampler:
         until_s = at_s + self._settle_s + self._budget_s
         holders: list[Holders] = []
         for plan in due:
-            source, classes = plan.source, plan.classes
-            readings = source.collect(max(0.0, until_s - self._clock.monotonic()))
+            classes = plan.classes
+            found = [(one, one.collect(max(0.0, until_s - self._clock.monotonic()))) for one, _ in plan.sources]
             for metric_class in classes:
                 plan.schedules[metric_class].take(max(plan.due_s, now_s - self._settle_s))
             self._plan(plan)
-            self._hand_on(source, readings, ts_ms)
-            if "processes" in classes and source.capabilities.has_processes:
-                holders += source.processes()
+            for source, readings in found:
+                self._hand_on(source, readings, ts_ms)
+                if "processes" in classes and source.capabilities.has_processes:
+                    holders += source.processes()
         return holders
 
     def _plan(self, plan: _Plan) -> None:
-        if not plan.schedules:
-            return
         plan.due_s = min(schedule.due_s for schedule in plan.schedules.values())
         plan.at_s = max(plan.due_s, self._clock.monotonic())
         plan.classes = tuple(name for name, schedule in plan.schedules.items() if schedule.due_s <= plan.due_s)
         again_s = min(s.due_s + (s.period_s if name in plan.classes else 0.0) for name, s in plan.schedules.items())
-        plan.source.start_tick(plan.classes, plan.at_s + plan.offset_s, again_s + plan.offset_s)
+        for source, delay_s in plan.sources:
+            source.start_tick(plan.classes, plan.at_s + delay_s, again_s + delay_s)
 
     def events(self) -> list[Event]:
         """What has happened to the sources since the last call, oldest first."""
-        found = [event for plan in self._plans for event in plan.source.events()]
+        found = [event for source, _ in self._sources for event in source.events()]
         return sorted(found, key=lambda event: event.ts_ms)
 
     def _hand_on(self, source: Guarded, readings: Sequence[Reading], ts_ms: int) -> None:
+        if not readings:
+            return
         entity = source.capabilities.entity
         by_class: dict[MetricClass, list[Reading]] = {}
         for reading in readings:
