@@ -15,6 +15,7 @@ BENCHES = {
     "storage": "bytes a sample beside a Prometheus block of the same values",
     "agent": "memory, CPU and wake-ups of the agent with 8 devices",
     "query": "the live view, one device's day and a week by chip, at full size",
+    "compare": "the comparison of a week of 512 jobs, and the live view of efficiency",
     "tui": "the app's CPU a tick and the time from key to paint",
     "intervals": "coverage of the comparison's intervals, and its verdicts' errors",
     "hook": "what the hook costs a training: CPU a step, and pairs of the same training",

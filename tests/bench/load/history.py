@@ -7,7 +7,7 @@ rows of each level, and with `--estimate QUERY` the rows that a query reads by E
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, Store
 from steelyard_collector.store.open import open_store
@@ -17,6 +17,8 @@ from tests.bench.load.samples import shape_of
 WEEK_DEVICES, WEEK_DAYS = 16_384, 8
 DAY_DEVICES, DAY_DAYS = 1_024, 2
 _DAY_S = 86_400
+# Devices, days and seconds of a bucket.
+LEVELS = {"roll_1h": (WEEK_DEVICES, WEEK_DAYS, 3600), "roll_1m": (DAY_DEVICES, DAY_DAYS, 60)}
 
 
 def main() -> int:
@@ -28,22 +30,21 @@ def main() -> int:
     store = open_store(options.dsn)
     try:
         if options.estimate:
-            result: dict[str, object] = {"rows": [_estimate(store, query) for query in options.estimate]}
+            result: dict[str, object] = {"rows": [estimate(store, query) for query in options.estimate]}
         else:
-            for statement in _statements():
+            for statement in statements(LEVELS):
                 store.command(statement)
-            result = {table: _count(store, table) for table in ("roll_1m", "roll_1h")}
+            result = {table: count(store, table) for table in LEVELS}
     finally:
         store.close()
     print(json.dumps(result))
     return 0
 
 
-def _statements() -> Iterator[str]:
-    for table, devices, days, step_s in (
-        ("roll_1h", WEEK_DEVICES, WEEK_DAYS, 3600),
-        ("roll_1m", DAY_DEVICES, DAY_DAYS, 60),
-    ):
+def statements(levels: Iterable[str]) -> Iterator[str]:
+    """What fills these levels."""
+    for table in levels:
+        devices, days, step_s = LEVELS[table]
         names, figures = _columns(step_s)
         for day in range(days):
             yield f"""
@@ -74,11 +75,13 @@ def _columns(samples: int) -> tuple[list[str], list[str]]:
     return names, figures
 
 
-def _count(store: Store, table: str) -> int:
+def count(store: Store, table: str) -> int:
+    """Rows of a table."""
     return int(store.query(f"SELECT count() AS n FROM {STORE_DATABASE}.{table}")["n"][0].as_py())
 
 
-def _estimate(store: Store, query: str) -> int:
+def estimate(store: Store, query: str) -> int:
+    """Rows that a query reads."""
     store.command(f"USE {PUBLIC_DATABASE}")
     return int(sum(store.query(f"EXPLAIN ESTIMATE {query}")["rows"].to_pylist()))
 

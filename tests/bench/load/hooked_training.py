@@ -14,8 +14,8 @@ from torch import nn
 from torch.optim import optimizer as torch_optimizer
 
 VOCABULARY = 256
-# Of `train`: some 20 ms a step on one core.
-BATCH, LENGTH, WIDTH, LAYERS = 16, 128, 128, 4
+# Of `train`: some 10 ms a step on one core, so that what the hook adds to a step isn't lost in it.
+BATCH, LENGTH, WIDTH, LAYERS = 8, 128, 128, 4
 STEPS, FIRST_STEPS = 300, 20
 # Of `costs`: so many micro-batches a step, and steps of each.
 MICRO_BATCHES = (1, 9)
