@@ -19,25 +19,30 @@ class Sender:
         self._is_connected = False
         self._look_s = 0.0
         self.number = 0
-        self._pid = os.getpid()
+        self.pid = os.getpid()
 
     def begin_anew(self):
         # type: () -> None
         """A forked child is a process of its own."""
         self.number = 0
-        self._pid = os.getpid()
+        self.pid = os.getpid()
 
     def send(self, kind, fields):  # type: ignore[no-untyped-def]
         """One datagram of (name, value) pairs; those without a value are left out."""
         pairs = [(name, str(value).replace("\n", " ")) for name, value in fields if value is not None]
-        self.send_lines(kind, "\n".join(["%s=%s" % pair for pair in pairs]))
+        lines = "\n".join(["%s=%s" % pair for pair in pairs])
+        text = "steelyard 1 %s\npid=%d\nnumber=%d\n%s" % (kind, self.pid, self.next_number(), lines)
+        self.put(text.encode("utf-8", "replace"))
 
-    def send_lines(self, kind, lines):
-        # type: (str, str) -> None
-        """One datagram: a line `steelyard 1 KIND`, then `name=value` lines; values hold no line breaks."""
+    def next_number(self):
+        # type: () -> int
+        """Of the datagram that is about to be put."""
         self.number += 1
-        text = "steelyard 1 %s\npid=%d\nnumber=%d\n%s" % (kind, self._pid, self.number, lines)
-        payload = text.encode("utf-8", "replace")
+        return self.number
+
+    def put(self, payload):
+        # type: (bytes) -> None
+        """One datagram: a line `steelyard 1 KIND`, then `name=value` lines; values hold no line breaks."""
         # To a listener that is known: finding it by its path costs more than the datagram.
         if self._is_connected:
             try:

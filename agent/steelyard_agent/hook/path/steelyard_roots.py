@@ -33,11 +33,10 @@ class Roots:
         """Parameters of the root with this id; 0 for one that is gone."""
         return self._watched[key][1] if key in self._watched else 0
 
-    def finder(self, key):
-        # type: (int) -> Finder
-        """What finds the tokens in the calls of the root with this id."""
+    def find(self, key, args, kwargs):  # type: ignore[no-untyped-def]
+        """The tokens in a call of the root with this id; see Finder."""
         entry = self._watched.get(key)
-        return _NO_NAMES if entry is None else entry[2]
+        return (_NO_NAMES if entry is None else entry[2]).find(args, kwargs, self.has_embedding)
 
     def largest(self):  # type: ignore[no-untyped-def]
         """The largest root that lives; None for none."""

@@ -12,6 +12,7 @@ _NO_TOKENS = frozenset(
      "segment_ids", "token_type_ids", "cache_position", "cu_seqlens", "cu_seqlens_q", "cu_seqlens_k", "lengths",
      "indices")
 )  # fmt: skip
+_WHOLE = (torch.int64, torch.int32)
 # A root that is called in more ways than these is looked through each time.
 _MOST_LOOKS = 64
 
@@ -30,34 +31,17 @@ def both(a, b):
     return None if a is None or b is None else a + b
 
 
-class Tokens:
-    """What went into one root since the last step, by why it was called."""
+def added(before, found):  # type: ignore[no-untyped-def]
+    """Shape and counts of several calls; a kind that one of them lacks isn't known for the step."""
+    return found[0], tuple([both(a, b) for a, b in zip(before[1], found[1])])
 
-    __slots__ = ("calls", "shape", "sums")
 
-    def __init__(self):
-        # type: () -> None
-        self.calls = set()  # type: set[str]
-        self.sums = {}  # type: dict[str, tuple[int | None, ...]]
-        self.shape = {}  # type: dict[str, tuple[int, ...]]
-
-    def add(self, why, found):  # type: ignore[no-untyped-def]
-        self.calls.add(why)
-        if found is None:
-            return
-        shape, counts = found
-        self.shape[why] = shape
-        before = self.sums.get(why)
-        # A kind that one call of several lacks isn't known for the step.
-        self.sums[why] = counts if before is None else tuple([both(a, b) for a, b in zip(before, counts)])
-
-    def counted(self):
-        # type: () -> str | None
-        """Which calls were the training's: in training mode, else with gradients, else recomputed in backward."""
-        for why in ("train", "eval_grad", "backward"):
-            if why in self.calls:
-                return why
-        return None
+def counted(calls):  # type: ignore[no-untyped-def]
+    """What a training's own calls found: those in training mode, else with gradients, else recomputed in backward."""
+    for why in ("train", "eval_grad", "backward"):
+        if why in calls:
+            return calls[why]
+    return None
 
 
 def argument_names(module):
@@ -76,7 +60,7 @@ class Finder:
         # type: (tuple[str, ...]) -> None
         self._names = names
         # By how a call looks: its count of arguments and the names of the others.
-        self._places = {}  # type: dict[tuple[object, ...], tuple[int | str, int] | None]
+        self._places = {}  # type: dict[tuple[object, ...], tuple[int | str, int, bool, bool] | None]
 
     def find(self, args, kwargs, has_embedding):  # type: ignore[no-untyped-def]
         """The tensor's shape, and its tokens by kind.
@@ -87,10 +71,15 @@ class Finder:
         look = (len(args), has_embedding) + tuple(kwargs)
         place = self._places.get(look)
         if place is not None:
-            where, dimensions = place
-            is_named = isinstance(where, str)
+            where, dimensions, is_named, is_alone = place
             tokens = kwargs[where] if is_named else args[where]
-            if _is_whole(tokens, dimensions):
+            if is_alone:
+                # The usual call: no mask and no labels to look at.
+                if isinstance(tokens, torch.Tensor) and tokens.dtype in _WHOLE:
+                    shape = tokens.shape
+                    if len(shape) >= dimensions:
+                        return shape, (tokens.numel(), None, None, shape[0] if len(shape) >= 2 else None)
+            elif _is_whole(tokens, dimensions):
                 is_simple = len(args) == (0 if is_named else 1)
                 return _counts(kwargs if is_simple else _sorted_arguments(args, kwargs, self._names)[0], tokens)
         elif len(self._places) < _MOST_LOOKS:
@@ -99,17 +88,25 @@ class Finder:
 
 
 def _place(args, kwargs, names, has_embedding):  # type: ignore[no-untyped-def]
-    """The argument that goes before all others of a call that looks like this one, and the dimensions that it needs."""
+    """The argument that goes before all others of a call that looks like this one.
+
+    Returns:
+        Its place, the dimensions that it needs, whether the place is a name, and whether it is the only argument.
+    """
     if any(hasattr(value, "keys") for value in args + tuple(kwargs.values())):
         return None
     places = dict(zip(names, range(len(args))))  # type: dict[object, int | str]
     places.update((name, name) for name in kwargs)
     for name in _TOKEN_NAMES:
         if name in places:
-            return places[name], 1
+            return _found(places[name], 1, args, kwargs)
     unnamed = range(len(names), len(args))
     candidates = [place for name, place in places.items() if name not in _NO_TOKENS] + list(unnamed)
-    return (candidates[0], 2) if candidates and has_embedding else None
+    return _found(candidates[0], 2, args, kwargs) if candidates and has_embedding else None
+
+
+def _found(place, dimensions, args, kwargs):  # type: ignore[no-untyped-def]
+    return place, dimensions, isinstance(place, str), len(args) + len(kwargs) == 1
 
 
 def _find_tokens(args, kwargs, names, has_embedding):  # type: ignore[no-untyped-def]
@@ -143,7 +140,7 @@ def _sorted_arguments(args, kwargs, names):  # type: ignore[no-untyped-def]
 
 
 def _is_whole(value, dimensions):  # type: ignore[no-untyped-def]
-    return isinstance(value, torch.Tensor) and value.dtype in (torch.int64, torch.int32) and value.dim() >= dimensions
+    return isinstance(value, torch.Tensor) and value.dtype in _WHOLE and value.dim() >= dimensions
 
 
 def _counts(named, tokens):  # type: ignore[no-untyped-def]

@@ -4,15 +4,18 @@ import time
 
 from steelyard_tokens import plus
 
-_LINES = """\
-time=%.6f
+_LINES = b"""\
+steelyard 1 step
+pid=%d
+number=%d
+time=%.3f
 steps=%d
 seconds=%.6f
 token_steps=%d
 marked_steps=%d
 marked_seconds=%.6f
 gap_seconds=%.6f"""
-_COUNTS = ("tokens", "nonpad_tokens", "loss_tokens", "samples")
+_COUNTS = (b"\ntokens=%d", b"\nnonpad_tokens=%d", b"\nloss_tokens=%d", b"\nsamples=%d")
 
 
 class Totals:
@@ -56,32 +59,40 @@ class Totals:
             self.seconds += took_s
             for kind, count in enumerate(counts):
                 if count is not None:
-                    self.counts[kind] = plus(self.counts[kind], count)
+                    self.counts[kind] = (self.counts[kind] or 0) + count
                     self.known[kind] += 1
             if forward_s > self.end_s:
                 self.gap_s += forward_s - self.end_s
         self._last = (took_s, mark, counts[0])
         self.end_s = now_s
 
-    def lines(self):
-        # type: () -> str
-        """What the datagram of a step says; a figure that is absent has no line."""
+    def datagram(self, pid, number):
+        # type: (int, int) -> bytes
+        """What is told of a step, as docs/training.md has it; a figure that is absent has no line."""
         took_s, mark, tokens = self._last
-        text = _LINES % (
-            time.time(), self.steps, self.seconds, self.known[0], self.marked_steps, self.marked_seconds, self.gap_s,
-        )  # fmt: skip
-        for name, count, known in zip(_COUNTS, self.counts, self.known):
+        known = self.known
+        counted = known[0]
+        lines = _LINES
+        values = [
+            pid, number, time.time(), self.steps, self.seconds, counted, self.marked_steps, self.marked_seconds,
+            self.gap_s,
+        ]  # type: list[object]  # fmt: skip
+        for kind, count in enumerate(self.counts):
             # A kind that was known for some steps only has no total that could be told.
-            if count is not None and known == self.known[0]:
-                text += "\n%s=%d" % (name, count)
+            if count is not None and known[kind] == counted:
+                lines += _COUNTS[kind]
+                values.append(count)
         if took_s is not None:
-            text += "\nstep_seconds=%.6f" % took_s
+            lines += b"\nstep_seconds=%.6f"
+            values.append(took_s)
         if tokens is not None:
-            text += "\nstep_tokens=%d" % tokens
+            lines += b"\nstep_tokens=%d"
+            values.append(tokens)
         if self.marked_tokens is not None:
-            text += "\nmarked_tokens=%d" % self.marked_tokens
+            lines += b"\nmarked_tokens=%d"
+            values.append(self.marked_tokens)
         if self.last_mark:
-            text += "\nlast_mark=" + self.last_mark
+            lines += b"\nlast_mark=" + self.last_mark.encode()
         if mark:
-            text += "\nmark=" + mark
-        return text
+            lines += b"\nmark=" + mark.encode()
+        return lines % tuple(values)

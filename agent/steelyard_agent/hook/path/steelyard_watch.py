@@ -11,7 +11,7 @@ import weakref
 
 import torch
 from steelyard_roots import Roots
-from steelyard_tokens import Tokens
+from steelyard_tokens import added, counted
 from steelyard_totals import Totals
 
 # After so many steps of others without one of its own an optimizer no longer leads.
@@ -36,7 +36,8 @@ class Watcher:
         self._lead = None  # type: ignore[var-annotated]
         self._since_lead = 0
         self._roots = Roots(self.on_forward)
-        self._tokens = {}  # type: dict[int, Tokens]
+        # By root: what its calls since the last step found, by why it was called; None for nothing.
+        self._tokens = {}  # type: ignore[var-annotated]
         self._totals = Totals()
         self._shape = ()  # type: tuple[int, ...]
         self._marked = ""
@@ -57,11 +58,30 @@ class Watcher:
             self._turn_off(error)
 
     def on_forward(self, module, args, kwargs):  # type: ignore[no-untyped-def]
-        """Before a root's forward."""
+        """Before a root's forward: one body, since each call within it is paid for with each micro-batch."""
         if self._is_off:
             return
         try:
-            self._forward(module, args, kwargs)
+            if torch.compiler.is_compiling():
+                return
+            if not torch.is_grad_enabled():
+                why = "train_no_grad" if module.training else "eval"
+            else:
+                if torch._C._current_graph_task_id() != -1:
+                    why = "backward"
+                else:
+                    why = "train" if module.training else "eval_grad"
+                self._any_forward = self._ever_forward = True
+                self._forward_s = self._forward_s or time.monotonic()
+            key = id(module)
+            calls = self._tokens.get(key)
+            if calls is None:
+                calls = self._tokens[key] = {}
+            found = None if why == "eval" else self._roots.find(key, args, kwargs)
+            if calls.get(why) is None:
+                calls[why] = found
+            elif found is not None:
+                calls[why] = added(calls[why], found)
         except Exception as error:
             self._turn_off(error)
 
@@ -139,37 +159,19 @@ class Watcher:
             self._totals = Totals()
         return True
 
-    def _forward(self, module, args, kwargs):  # type: ignore[no-untyped-def]
-        if torch.compiler.is_compiling():
-            return
-        if not torch.is_grad_enabled():
-            why = "train_no_grad" if module.training else "eval"
-        elif torch._C._current_graph_task_id() != -1:
-            why = "backward"
-        else:
-            why = "train" if module.training else "eval_grad"
-        if why not in ("eval", "train_no_grad"):
-            self._any_forward = self._ever_forward = True
-            self._forward_s = self._forward_s or time.monotonic()
-        key = id(module)
-        entry = self._tokens.get(key)
-        if entry is None:
-            entry = self._tokens[key] = Tokens()
-        roots = self._roots
-        entry.add(why, None if why == "eval" else roots.finder(key).find(args, kwargs, roots.has_embedding))
-
     def _take_tokens(self):  # type: ignore[no-untyped-def]
         """What the largest root was given since the last step, and whether there were calls that evaluate."""
         taken, self._tokens = self._tokens, {}
         self._any_forward = False
         has_evaluated = False
         found, most = None, -1
-        for key, entry in taken.items():
-            has_evaluated = has_evaluated or "eval" in entry.calls
-            why = entry.counted()
+        for key, calls in taken.items():
+            has_evaluated = has_evaluated or "eval" in calls
+            own = counted(calls)
             size = self._roots.size(key)
-            if why is not None and why in entry.sums and size > most:
-                found, most, self._shape = entry.sums[why], size, entry.shape[why]
+            if own is not None and size > most:
+                most = size
+                self._shape, found = own
         if found is None:
             return _NO_COUNTS, has_evaluated
         self._without_tokens = 0
@@ -191,6 +193,7 @@ class Watcher:
             lead = self._lead() if self._lead is not None else None
             self._sender.send("facts", facts_of(self._roots.largest(), lead, self._shape))
         if said is None:
-            self._sender.send_lines("step", self._totals.lines())
+            sender = self._sender
+            sender.put(self._totals.datagram(sender.pid, sender.next_number()))
         else:
             said.number = self._sender.number
