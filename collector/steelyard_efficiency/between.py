@@ -86,11 +86,16 @@ def pooled_prior(groups: Sequence[Sequence[float]]) -> Prior | None:
 
 def prior_of_logs(groups: Sequence[Sequence[float]]) -> Prior | None:
     """The same from ln(figure)."""
-    useful = [group for group in groups if len(group) >= 2]
-    df = sum(len(group) - 1 for group in useful)
+    return prior_of_groups([(len(group), squares(group)) for group in groups if group])
+
+
+def prior_of_groups(groups: Sequence[tuple[int, float]]) -> Prior | None:
+    """The same from each group's count and the squares of its differences from its mean."""
+    useful = [(n, total) for n, total in groups if n >= 2]
+    df = sum(n - 1 for n, _ in useful)
     if not df:
         return None
-    return Prior(sum(_squares(group) for group in useful) / df, df, len(useful))
+    return Prior(sum(total for _, total in useful) / df, df, len(useful))
 
 
 def these_jobs(side: Sequence[JobFigure], reference: Sequence[JobFigure]) -> Share | NoShare:
@@ -160,7 +165,7 @@ def these_workloads(sides: Sides, prior: Prior | None = None) -> Share | NoShare
     df = nu0 + sum(len(a) + len(r) for a, r in sides.values()) - 2 * k
     if df < 1:
         return NoShare(kind, "one job of each workload, and the fleet is too small to say how much jobs differ")
-    pooled = (nu0 * s0 + sum(_squares(a) + _squares(r) for a, r in sides.values())) / df
+    pooled = (nu0 * s0 + sum(squares(a) + squares(r) for a, r in sides.values())) / df
     variance = pooled * sum(1 / len(a) + 1 / len(r) for a, r in sides.values()) / k**2
     return _share(kind, fmean(log_ratios(sides)), math.sqrt(variance), df, math.sqrt(s0) if nu0 else None)
 
@@ -171,7 +176,7 @@ def workloads_like_these(sides: Sides) -> Share | NoShare:
     ratios = log_ratios(sides)
     if len(ratios) < 3:
         return NoShare(kind, f"{len(ratios)} workloads; three are needed")
-    variance = _squares(ratios) / (len(ratios) - 1)
+    variance = squares(ratios) / (len(ratios) - 1)
     return _share(kind, fmean(ratios), math.sqrt(variance / len(ratios)), len(ratios) - 1)
 
 
@@ -202,15 +207,15 @@ def _welch(
 ) -> Share:
     nu0, s0 = (PRIOR_DF, prior.variance) if prior is not None else (0, 0.0)
     d_a, d_r = nu0 + len(side) - 1, nu0 + len(reference) - 1
-    v_a = (nu0 * s0 + _squares(side)) / d_a / len(side)
-    v_r = (nu0 * s0 + _squares(reference)) / d_r / len(reference)
+    v_a = (nu0 * s0 + squares(side)) / d_a / len(side)
+    v_r = (nu0 * s0 + squares(reference)) / d_r / len(reference)
     total = v_a + v_r
     df = total**2 / (v_a**2 / d_a + v_r**2 / d_r) if total else float(d_a + d_r)
     return _share(kind, log_ratio, math.sqrt(total), df, math.sqrt(s0) if prior is not None else None)
 
 
 def _cochran_cox(kind: Kind, log_ratio: float, side: Sequence[float], reference: Sequence[float]) -> Share:
-    variances = [_squares(jobs) / (len(jobs) - 1) / len(jobs) for jobs in (side, reference)]
+    variances = [squares(jobs) / (len(jobs) - 1) / len(jobs) for jobs in (side, reference)]
     widths = [
         v * quantile(_CONFIDENCE, len(jobs) - 1) ** 2 for v, jobs in zip(variances, (side, reference), strict=True)
     ]
@@ -225,7 +230,8 @@ def _share(kind: Kind, log_ratio: float, se: float, df: float, prior_cv: float |
     return Share(kind, math.exp(log_ratio), *ends, df=df, se=se, prior_cv=prior_cv)
 
 
-def _squares(values: Sequence[float]) -> float:
+def squares(values: Sequence[float]) -> float:
+    """Of the differences from the mean, summed."""
     mean = fmean(values)
     return math.fsum((value - mean) ** 2 for value in values)
 

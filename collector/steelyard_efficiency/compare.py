@@ -1,7 +1,6 @@
 """One chip's share of another over matched jobs, with every interval that there is, or why there is none."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -14,7 +13,6 @@ from steelyard_efficiency.between import (
     inverse,
     jobs_like_these,
     log_ratios,
-    prior_of_logs,
     scaled,
     these_jobs_of,
     these_workloads,
@@ -22,7 +20,8 @@ from steelyard_efficiency.between import (
 )
 from steelyard_efficiency.confounds import confounds
 from steelyard_efficiency.jobs import Basis, JobRow, Mode, Quantity
-from steelyard_efficiency.matching import Excluded, Strata, match
+from steelyard_efficiency.matching import Strata, match
+from steelyard_efficiency.pool import Excluded, Pool, pool_of
 
 # Below it the figure of energy may leave out what the rest of the time took; both ends are shown.
 FULL_COVERAGE: Final = 0.9
@@ -102,10 +101,15 @@ def compare(
         origin: measured, simulated or replayed, as all of the rows.
         left: jobs that have no such figure, and why.
     """
-    rows = tuple(rows)
-    found = match(rows, chip, reference, mode, left)
+    pool = pool_of(rows, left)
+    return compare_in(pool, chip, reference, mode, quantity=quantity, origin=origin)
+
+
+def compare_in(pool: Pool, chip: str, reference: str, mode: Mode, *, quantity: Quantity, origin: str) -> Comparison:
+    """The same out of jobs that are sorted already; see `compare` for the arguments."""
+    found = match(pool, chip, reference, mode)
     jobs = tuple(sum(len(pair[side]) for pair in found.strata.values()) for side in (0, 1))
-    prior = fleet_prior(rows, found.basis, {job.run for job in _all(found.strata)})
+    prior = pool.prior(found.basis, frozenset(job.run for job in _all(found.strata)), chip, reference)
     sides = {key: ([job.y for job in a], [job.y for job in r]) for key, (a, r) in found.strata.items()}
     return Comparison(
         chip=chip,
@@ -127,15 +131,6 @@ def compare(
         warnings=(*confounds(found.strata, chip, reference, mode), *_coverage_warnings(found.strata)),
         missing=found.missing,
     )
-
-
-def fleet_prior(rows: Iterable[JobRow], basis: Basis | None, compared: set[str]) -> Prior | None:
-    """How much jobs of one workload on one chip differ in this fleet, without the jobs that are compared."""
-    groups: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in rows:
-        if row.basis == basis and row.workload and row.run not in compared:
-            groups[row.workload, row.chip].append(row.y)
-    return prior_of_logs(list(groups.values()))
 
 
 def cost(comparison: Comparison, prices: Mapping[str, float]) -> Comparison:

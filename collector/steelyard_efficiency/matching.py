@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from steelyard_efficiency.jobs import MARKED, MATCHED_ON, TOKEN_KINDS, Basis, JobRow, Mode, key_of
+from steelyard_efficiency.pool import Excluded, Pool
 from steelyard_efficiency.within import MIN_BATCHES
 
 # By workload: the jobs on the chip in question, and those on the reference chip.
@@ -14,16 +15,6 @@ Strata = Mapping[str, tuple[Sequence[JobRow], Sequence[JobRow]]]
 # The best first: productive is the chip, wall is the system; processed tokens are the chip's work.
 BASES: Final = tuple(Basis(marked, kind) for marked in MARKED for kind in TOKEN_KINDS)
 _LEAST_COVERAGE: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """A job that isn't compared, and why."""
-
-    run: str
-    name: str
-    chip: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +32,21 @@ class Matching:
     missing: str = ""
 
 
-def match(
-    rows: Iterable[JobRow], chip: str, reference: str, mode: Mode = "matched", left: Iterable[Excluded] = ()
-) -> Matching:
+def match(pool: Pool, chip: str, reference: str, mode: Mode = "matched") -> Matching:
     """Sorts the jobs of two chips into workloads.
 
     Args:
-        rows: of one quantity and one origin, of any chip and basis.
+        pool: the jobs of any chip and basis.
         chip: the chip in question.
         reference: the one that it is held against.
         mode: "as run" takes jobs of the same model and task for alike, whatever their precision.
-        left: jobs that have no such figure, and why; the first reason of a run counts.
     """
-    rows = tuple(rows)
     excluded: dict[str, Excluded] = {}
-    for job in left:
-        if job.chip in (chip, reference):
-            excluded.setdefault(job.run, job)
+    for job in pool.left_of(chip, reference):
+        excluded.setdefault(job.run, job)
     usable: list[JobRow] = []
-    mixed = _on_several_chips(rows)
-    for row in rows:
-        if row.chip not in (chip, reference):
-            continue
-        if reason := _fault(row, mixed):
+    for row in pool.rows_of(chip, reference):
+        if reason := _fault(row, pool.mixed):
             excluded.setdefault(row.run, Excluded(row.run, row.name, row.chip, reason))
         else:
             usable.append(row)
@@ -79,12 +62,7 @@ def match(
     return Matching(strata, basis, kept, missing)
 
 
-def _on_several_chips(rows: Sequence[JobRow]) -> set[str]:
-    first: dict[str, str] = {}
-    return {row.run for row in rows if first.setdefault(row.run, row.chip) != row.chip}
-
-
-def _fault(row: JobRow, mixed: set[str]) -> str:
+def _fault(row: JobRow, mixed: frozenset[str]) -> str:
     if row.run in mixed:
         return "runs on several kinds of chips at once"
     if not row.workload:
@@ -98,8 +76,11 @@ def _best(rows: Sequence[JobRow], chip: str, reference: str, mode: Mode) -> tupl
     """The basis on which most jobs can be compared, the best one among equals."""
     best: tuple[Basis | None, Strata] = (None, {})
     jobs = 0
+    by_basis: dict[Basis, list[JobRow]] = defaultdict(list)
+    for row in rows:
+        by_basis[row.basis].append(row)
     for basis in BASES:
-        strata = _strata([row for row in rows if row.basis == basis], chip, reference, mode)
+        strata = _strata(by_basis[basis], chip, reference, mode)
         count = sum(len(side) for pair in strata.values() for side in pair)
         if basis.marked == "productive" and _marks_one_side(strata):
             continue

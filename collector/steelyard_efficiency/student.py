@@ -5,6 +5,7 @@ with published quantiles to 1e-10, and spares the programs that need nothing els
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -21,6 +22,8 @@ def probability(t: float, df: float) -> float:
     return 1 - tail if t > 0 else tail
 
 
+# A window's pairs of chips are compared both ways and in both modes: most intervals have the df of another one.
+@lru_cache(maxsize=4096)
 def quantile(p: float, df: float) -> float:
     """The t with P(T <= t) = p.
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from steelyard_collector.shares.jobs import Jobs
 from steelyard_efficiency.claims import Judgement, judge
-from steelyard_efficiency.compare import Comparison, compare, cost, per_package
+from steelyard_efficiency.compare import Comparison, compare_in, cost, per_package
 from steelyard_efficiency.jobs import MEASURED, MODES
+from steelyard_efficiency.pool import pool_of
 from steelyard_proto.chips import ChipTable
 from steelyard_proto.claims import Claim
 from steelyard_proto.prices import Prices
@@ -55,9 +56,10 @@ def _of_origin(jobs: Jobs, origin: str, fleet: Fleet) -> Iterable[InUnit]:
     for quantity in MEASURED:
         rows = [row for row in jobs.rows if (row.quantity, row.origin) == (quantity, origin)]
         left = [entry.job for entry in jobs.left if (entry.quantity, entry.origin) == (quantity, origin)]
+        pool = pool_of(rows, left)
         for (chip, reference), mode in itertools.product(pairs, MODES):
             factor = fleet.factor(chip, reference)
-            result = compare(rows, chip, reference, mode, quantity=quantity, origin=origin, left=left)
+            result = compare_in(pool, chip, reference, mode, quantity=quantity, origin=origin)
             yield InUnit("device", result)
             if quantity == "tokens_per_s_device":
                 yield InUnit("package", per_package(result, factor))

@@ -9,7 +9,7 @@ from steelyard_collector.shares.window import Window
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_figures import job_figures
 from steelyard_efficiency.jobs import Basis, JobRow, Measured
-from steelyard_efficiency.matching import Excluded
+from steelyard_efficiency.pool import Excluded
 from steelyard_efficiency.within import JobFigure
 
 

@@ -10,6 +10,7 @@ from steelyard_efficiency.between import NoShare, Share
 from steelyard_efficiency.compare import Comparison, compare, cost, per_package
 from steelyard_efficiency.jobs import Basis, JobRow
 from steelyard_efficiency.matching import match
+from steelyard_efficiency.pool import pool_of
 from steelyard_efficiency.within import JobFigure
 
 PRODUCTIVE = Basis("productive", "processed")
@@ -274,7 +275,7 @@ def test_a_package_of_two_dies_is_worth_two_devices() -> None:
 
 
 def test_a_job_alone_on_its_side_is_matched_by_its_key() -> None:
-    found = match([job("910B2", 800), job("H100", 1000)], "910B2", "H100")
+    found = match(pool_of([job("910B2", 800), job("H100", 1000)]), "910B2", "H100")
     assert list(found.strata) == ["7B 4096 bf16 pretrain"]
     assert found.basis == PRODUCTIVE
 
