@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 import pyarrow as pa
 
-from steelyard_collector.store.dirty import DirtyMinutes
+from steelyard_collector.store.dirty import DirtyMinutes, ToldJobs
 
 # Every table of ours; nobody but the collector reads or writes it.
 STORE_DATABASE = "steelyard_store"
@@ -89,6 +89,11 @@ class Store(Protocol):
         """What the inserts noted for the rollups of jobs: agents in the place of devices."""
         ...
 
+    @property
+    def told_jobs(self) -> ToldJobs:
+        """The jobs whose facts the inserts changed."""
+        ...
+
     def given_metrics(self) -> frozenset[str]:
         """The device metrics that some raw row has or had; raises StoreError where they can't be read."""
         ...
@@ -110,7 +115,7 @@ class Store(Protocol):
             token: names this very block; inserting it again within the table's window does nothing.
 
         A block of `raw_device` also brings the live views up to date, and is noted for the rollups; so are blocks
-        of `step` and `job_interval`.
+        of `step`, `job_interval` and `training`.
 
         Raises:
             StoreError: nothing of the block is committed; or unknown, and the same call may be repeated.

@@ -7,6 +7,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from steelyard_collector.store.base import Store
+from steelyard_collector.store.client import settings_clause
+from steelyard_collector.store.statements import statement
 from steelyard_proto.chips import ChipTable
 from steelyard_proto.prices import Prices
 
@@ -16,6 +18,10 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+_PEAK: Final = (
+    "chip", "part", "clock_mhz", "basis", "ofu", "ofu_validated", "bf16_tflops", "fp16_tflops", "marketed_bf16_tflops",
+    "ceiling_tflops", "price_per_device_hour", "currency", "devices_per_package", "is_known",
+)  # fmt: skip
 _CEILING: Final = ("name", "marketed_bf16_tflops", "ceiling_tflops", "ceiling_source", "ofu", "ofu_validated")
 
 
@@ -30,6 +36,8 @@ def put_chips(store: Store, chips: ChipTable) -> bool:
         put_rows(store, table, [{name: row[name] for name in columns} for row in known])
         for table, columns in (("chip", _COLUMNS), ("chip_ceiling", _CEILING))
     ]
+    # At each start: what follows from them may be defined otherwise than by the version before.
+    _put_peaks(store)
     return any(changed)
 
 
@@ -43,7 +51,16 @@ def put_prices(store: Store, prices: Prices, chips: ChipTable) -> bool:
         {"chip": name, "price_per_device_hour": prices.by_chip.get(name), "currency": prices.currency}
         for name in chips.by_name
     ]
-    return put_rows(store, "price", rows)
+    changed = put_rows(store, "price", rows)
+    if changed:
+        _put_peaks(store)
+    return changed
+
+
+def _put_peaks(store: Store) -> None:
+    columns = ", ".join(_PEAK)
+    settings = settings_clause({"max_threads": 1})
+    store.command(statement("queries", "put_chip_peaks", columns=columns, settings=settings))
 
 
 def put_rows(store: Store, table: str, wanted: Sequence[Mapping[str, Any]]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, DayBytes, ReadLimits, SqlValue
-from steelyard_collector.store.dirty import DirtyMinutes
+from steelyard_collector.store.dirty import DirtyMinutes, ToldJobs
 from steelyard_collector.store.failures import as_store_error
 from steelyard_collector.store.given import given_in, loaded, rows_of
 from steelyard_collector.store.live import newest_rows
@@ -179,6 +179,7 @@ class ClickhouseStore(ABC):
         self._clients = Clients(connect)
         self._dirty = DirtyMinutes()
         self._dirty_jobs = DirtyMinutes()
+        self._told_jobs = ToldJobs()
         self._given: frozenset[str] | None = None
 
     @property
@@ -195,6 +196,11 @@ class ClickhouseStore(ABC):
     def dirty_jobs(self) -> DirtyMinutes:
         """See base.Store."""
         return self._dirty_jobs
+
+    @property
+    def told_jobs(self) -> ToldJobs:
+        """See base.Store."""
+        return self._told_jobs
 
     def given_metrics(self) -> frozenset[str]:
         """See base.Store."""
@@ -226,6 +232,8 @@ class ClickhouseStore(ABC):
             self._dirty.note(block)
         if table in ("step", "job_interval"):
             self._dirty_jobs.note_jobs(table, block)
+        if table == "training":
+            self._told_jobs.note(block)
 
     @abstractmethod
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:

@@ -1,13 +1,14 @@
-"""Which minutes of which devices, or of which agents, have raw rows that the rollups don't hold yet."""
+"""What the inserts brought that the rollups don't hold yet: minutes of devices or agents, and what jobs train."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Devices = npt.NDArray[np.uint32]
 MINUTE_MS: Final = 60_000
@@ -87,6 +88,29 @@ class DirtyMinutes:
     def __len__(self) -> int:
         with self._lock:
             return len(self._minutes)
+
+
+class ToldJobs:
+    """The jobs of which processes have told what they train; noted and taken as DirtyMinutes are."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: set[str] = set()
+
+    def note(self, block: pa.Table) -> None:
+        """Takes a block of `training`; to be called once it is committed."""
+        self.add(pc.unique(block["job"]).to_pylist())
+
+    def add(self, jobs: Iterable[str]) -> None:
+        """Takes jobs, or takes them back."""
+        with self._lock:
+            self._jobs.update(jobs)
+
+    def take(self) -> set[str]:
+        """All of them; the caller gives back what it can't do."""
+        with self._lock:
+            jobs, self._jobs = self._jobs, set()
+        return jobs
 
 
 def plan(dirty: dict[int, Devices]) -> Iterator[Work]:

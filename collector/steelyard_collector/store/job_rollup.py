@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
+from steelyard_collector.store.job_facts import put_all_facts, put_facts
 from steelyard_collector.store.job_sums import job_sums, job_totals, live_efficiency
 from steelyard_collector.store.raw_days import DAY_MS, changed_days, dropped_days, is_kept
 from steelyard_collector.store.rollup import GRACE_MS, ROLL_SETTINGS, numbers, stale_hours
@@ -63,6 +64,8 @@ class JobRoller:
             undone = self._store.query(statement("queries", name, **values))
             self._dirty.add(numbers(undone, "agent"), numbers(undone, "minute"))
             found += undone.num_rows
+        # What a killed process was told and hadn't written; and an older version may have defined it otherwise.
+        put_all_facts(self._store, max(self._ver, now_ms))
         stale = stale_hours(self._store, "job_minute", "job_hour", key="job", who="agent", now_ms=now_ms)
         self._hours.add(numbers(stale, "who"), numbers(stale, "hour"))
         return found
@@ -80,6 +83,8 @@ class JobRoller:
         self._follow_devices()
         closed_minute = (now_ms - GRACE_MS) // MINUTE_MS
         is_live = not 0 <= now_ms - self._live_ms < _LIVE_EVERY_MS
+        if is_live:
+            self._learn()
         taken = self._dirty.take(now_ms // MINUTE_MS + 1 if is_live else closed_minute)
         try:
             dropped = dropped_days(self._store) if taken else {}
@@ -115,6 +120,16 @@ class JobRoller:
                 settings=ROLL_SETTINGS,
             )
         )
+
+    def _learn(self) -> None:
+        """What jobs train, where their processes have told it."""
+        told = self._store.told_jobs.take()
+        if told:
+            try:
+                put_facts(self._store, told, self._ver)
+            except StoreError:
+                self._store.told_jobs.add(told)
+                raise
 
     def _jobs(self) -> str:
         """Those of this rollup, as a query."""

@@ -1,5 +1,6 @@
 """Steps, training facts and allocations of a few jobs, for tests of the figures."""
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import pyarrow as pa
 
 from steelyard_collector.ingest.record_blocks import SCHEMAS
 from steelyard_collector.store.base import Store
+from steelyard_collector.store.job_facts import put_facts as learn
 from steelyard_collector.store.job_rollup import JobRoller
 from steelyard_collector.store.rollup import Roller
 from steelyard_proto.v1 import batch_pb2
@@ -33,7 +35,7 @@ _TYPED: dict[str, Any] = {
     "step_hist": pa.map_(pa.int16(), pa.uint64()),
 }
 _TABLES = ("step", "training", "job_interval", "live_job", "raw_device", "live_device", "roll_10s", "roll_1m",
-           "roll_1h", "roll_state", "job_minute", "job_hour", "live_efficiency")  # fmt: skip
+           "roll_1h", "roll_state", "job_minute", "job_hour", "job_fact", "live_efficiency")  # fmt: skip
 
 
 def empty(store: Store) -> None:
@@ -42,6 +44,7 @@ def empty(store: Store) -> None:
         store.command(f"TRUNCATE TABLE steelyard_store.{table}")
     store.dirty.take(1 << 31)
     store.dirty_jobs.take(1 << 31)
+    store.told_jobs.take()
 
 
 def put_steps(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -49,14 +52,16 @@ def put_steps(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     _put(store, "step", batch_pb2.KIND_STEP, [{"seq": n, **_STEP, **row} for n, row in enumerate(rows, 1)])
 
 
+def tell_facts(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Each row gives job, ts, start_ts and what differs; the next rollup learns them."""
+    whole = [{"seq": n, **_FACTS, **row} for n, row in enumerate(rows, 1)]
+    _put(store, "training", batch_pb2.KIND_TRAINING, whole)
+
+
 def put_facts(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Each row gives job, ts, start_ts and what differs."""
-    _put(
-        store,
-        "training",
-        batch_pb2.KIND_TRAINING,
-        [{"seq": n, **_FACTS, **row} for n, row in enumerate(rows, 1)],
-    )
+    """The same as a rollup has learnt them."""
+    tell_facts(store, rows)
+    learn(store, store.told_jobs.take(), time.time_ns())
 
 
 def put_held(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:

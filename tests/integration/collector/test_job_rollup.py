@@ -10,7 +10,7 @@ import pytest
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from tests.integration.collector.fleet_rows import raw_block, register
-from tests.integration.collector.job_rows import Rollers, empty, put_held, put_steps
+from tests.integration.collector.job_rows import Rollers, empty, put_held, put_steps, tell_facts
 
 # The clock of the rollups is the real one: TTLs and the times of parts go by it.
 NOW_MS = int(time.time() * 1000) // 3_600_000 * 3_600_000
@@ -212,3 +212,28 @@ def test_a_process_that_does_not_say_its_device_is_on_its_job_s(store: Store) ->
     put_steps(store, [*steps("17", [10], device_id=None), *steps("18", [10], device_id=None)])
     Rollers(store).run(NOW_MS)
     assert {(job, chip) for job, chip, _ in minutes(store)} == {("17", "H100"), ("18", "")}
+
+
+def facts(store: Store) -> dict[str, tuple[Any, ...]]:
+    rows = store.query("SELECT * FROM steelyard_store.job_fact FINAL").to_pylist()
+    return {row["job"]: (row["model_key"], row["sequence_length"], row["workload"]) for row in rows}
+
+
+def test_what_a_job_trains_is_learnt_when_it_is_told(store: Store) -> None:
+    rollers = Rollers(store)
+    told = {"start_ts": BEGIN_MS, "ts": BEGIN_MS}
+    names = ["17", "it's 18"]
+    tell_facts(store, [{**told, "job": job} for job in names])
+    rollers.run(NOW_MS)
+    assert facts(store) == dict.fromkeys(names, ("llama-7b", 4096, "llama-7b | 4096 | bfloat16 | any task"))
+    # The newest counts; the other job stands as it was.
+    tell_facts(store, [{**told, "job": "17", "ts": BEGIN_MS + 1, "seq": 9, "sequence_length": 8192}])
+    rollers.run(NOW_MS + MINUTE_MS)
+    assert [row[1] for _, row in sorted(facts(store).items())] == [8192, 4096]
+
+
+def test_a_restart_learns_what_the_last_process_was_told(store: Store) -> None:
+    tell_facts(store, [{"job": "17", "start_ts": BEGIN_MS, "ts": BEGIN_MS}])
+    store.told_jobs.take()
+    Rollers(store).jobs.recover(NOW_MS)
+    assert facts(store).keys() == {"17"}

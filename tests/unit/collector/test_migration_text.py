@@ -61,6 +61,7 @@ UNBOUNDED = {
     "agent_state": "an agent",
     "chip": "a chip",
     "chip_ceiling": "a chip",
+    "chip_peak": "a chip and part",
     "collector_lock": "a store",
     "collector_state": "a store",
     "device": "a device",

@@ -36,8 +36,8 @@ FROM
 (
 ${sums}
 ) AS s
-LEFT JOIN (SELECT * FROM steelyard_store.job_facts) AS f ON f.job = s.job
-LEFT JOIN (SELECT * FROM steelyard_store.device_peak) AS p ON p.chip = s.chip AND p.part = s.part
+LEFT JOIN (SELECT * FROM steelyard_store.job_fact FINAL) AS f ON f.job = s.job
+LEFT JOIN (SELECT * FROM steelyard_store.chip_peak FINAL WHERE is_known = 1) AS p ON p.chip = s.chip AND p.part = s.part
 LEFT JOIN
 (
     SELECT l.job AS job, any(toString(d.origin)) AS origin

@@ -16,7 +16,7 @@ WITH
             sum(s.checkpoint_device_s + s.evaluate_device_s) AS marked_device_s,
             max(s.origin) AS steps_origin, max(s.tokens_origin) AS tokens_origin, max(s.tokens_absent) AS tokens_absent
         FROM (${source}) AS s
-        LEFT JOIN (SELECT job, run, workload FROM steelyard_store.job_facts) AS f ON f.job = s.job
+        LEFT JOIN (SELECT job, run, workload FROM steelyard_store.job_fact FINAL) AS f ON f.job = s.job
         GROUP BY run, workload, vendor, chip, part, bucket
     ),
     runs AS
@@ -121,7 +121,7 @@ SELECT
         b.workload IS NULL, f.workload_absent,
         '') AS excluded
 FROM batched AS b
-LEFT JOIN (SELECT * FROM steelyard_store.job_facts) AS f ON f.job = b.job
+LEFT JOIN (SELECT * FROM steelyard_store.job_fact FINAL) AS f ON f.job = b.job
 LEFT JOIN (SELECT job, argMax(name, to_ts) AS name FROM steelyard_store.live_job GROUP BY job) AS j ON j.job = b.job
 LEFT JOIN
 (

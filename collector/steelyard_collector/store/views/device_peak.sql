@@ -1,7 +1,9 @@
 CREATE OR REPLACE VIEW steelyard_store.device_peak ${on_cluster} AS
--- what one device of a chip can do at best, by what the device is of its package: a die's share where the table gives the package's
+-- what one device of a chip can do at best, by what the device is of its package: a die's share where the table gives the package's;
+-- read by everybody out of the table chip_peak
 SELECT
     w.*,
+    w.share IS NOT NULL AS is_known,
     -- of one whole package, of a device's figure
     if(w.part IN ('die', 'gcd'), w.dies, 1) AS devices_per_package
 FROM
@@ -20,4 +22,3 @@ FROM
     LEFT JOIN (SELECT * FROM steelyard_store.chip_ceiling FINAL) AS x ON x.name = c.name
     LEFT JOIN (SELECT * FROM steelyard_store.price FINAL) AS p ON p.chip = c.name
 ) AS w
-WHERE w.share IS NOT NULL

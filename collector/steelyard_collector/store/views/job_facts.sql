@@ -1,5 +1,6 @@
 CREATE OR REPLACE VIEW steelyard_store.job_facts ${on_cluster} AS
--- what a job trains, one row a job, and what follows from it: the one place where FLOPs per token and the workload's key are defined
+-- what a job trains, one row a job, and what follows from it: the one place where FLOPs per token and the workload's key are defined;
+-- read by everybody out of the table job_fact
 SELECT
     w.*,
     multiIf(

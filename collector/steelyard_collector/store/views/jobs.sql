@@ -63,4 +63,4 @@ FROM
     LEFT JOIN (SELECT DISTINCT job FROM steelyard_store.process WHERE ts >= now64(3, 'UTC') - INTERVAL 2 MINUTE) AS p ON p.job = h.job
     LEFT JOIN (SELECT DISTINCT job FROM steelyard_store.training) AS k ON k.job = h.job
 ) AS j
-LEFT JOIN (SELECT job, run, model_key, workload, sequence_length, precision, task FROM steelyard_store.job_facts) AS f ON f.job = j.job
+LEFT JOIN (SELECT job, run, model_key, workload, sequence_length, precision, task FROM steelyard_store.job_fact FINAL) AS f ON f.job = j.job
