@@ -99,7 +99,7 @@ class ToldJobs:
 
     def note(self, block: pa.Table) -> None:
         """Takes a block of `training`; to be called once it is committed."""
-        self.add(pc.unique(block["job"]).to_pylist())
+        self.add(str(job) for job in pc.unique(block["job"]).to_pylist())
 
     def add(self, jobs: Iterable[str]) -> None:
         """Takes jobs, or takes them back."""
