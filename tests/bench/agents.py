@@ -16,6 +16,7 @@ from steelyard_agent.sampling.batch import INT64_MIN
 from steelyard_agent.spool.record import Frame, read_frames
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 from tests.bench.processes import program
+from tests.standins.scenario import VARIABLE
 
 DEVICES = 8
 _PACKAGES = ("steelyard_agent", "steelyard_proto", "grpc", "google.protobuf", "psutil", "pynvml")
@@ -52,7 +53,13 @@ def trainers() -> Iterator[list[int]]:
 
 @contextmanager
 def agent(
-    folder: Path, name: str, library: Path, pids: Sequence[int], *flags: str, with_period_ms: int = 0
+    folder: Path,
+    name: str,
+    library: Path,
+    pids: Sequence[int],
+    *flags: str,
+    with_period_ms: int = 0,
+    scenario: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`steelyard-agent daemon` with its log, spool and socket under `folder`, asked to stop at the end.
 
@@ -61,6 +68,7 @@ def agent(
         library: the stand-in; its folder becomes the loader's path.
         pids: who holds the devices, one each.
         flags: of the daemon.
+        scenario: of the stand-in; None for its defaults.
         with_period_ms: tick so often, below what the settings allow: see tests/bench/load/fast_agent.py.
     """
     environ = {key: value for key, value in os.environ.items() if not key.startswith("STEELYARD_")}
@@ -70,6 +78,8 @@ def agent(
         "STEELYARD_SOCKET": str(folder / f"{name}.sock"),
         "XDG_CONFIG_HOME": str(folder),
     }
+    if scenario is not None:
+        environ[VARIABLE] = str(scenario)
     arguments = ["daemon", "--node", name, "--state-dir", str(folder / name), *flags]
     command = [program("steelyard-agent")]
     if with_period_ms:

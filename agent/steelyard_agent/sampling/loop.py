@@ -101,6 +101,8 @@ class SamplingLoop:
             events = sorted([*events, *self._take_told(self._teller)], key=lambda event: event.ts_ms)
         if events:
             self._gatherer.put_records(batch_pb2.KIND_EVENT, event_records(events, self._gatherer.find_key))
+            # An event doesn't wait for samples.
+            self._on_flush()
         now_s = self._clock.monotonic()
         # Half a tick early counts as due: else a 5 s flush of 1 s ticks would wander between 5 and 6 s.
         if now_s - self._flushed_s >= self._flush_ms() / 1000 - self._sampler.half_tick_s:

@@ -154,6 +154,20 @@ def test_flushes_by_the_interval_that_the_collector_wants() -> None:
     assert sink.ticks(batch_pb2.KIND_DEVICE_SAMPLES) == 21
 
 
+def test_an_event_is_sent_at_once() -> None:
+    time = Time(stop_s=4.5)
+    flushed: list[float] = []
+    guard = FakeGuard(time, a_device(0))
+    loop, sink, _ = build(
+        time, [guard], flush_ms=lambda: 5000, on_flush=lambda: flushed.append(sink.ticks(batch_pb2.KIND_DEVICE_SAMPLES))
+    )
+    guard.waiting = [Event(START_MS, "error", "xid_79", "gone", "fake", "GPU-0")]
+    loop.run()
+    # Then, and with what is left at the end.
+    assert flushed == [0, 5]
+    assert sink.put_messages[0][0] == batch_pb2.KIND_EVENT
+
+
 def test_events_become_records_with_their_device() -> None:
     time = Time(stop_s=1.5)
     guard = FakeGuard(time, a_device(0))
