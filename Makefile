@@ -59,6 +59,7 @@ bench: $(STAMP) ## every published figure
 
 docs: $(STAMP) ## the pages that are generated
 	$(BIN)/python docs/generate_metrics.py > docs/metrics.md
+	$(BIN)/python docs/generate_exporters.py > docs/exporters.md
 
 proto: ## the stubs from the .proto files
 	deploy/generate-stubs proto

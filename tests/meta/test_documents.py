@@ -12,11 +12,12 @@ BIN = Path(sys.executable).parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
 
-def test_the_page_of_metrics_is_what_the_catalogue_gives() -> None:
+@pytest.mark.parametrize("name", ["metrics", "exporters"])
+def test_the_generated_pages_are_what_the_catalogues_give(name: str) -> None:
     made = subprocess.run(
-        [sys.executable, "docs/generate_metrics.py"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, f"docs/generate_{name}.py"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert made.stdout == (ROOT / "docs/metrics.md").read_text(encoding="utf-8"), "run `make docs`"
+    assert made.stdout == (ROOT / f"docs/{name}.md").read_text(encoding="utf-8"), "run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -42,6 +42,7 @@ class Exporter:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ambiguous: tuple[str, ...] = ()
     power_scope: Literal["", "device"] = ""
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -82,6 +83,7 @@ def _exporter(entry: Mapping[str, Any]) -> Exporter:
         only={label: tuple(values) for label, values in entry.get("only", {}).items()},
         ambiguous=tuple(entry.get("ambiguous", ())),
         power_scope=entry.get("power_scope", ""),
+        left_out=entry.get("left_out", {}),
     )
 
 
