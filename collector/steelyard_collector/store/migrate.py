@@ -12,6 +12,8 @@ from steelyard_collector.store.statements import names, statement
 from steelyard_proto.errors import StoreError
 
 _SHARD = re.compile(r"^-- shard by (.+)$", re.MULTILINE)
+# Of tables; a server that is older has no such setting, and nothing to switch off.
+_NEEDS = re.compile(r"^-- needs the settings (.+)$", re.MULTILINE)
 _TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (\S+)_local ")
 
 
@@ -34,12 +36,13 @@ EMBEDDED = Topology()
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """A numbered file; `checksum` is of the file, before any substitution."""
+    """A numbered file; `checksum` is of the file, before any substitution, `needs` are the tables' settings in it."""
 
     id: int
     name: str
     checksum: str
     statements: tuple[str, ...]
+    needs: frozenset[str] = frozenset()
 
 
 def migrations(topology: Topology) -> Iterator[Migration]:
@@ -48,7 +51,9 @@ def migrations(topology: Topology) -> Iterator[Migration]:
         text = statement("migrations", name, on_cluster="${on_cluster}", replicated="${replicated}", local="${local}")
         sql = statement("migrations", name, **topology.placeholders)
         checksum = hashlib.sha256(text.encode()).hexdigest()
-        yield Migration(int(name[:4]), name, checksum, (sql, *_distributed(sql, topology)))
+        needed = _NEEDS.search(text)
+        needs = frozenset(needed.group(1).split(", ") if needed else ())
+        yield Migration(int(name[:4]), name, checksum, (sql, *_distributed(sql, topology)), needs)
 
 
 def _distributed(sql: str, topology: Topology) -> tuple[str, ...]:
@@ -67,7 +72,7 @@ def _distributed(sql: str, topology: Topology) -> tuple[str, ...]:
 
 
 def migrate(store: Store, topology: Topology = EMBEDDED) -> list[str]:
-    """Applies what is missing and returns its names.
+    """Applies what is missing and returns its names; what needs a newer ClickHouse waits for that.
 
     Raises:
         StoreError: a migration that was applied has another text now or is not known, or ClickHouse refuses one.
@@ -81,6 +86,7 @@ def migrate(store: Store, topology: Topology = EMBEDDED) -> list[str]:
             name="STORE_TOO_NEW",
         )
     done: list[Migration] = []
+    settings = _table_settings(store, {name for migration in shipped for name in migration.needs})
     for migration in shipped:
         known = applied.get(migration.id)
         if known is not None and known != migration.checksum:
@@ -89,13 +95,19 @@ def migrate(store: Store, topology: Topology = EMBEDDED) -> list[str]:
                 "restore the file and add a new migration instead",
                 name="MIGRATION_CHANGED",
             )
-        if known is None:
+        if known is None and migration.needs <= settings:
             for sql in migration.statements:
                 store.command(sql)
             done.append(migration)
     if done:
         _record(store, done)
     return [migration.name for migration in done]
+
+
+def _table_settings(store: Store, wanted: set[str]) -> set[str]:
+    """Which of these settings of tables this ClickHouse knows."""
+    known = store.query("SELECT name FROM system.merge_tree_settings")["name"].to_pylist()
+    return wanted.intersection(known)
 
 
 def _applied(store: Store) -> dict[int, str]:
