@@ -8,8 +8,8 @@ from steelyard_proto.metrics import catalogue
 _HEAD = """# What the vendors' exporters call it
 
 Generated from `agent/steelyard_agent/devices/scrape/exporters.toml` by `make docs`; edit that file. For whoever knows a
-figure by its exporter's name. The agent reads the drivers by itself; only the source `scrape` ([vendors.md](vendors.md))
-reads exporters, and then exactly so. [metrics.md](metrics.md) says what each metric means and which call gives it.
+figure by its exporter's name. The agent reads the drivers by itself; only the source `scrape` reads exporters, and then
+exactly so: see [vendors.md](vendors.md). [metrics.md](metrics.md) says what a metric means and which call gives it.
 """
 
 
