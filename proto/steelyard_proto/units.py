@@ -28,8 +28,8 @@ UNITS: Final[Mapping[str, str]] = {
     "s": "s",
 }
 
-# unit in the catalogue -> factor to what is shown
-_FACTOR: Final[Mapping[str, float]] = {"ratio": 100.0, "mJ": 1e-3, "ns": 1e-9, "us": 1e-6}
+# unit in the catalogue -> factor to what is shown; a ratio has its own way
+_FACTOR: Final[Mapping[str, float]] = {"mJ": 1e-3, "ns": 1e-9, "us": 1e-6}
 
 
 def format_value(value: float | None, unit: str, *, with_unit: bool = True) -> str:
@@ -42,14 +42,14 @@ def format_value(value: float | None, unit: str, *, with_unit: bool = True) -> s
     """
     if value is None or math.isnan(value):
         return ABSENT
+    if unit == "ratio":
+        return f"{100.0 * value:.0f}{'%' if with_unit else ''}"
     if unit == "bits":
         return f"{int(value):#x}"
     if unit in ("bytes", "bytes/s"):
         number, prefix = _scaled(value, 1024.0, _BINARY)
         return f"{number}{' ' if with_unit else ''}{prefix}{UNITS[unit] if with_unit else ''}"
     shown = value * _FACTOR.get(unit, 1.0)
-    if unit == "ratio":
-        return f"{shown:.0f}{'%' if with_unit else ''}"
     if unit == "mJ":
         number, prefix = _scaled(shown, 1000.0, _SI)
         return f"{number} {prefix}J" if with_unit else f"{number}{prefix}"
@@ -59,9 +59,11 @@ def format_value(value: float | None, unit: str, *, with_unit: bool = True) -> s
 
 
 def _digits(value: float) -> str:
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}".replace(",", " ")
-    return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:.3g}"
+    size = abs(value)
+    if size >= 999.5:
+        return f"{value:,.0f}".replace(",", " ")
+    # A sum, as -0.0 is 0 too.
+    return f"{value + 0.0:.0f}" if size >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def _scaled(value: float, base: float, prefixes: tuple[str, ...]) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The live screens: one connection, one feed, and the screens that it fills."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -245,9 +246,12 @@ def run(settings: Settings, *, ascii: bool) -> int:
     with open_client(settings) as client:
         app = SteelyardApp(client, find_locations(os.environ), ascii_only=ascii or encoding != "utf8")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        # What is loaded stays: a collection that looks through all of it would hold up keys for 30 ms and more.
+        gc.freeze()
         try:
             app.run()
         finally:
+            gc.unfreeze()
             signal.setitimer(signal.ITIMER_REAL, 0)
             # A forced end leaves the thread that reads keys: it would read the end of a lost terminal for ever.
             if isinstance(app._driver, LinuxDriver):

@@ -1,10 +1,13 @@
 """The table reads the rows in sight and no others, however many there are."""
 
+from rich.segment import Segment
 from textual.app import App, ComposeResult
 
 from steelyard_tui.present.columns import Row
 from steelyard_tui.present.glyphs import UNICODE
+from steelyard_tui.present.line import Line
 from steelyard_tui.present.tables import DEVICES
+from steelyard_tui.widgets.canvas import Canvas
 from steelyard_tui.widgets.paint import Painter, merged
 from steelyard_tui.widgets.table import MOVES, LiveTable
 
@@ -88,3 +91,33 @@ def test_merging_keeps_the_text_and_the_tones_of_what_is_seen() -> None:
         ("d", "warn"),
     )
     assert merged(line) == [("a  bc", "ink"), (" ", "tab"), (" ", "ink"), ("d", "warn")]
+
+
+async def test_a_line_is_painted_once_until_it_changes() -> None:
+    class CountingPainter(Painter):
+        painted = 0
+
+        def segments(self, line: Line, width: int, ground: str = "plain", *, dimmed: bool = False) -> list[Segment]:
+            self.painted += 1
+            return super().segments(line, width, ground, dimmed=dimmed)
+
+    class CanvasApp(App[None]):
+        def compose(self) -> ComposeResult:
+            self.painter = CountingPainter()
+            self.canvas = Canvas(self.painter)
+            yield self.canvas
+
+    app = CanvasApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        lines = [((f"line {y}", "ink"),) for y in range(10)]
+        app.canvas.show(lines)
+        await pilot.pause()
+        app.painter.painted = 0
+        app.canvas.show([*lines[:4], (("another", "ink"),), *lines[5:]])
+        await pilot.pause()
+        assert app.painter.painted == 1
+        text = [strip.text.strip() for strip in app.screen._compositor.render_strips()]
+        assert text[3:6] == ["line 3", "another", "line 5"]
+        await pilot.resize_terminal(30, 10)
+        await pilot.pause()
+        assert {strip.cell_length for strip in app.screen._compositor.render_strips()} == {30}

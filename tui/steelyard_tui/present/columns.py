@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from steelyard_tui.present.glyphs import Glyphs
-from steelyard_tui.present.line import Align, Line, Span, fit_line
+from steelyard_tui.present.line import Align, Line, Span, fit, fit_line
 
 Row = Mapping[str, object]
 
@@ -54,6 +54,7 @@ class Placed:
 
 
 GAP = 1
+_GAP_TEXT = " " * GAP
 
 
 def place_columns(columns: Sequence[Column], width: int, left: int = 3) -> tuple[Placed, ...]:
@@ -90,13 +91,35 @@ def head_line(placed: Sequence[Placed], order: str, descending: bool, glyphs: Gl
 
 
 def row_line(placed: Sequence[Placed], row: Row, drawing: Drawing, *, selected: bool, left: int = 3) -> Line:
-    """One row."""
+    """One row; neighbours of one tone are one piece. It is made for every row in sight each second."""
     mark = drawing.glyphs.cursor if selected else " "
-    line: list[Span] = [(mark + " " * (left - 1), "cursor")]
+    text, tone = mark + " " * (left - 1), "cursor"
+    line: list[Span] = []
     for place in placed:
-        cell = place.column.cell(row, drawing)
-        line += fit_line(cell, place.width, place.column.align, drawing.glyphs.ellipsis)
-        line.append((" " * GAP, "ink"))
+        column, width = place.column, place.width
+        cell = column.cell(row, drawing)
+        if len(cell) != 1:
+            for piece, its_tone in fit_line(cell, width, column.align, drawing.glyphs.ellipsis):
+                if its_tone == tone:
+                    text += piece
+                else:
+                    line.append((text, tone))
+                    text, tone = piece, its_tone
+            text += _GAP_TEXT
+            continue
+        [(piece, its_tone)] = cell
+        if len(piece) > width or not piece.isascii():
+            piece = fit(piece, width, column.align, drawing.glyphs.ellipsis)
+        elif column.align == "right":
+            piece = piece.rjust(width)
+        else:
+            piece = piece.ljust(width)
+        if its_tone == tone:
+            text += piece + _GAP_TEXT
+        else:
+            line.append((text, tone))
+            text, tone = piece + _GAP_TEXT, its_tone
+    line.append((text, tone))
     return tuple(line)
 
 

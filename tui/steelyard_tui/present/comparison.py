@@ -237,7 +237,7 @@ def _block(chip: Chip, frame: _Frame, weighed: Weighed, look: Look, *, selected:
     if chip.ratio is None:
         why: Span = (why_no_share(chip, weighed, look.now_ms), "quiet")
         if not chip.trains:
-            return [Painted(_beside(numbers, frame.placed, why, look), ground)]
+            return [Painted(_beside(chip, frame.placed, why, look, selected=selected), ground)]
         return [Painted(numbers, ground), Painted((mark, why), ground)]
     shape = bar_of(chip, frame.scale, look.bar_cells, look.glyphs)
     ratio: Span = (f"{chip.ratio:.2f}", "strong")
@@ -252,10 +252,13 @@ def _block(chip: Chip, frame: _Frame, weighed: Weighed, look: Look, *, selected:
     return [Painted(first, ground), Painted((*note, (" ", "ink"), *_under(chip)), ground)]
 
 
-def _beside(numbers: Line, placed: Sequence[Placed], why: Span, look: Look) -> Line:
+def _beside(chip: Chip, placed: Sequence[Placed], why: Span, look: Look, *, selected: bool) -> Line:
     """A chip without any figure of a training: the reason stands where its figures would."""
     end = next((place.start for place in placed if place.column.title == "tok/s/dev"), look.width)
-    return (*fit_line(numbers, end), (fit(why[0], look.width - end, "left", look.glyphs.ellipsis), why[1]))
+    known = row_line(
+        [place for place in placed if place.start < end], chip.row, Drawing(look.glyphs), selected=selected
+    )
+    return (*fit_line(known, end), (fit(why[0], look.width - end, "left", look.glyphs.ellipsis), why[1]))
 
 
 def _right(chip: Chip, usual: str) -> Line:

@@ -14,9 +14,11 @@ VENDOR_NAMES: Final = {"nvidia": "NVIDIA", "huawei": "Huawei", "amd": "AMD", "cp
 
 def number(value: object) -> float | None:
     """A figure as a float; None for what is absent or not a figure."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if value is None or isinstance(value, bool):
         return None
-    return None if math.isnan(value) else float(value)
+    if type(value) is float:
+        return None if math.isnan(value) else value
+    return None if not isinstance(value, int | float) or math.isnan(value) else float(value)
 
 
 def figure(value: object, unit: str, glyphs: Glyphs, *, with_unit: bool = False, tone: str = "ink") -> Span:
@@ -24,7 +26,8 @@ def figure(value: object, unit: str, glyphs: Glyphs, *, with_unit: bool = False,
     known = number(value)
     if known is None:
         return glyphs.absent, "faint"
-    return ascii_safe(format_value(known, unit, with_unit=with_unit), glyphs), tone
+    text = format_value(known, unit, with_unit=with_unit)
+    return ascii_safe(text, glyphs) if with_unit else text, tone
 
 
 def ascii_safe(text: str, glyphs: Glyphs) -> str:

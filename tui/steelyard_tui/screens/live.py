@@ -23,6 +23,8 @@ from steelyard_tui.widgets.canvas import Canvas
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 _COPIED_ROWS = 1_000_000
+# Figures that came since have brought the clock with them: one paint a second, not two.
+_FRESH_S = 1.2
 
 
 def bindings_of(scope: str) -> list[BindingType]:
@@ -34,6 +36,8 @@ class LiveScreen(Screen[None]):
     """A screen over one watched view. Subclasses say what they watch and draw the body."""
 
     SCOPE: ClassVar[str] = ""
+    # Its widgets cover it: nothing of its own is rendered at each paint.
+    BLANK: ClassVar[bool] = True
     AUTO_FOCUS: ClassVar[str | None] = ""  # nothing: None would inherit the first widget
 
     def __init__(self, session: Session, *, name: str) -> None:
@@ -90,7 +94,7 @@ class LiveScreen(Screen[None]):
         """A second has passed: clock and ages; the body only where it shows ages or has grown old."""
         if self.page is None or self.session.is_old(self.page):
             self.draw()
-        elif self.is_current:
+        elif self.is_current and self.session.age_s(self.page) > _FRESH_S:
             self.draw_frame()
 
     def draw_frame(self) -> None:

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from steelyard_tui.present.line import Line, Painted
+from steelyard_tui.widgets.lines import Lines
 from steelyard_tui.widgets.paint import Painter
 
 
-class Canvas(Widget):
+class Canvas(Lines):
     """Lines of text; a click tells which line and cell."""
 
     class Clicked(Message):
@@ -26,7 +26,7 @@ class Canvas(Widget):
             self.chain = chain
 
     def __init__(self, painter: Painter, *, ground: str = "plain", id: str | None = None) -> None:
-        super().__init__(id=id, markup=False)
+        super().__init__(id=id)
         self._painter = painter
         self._ground = ground
         self._lines: tuple[Painted, ...] = ()
@@ -49,13 +49,12 @@ class Canvas(Widget):
         if changed:
             self.refresh(*changed)
 
-    def render_line(self, y: int) -> Strip:
-        """One line of the widget."""
-        width = self.size.width
+    def paint_line(self, y: int, size: Size) -> Strip:
+        """One line."""
         if y >= len(self._lines):
-            return self._painter.strip((), width, self._ground)
+            return self._painter.strip((), size.width, self._ground)
         painted = self._lines[y]
-        return self._painter.strip(painted.line, width, painted.ground, dimmed=self._dimmed)
+        return self._painter.strip(painted.line, size.width, painted.ground, dimmed=self._dimmed)
 
     def on_click(self, event: Any) -> None:
         """Tells where."""

@@ -44,8 +44,12 @@ class Painter:
 
     def strip(self, line: Line, width: int, ground: str = "plain", *, dimmed: bool = False) -> Strip:
         """One line of exactly `width` cells."""
+        return Strip(self.segments(line, width, ground, dimmed=dimmed), width)
+
+    def segments(self, line: Line, width: int, ground: str = "plain", *, dimmed: bool = False) -> list[Segment]:
+        """The same as the pieces of a strip."""
         fitted = merged(fit_line(line, width, "left", self._ellipsis))
-        return Strip([Segment(text, self.style(tone, ground, dimmed=dimmed)) for text, tone in fitted], width)
+        return [Segment(text, self.style(tone, ground, dimmed=dimmed)) for text, tone in fitted]
 
     def strips(self, lines: Iterable[Line], width: int, ground: str = "plain") -> list[Strip]:
         """Many lines on one ground."""

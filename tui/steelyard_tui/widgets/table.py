@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from textual.filter import ANSIToTruecolor
-from textual.geometry import Region
+from rich.segment import Segment
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from steelyard_tui.present.columns import Column, Drawing, Placed, Row, head_line, place_columns, row_line
 from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.present.line import Span
+from steelyard_tui.widgets.lines import Lines
 from steelyard_tui.widgets.paint import Painter
 
 _MARGIN = 2  # cells for the scroll track at the right
@@ -28,7 +28,7 @@ class Rows(Protocol):
         """One row; None while it is being loaded."""
 
 
-class LiveTable(Widget, can_focus=True):
+class LiveTable(Lines, can_focus=True):
     """Rows of a model with a cursor, heads that sort, and a scroll track."""
 
     class Moved(Message):
@@ -52,14 +52,13 @@ class LiveTable(Widget, can_focus=True):
         *,
         id: str | None = None,
     ) -> None:
-        super().__init__(id=id, markup=False)
+        super().__init__(id=id)
         self._columns: Sequence[Column] = columns
         self._painter = painter
         self._glyphs = glyphs
         self._rows: Rows | None = None
         self._drawing = Drawing(glyphs)
-        self._cache: dict[tuple[int, bool, Span], Strip] = {}
-        self._tracks: dict[Span, Strip] = {}
+        self._strips: dict[tuple[int, bool, Span], Strip] = {}
         self._dimmed = False
         self._order = ""
         self._descending = False
@@ -75,7 +74,7 @@ class LiveTable(Widget, can_focus=True):
         self._rows = rows
         self._drawing = Drawing(self._glyphs, now_ms)
         self._order, self._descending, self._dimmed = order, descending, dimmed
-        self._cache.clear()
+        self._strips.clear()
         self._keep_inside()
         self.refresh()
 
@@ -123,40 +122,32 @@ class LiveTable(Widget, can_focus=True):
             self.first_column = first
             self._lay_out()
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """As Widget's, but for borders, padding and their cache, which a table hasn't: a third of a paint's CPU."""
-        width, height = self.size
-        filters = [each for each in self.get_line_filters() if not isinstance(each, ANSIToTruecolor)]
-        strips = [self._strip(y, width, height - 1) for y in crop.line_range]
-        for each in filters:
-            strips = [strip.apply_filter(each, self.background_colors[1]) for strip in strips]
-        return strips if crop.width == width else [strip.crop(crop.x, crop.right) for strip in strips]
-
-    def _strip(self, y: int, width: int, height: int) -> Strip:
-        """The heads, then rows, of so many cells and lines."""
+    def paint_line(self, y: int, size: Size) -> Strip:
+        """The heads, then rows."""
+        width, height = size.width, size.height - 1
         if y == 0:
             head = head_line(self.placed, self._order, self._descending, self._glyphs)
             return self._painter.strip(head, width, "bar", dimmed=self._dimmed)
         index = self.top + y - 1
         key = (index, index == self.cursor and index < self.count, self._track_sign(y - 1, height))
-        strip = self._cache.get(key)
+        strip = self._strips.get(key)
         if strip is None:
             _, selected, sign = key
-            row = self._row_strip(index, selected, width - _MARGIN)
-            strip = self._cache[key] = Strip.join([row, self._track(sign)])
+            row = self._row_segments(index, selected, width - _MARGIN)
+            strip = self._strips[key] = Strip([*row, *self._painter.segments(((" ", "ink"), sign), _MARGIN)], width)
         return strip
 
-    def _row_strip(self, index: int, selected: bool, width: int) -> Strip:
+    def _row_segments(self, index: int, selected: bool, width: int) -> list[Segment]:
         ground = "selected" if selected else "plain"
         if self._rows is None or not 0 <= index < self._rows.count:
-            return self._painter.strip((), width)
+            return self._painter.segments((), width)
         row = self._rows.row(index)
         if row is None:
             mark = self._glyphs.cursor if selected else " "
             waiting = ((mark, "cursor"), (f"  {self._glyphs.ellipsis}", "faint"))
-            return self._painter.strip(waiting, width, ground)
+            return self._painter.segments(waiting, width, ground)
         line = row_line(self.placed, row, self._drawing, selected=selected)
-        return self._painter.strip(line, width, ground, dimmed=self._dimmed)
+        return self._painter.segments(line, width, ground, dimmed=self._dimmed)
 
     def _track_sign(self, line: int, height: int) -> Span:
         """What the scroll track shows on a line."""
@@ -167,15 +158,9 @@ class LiveTable(Widget, can_focus=True):
         start = round(self.top / (count - height) * (height - size))
         return (self._glyphs.thumb, "quiet") if start <= line < start + size else (self._glyphs.track, "faint")
 
-    def _track(self, sign: Span) -> Strip:
-        strip = self._tracks.get(sign)
-        if strip is None:
-            strip = self._tracks[sign] = self._painter.strip(((" ", "ink"), sign), _MARGIN)
-        return strip
-
     def _lay_out(self) -> None:
         self.placed = place_columns(self._columns[self.first_column :], self.size.width - _MARGIN)
-        self._cache.clear()
+        self._strips.clear()
         self.refresh()
 
     def _keep_inside(self) -> None:
