@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.installation import refuse_old_pynvml
 from steelyard_proto.errors import SteelyardError
 
@@ -54,7 +55,7 @@ def build_parser(chosen: str = "") -> argparse.ArgumentParser:
         prog="steelyard-agent",
         description="Samples the accelerators of a node and streams what it sees.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormat,
     )
     subparsers = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:

@@ -5,6 +5,8 @@ import sys
 from types import ModuleType
 from typing import Final
 
+from steelyard_agent.light_import import in_place_of
+
 _SLOW: Final = "google.protobuf.internal.python_message"
 
 
@@ -20,9 +22,6 @@ def import_protobuf_lightly() -> None:
     implementation = importlib.import_module("google.protobuf.internal.api_implementation")
     if implementation.Type() != "upb":
         return
-    sys.modules[_SLOW] = ModuleType(_SLOW)
-    try:
+    with in_place_of(_SLOW, ModuleType(_SLOW)):
         importlib.import_module("google.protobuf.descriptor_pool")
         importlib.import_module("google.protobuf.internal.builder")
-    finally:
-        del sys.modules[_SLOW]

@@ -205,3 +205,4 @@ def test_the_daemon_stays_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"ssl", "importlib.metadata", "email", "http", "numpy", "psutil", "pynvml", "urllib.request"}
+    assert not loaded & {"typing_extensions", "ctypes.util", "tempfile", "shutil", "lzma"}

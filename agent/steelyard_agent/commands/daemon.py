@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from steelyard_agent.commands.collector_settings import add_settings, load_config
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.settings import default_text
 
 HELP = "sample this node's devices and stream what is seen to a collector"
@@ -28,7 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=HELP,
         description=HELP,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormat,
     )
     add_settings(parser, sends=True)
     parser.add_argument(
@@ -46,6 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
     from steelyard_agent.light_protobuf import import_protobuf_lightly
 
     import_protobuf_lightly()
+    from steelyard_agent.light_memory import share_arenas
+
+    share_arenas()
     from steelyard_agent.daemon import run_daemon
     from steelyard_agent.devices.registry import open_sources
     from steelyard_agent.stopping import SignalPause

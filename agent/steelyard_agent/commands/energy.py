@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from steelyard_agent.commands.collector_settings import add_settings, load_config
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.settings import default_text
 from steelyard_proto.errors import ConfigError, DeviceError
 
@@ -37,9 +38,7 @@ _LOOK_EVERY_S: Final = 2.0
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the command's arguments."""
-    parser = subparsers.add_parser(
-        "energy", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = subparsers.add_parser("energy", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=HelpFormat)
     parser.add_argument("--job", required=True, metavar="JOB", help="its id, as STEELYARD_JOB says it")
     parser.add_argument("--period", type=float, default=0.2, metavar="S", help="seconds between readings [0.2]")
     add_settings(parser, sends=False)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.hook.start import PTH_NAME, install, remove, site_packages
 
 HELP = "put the training hook into a Python, or take it out"
@@ -19,9 +20,7 @@ exit codes: 0 done; 2 the Python can't be run, or its packages can't be written
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the command's arguments."""
-    parser = subparsers.add_parser(
-        "hook", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = subparsers.add_parser("hook", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=HelpFormat)
     parser.add_argument("action", choices=("install", "remove"), help="what to do")
     parser.add_argument("--python", default="python3", metavar="PATH", help="the Python that trains [python3]")
 

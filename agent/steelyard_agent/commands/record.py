@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from steelyard_agent.commands.collector_settings import add_settings, load_config
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.settings import default_text
 from steelyard_proto.errors import ConfigError
 
@@ -23,9 +24,7 @@ exit codes: 0 recorded; 1 the file can't be written; 2 a wrong setting or argume
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the command's arguments."""
-    parser = subparsers.add_parser(
-        "record", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = subparsers.add_parser("record", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=HelpFormat)
     parser.add_argument("file", metavar="FILE", type=Path, help="the recording to make")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long [60]")
     parser.add_argument("--scrub", action="store_true", help="replace names of node, devices, users and jobs")

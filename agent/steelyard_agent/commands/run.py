@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.hook.start import with_hook
 from steelyard_proto.errors import ConfigError
 
@@ -23,9 +24,7 @@ exit codes: the command's; 126 it can't be run; 127 it isn't there; 2 none was g
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the command's arguments."""
-    parser = subparsers.add_parser(
-        "run", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = subparsers.add_parser("run", help=HELP, description=HELP, epilog=_EPILOG, formatter_class=HelpFormat)
     parser.add_argument(
         "--log", metavar="FILE", default="", help="the training's log, for steps that it doesn't tell itself"
     )

@@ -21,6 +21,7 @@ from steelyard_agent.doctor.report import as_json, as_text
 from steelyard_agent.doctor.schedulers import check_schedulers
 from steelyard_agent.doctor.sources import check_sources
 from steelyard_agent.doctor.spool import check_spool
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.settings import default_text
 
 HELP = "say what this node can tell, and what is missing and why"
@@ -65,7 +66,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=HELP,
         description=HELP,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormat,
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument(

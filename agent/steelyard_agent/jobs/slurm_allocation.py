@@ -5,7 +5,6 @@ Source: slurmd's cgroup folders; SLURM_JOB_GPUS; `scontrol -d -o show job ID`, w
 
 import logging
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -132,6 +131,7 @@ def _pids(folder: Path) -> Iterable[int]:
 
 def _run(command: list[str]) -> str:
     # Imported here: most nodes have no Slurm.
+    import shutil
     import subprocess
 
     if shutil.which(command[0]) is None:

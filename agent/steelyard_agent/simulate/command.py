@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from steelyard_agent.config import LOG_LEVELS, Config, make_config
+from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.settings import gather_settings
 from steelyard_agent.simulate.plan import FleetPlan, uniform_fleet
 from steelyard_agent.simulate.plan_file import DEMO, load_fleet
@@ -49,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=HELP,
         description=HELP,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormat,
     )
     fleet = parser.add_argument_group("the fleet")
     fleet.add_argument("--fleet", metavar="NAME", help=f"{DEMO}, or a file in TOML [{DEMO}]")

@@ -44,6 +44,8 @@ _SLOWEST_FLUSH_MS: Final = 10_000
 # that would cost its node half as much again for nobody.
 _UNSEEN_FLUSH_MS: Final = 5_000
 _SEEN_FOR_MS: Final = 60_000
+# Who has just started an agent looks for it at once; a screen that does asks for more by itself.
+_NEW_FOR_MS: Final = 15_000
 _ENDING: Final = "the collector is ending; send again when it is back"
 
 Context = Any
@@ -124,7 +126,7 @@ class IngestService:
     def _flush_ms(self, session: Session, pace_ms: int) -> int:
         """How long an agent should gather."""
         now_ms = self._clock()
-        is_seen = any(abs(now_ms - at_ms) < _SEEN_FOR_MS for at_ms in (session.since_ms, self._watched_ms))
+        is_seen = abs(now_ms - self._watched_ms) < _SEEN_FOR_MS or abs(now_ms - session.since_ms) < _NEW_FOR_MS
         return pace_ms if is_seen else max(pace_ms, _UNSEEN_FLUSH_MS)
 
     def _to_be_told(self, pace_ms: int) -> set[int]:

@@ -7,9 +7,11 @@ taken: they hold 2.5 MB.
 
 import ctypes
 import sys
+from types import ModuleType
 from typing import Any, Final
 
 from steelyard_agent.devices.nvml.errors import VENDOR
+from steelyard_agent.light_import import in_place_of
 from steelyard_proto.errors import LibraryMissing
 
 _STRUCTURES: Final = (
@@ -25,7 +27,8 @@ _VERSIONS: Final = (
 def _read_layouts() -> dict[str, Any]:
     was_there = "pynvml" in sys.modules
     try:
-        import pynvml
+        with in_place_of("ctypes.util", _library_search()):
+            import pynvml
     except ImportError as error:
         raise LibraryMissing(
             "libnvidia-ml is here, but not the package nvidia-ml-py to read it by; run pip install nvidia-ml-py",
@@ -47,6 +50,13 @@ def _read_layouts() -> dict[str, Any]:
         del sys.modules["pynvml"]
         vars(pynvml).clear()
     return found
+
+
+def _library_search() -> ModuleType:
+    """What pynvml looks for its library with: it is not asked to, and the real one imports 0.6 MB for that."""
+    module = ModuleType("ctypes.util")
+    vars(module).update(find_library=lambda name: None)
+    return module
 
 
 def _plain(theirs: Any) -> Any:
