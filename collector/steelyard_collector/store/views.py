@@ -19,15 +19,20 @@ VIEWS: Final = (
 _FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
 _DEVICE_COLUMNS: Final = {
     "fleet_live": _FLEET_COLUMNS,
+    "jobs": ("device_id", "agent", "vendor", "chip", "origin"),
     "devices": (
         *_FLEET_COLUMNS, "device_id", "uid", "kind", "name", "package_uid", "device_index", "pci_address",
         "driver_version", "power_scope", "first_seen",
     ),
 }  # fmt: skip
-_FLEET_GAUGES: Final = (
-    "busy", "core_active", "tensor_active", "hbm_bw_active", "core_clock_mhz", "chip_temp_c", "power_w",
-    "hbm_used_bytes",
-)  # fmt: skip
+_JOB_GAUGES: Final = ("busy", "core_active", "tensor_active", "hbm_bw_active", "power_w")
+# The views that don't need all.
+_DEVICE_GAUGES: Final = {
+    "fleet_live": (*_JOB_GAUGES, "core_clock_mhz", "chip_temp_c", "hbm_used_bytes"),
+    "jobs": _JOB_GAUGES,
+}
+# Asks by job which devices it holds, and nothing of their memory.
+_WITHOUT_HOLDERS: Final = frozenset({"jobs"})
 # What the device tells goes before what its table says.
 _HBM_TOTAL: Final = "coalesce(toFloat64(v.told_bytes), toFloat64(nullIf(v.memory_bytes, 0)))"
 # Names, and sizes, of what a job trains: of rank 0 where it says them, and the newest.
@@ -61,12 +66,16 @@ def _newest_of_device(view: str) -> str:
     """The devices with their newest rows, as a subquery of the columns that a view makes its own of; "" for none."""
     if view not in _DEVICE_COLUMNS:
         return ""
-    gauges = _FLEET_GAUGES if view == "fleet_live" else [metric.name for metric in _fast_gauges(catalogue())]
+    gauges = _DEVICE_GAUGES.get(view) or [metric.name for metric in _fast_gauges(catalogue())]
+    has_holders = view not in _WITHOUT_HOLDERS
     return statement(
         "queries",
         "newest_of_device",
+        holders=statement("queries", "device_holders") if has_holders else "",
+        holder_columns="j.held_by AS job, s.told_bytes AS told_bytes," if has_holders else "",
         device_columns=", ".join(f"d.{name} AS {name}" for name in _DEVICE_COLUMNS[view]),
         newest_columns=", ".join(f"f.{name} AS {name}" for name in gauges),
+        gauges=", ".join(gauges),
     )
 
 

@@ -33,9 +33,9 @@ from steelyard_tui.session import Session
 from steelyard_tui.state import Page
 from steelyard_tui.widgets.canvas import Canvas
 
-# The collector rolls up the newest minutes every ten seconds, and weighs once a minute.
-_LIVE_EVERY_S: Final = 4.0
-_WEIGHED_EVERY_S: Final = 20.0
+# The collector makes the figures of the newest minutes anew each 20 s, and weighs once a minute.
+_LIVE_EVERY_S: Final = 8.0
+_WEIGHED_EVERY_S: Final = 30.0
 _LIVE_OLD_S: Final = 60.0
 
 

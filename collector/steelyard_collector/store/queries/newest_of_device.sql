@@ -10,8 +10,7 @@ FROM
         ${newest_columns},
         f.newest_ts AS newest_ts,
         a.node AS node,
-        j.held_by AS job,
-        s.told_bytes AS told_bytes,
+        ${holder_columns}
         (SELECT if(count() = 0, 15000, argMax(window_ms, ver)) FROM steelyard_store.live_window) AS window_ms,
         -- by the collector's clock: the agent's offset is taken off
         if(f.newest_ts IS NULL, NULL, greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(f.newest_ts) + ifNull(a.offset_ms, 0)) / 1000)) AS age_s
@@ -22,16 +21,5 @@ FROM
         FROM (SELECT agent, node FROM steelyard_store.agent FINAL) AS r
         LEFT JOIN (SELECT agent, clock_offset_ms FROM steelyard_store.agent_state FINAL) AS t ON t.agent = r.agent
     ) AS a ON a.agent = d.agent
-    LEFT JOIN
-    (
-        SELECT device_id, toNullable(argMax(job, from_ts)) AS held_by
-        FROM steelyard_store.live_job FINAL
-        WHERE closed = 0 AND to_ts >= now64(3, 'UTC') - INTERVAL 2 MINUTE
-        GROUP BY device_id
-    ) AS j ON j.device_id = d.device_id
-    LEFT JOIN
-    (
-        SELECT device_id, hbm_total_bytes AS told_bytes FROM steelyard_store.live_device FINAL WHERE is_slow = 1
-    ) AS s ON s.device_id = d.device_id
-    LEFT JOIN (SELECT *, toNullable(ts) AS newest_ts FROM steelyard_store.live_device FINAL WHERE is_slow = 0) AS f ON f.device_id = d.device_id
+${holders}    LEFT JOIN (SELECT device_id, ${gauges}, toNullable(ts) AS newest_ts FROM steelyard_store.live_device FINAL WHERE is_slow = 0) AS f ON f.device_id = d.device_id
 ) AS u

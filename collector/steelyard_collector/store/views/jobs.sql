@@ -1,11 +1,11 @@
 CREATE OR REPLACE VIEW steelyard.jobs ${on_cluster} AS
 SELECT
-    j.job AS job, if(f.job = '' OR f.run = '', j.job, f.run) AS run, j.name AS name, j.scheduler AS scheduler, j.user AS user, j.origin AS origin,
+    j.job AS job, j.run AS run, j.name AS name, j.scheduler AS scheduler, j.user AS user, j.origin AS origin,
     j.vendors AS vendors, j.chips AS chips, j.nodes AS nodes, j.devices AS devices, j.world_size AS world_size, j.since AS since, j.last_seen AS last_seen,
     j.state AS state,
     multiIf(j.state IN ('finished', 'lost'), j.last_seen, j.state IN ('hung', 'idle but held') AND j.last_step IS NOT NULL, j.last_step, j.since) AS state_since,
     j.busy AS busy, j.core_active AS core_active, j.tensor_active AS tensor_active, j.hbm_bw_active AS hbm_bw_active, j.power_w AS power_w,
-    f.model_key AS model, f.workload AS workload, f.sequence_length AS sequence_length, nullIf(f.precision, '') AS precision, nullIf(f.task, '') AS task,
+    j.model AS model, j.workload AS workload, j.sequence_length AS sequence_length, j.precision AS precision, j.task AS task,
     j.steps AS steps, j.tokens AS tokens, j.last_step AS last_step, j.step_p50_s AS step_p50_s, j.step_p99_s AS step_p99_s, j.goodput AS goodput,
     j.tokens_origin AS tokens_origin, j.tokens_absent AS tokens_absent
 FROM
@@ -16,12 +16,14 @@ FROM
         h.busy AS busy, h.core_active AS core_active, h.tensor_active AS tensor_active, h.hbm_bw_active AS hbm_bw_active, h.power_w AS power_w,
         o.steps AS steps, o.tokens AS tokens, o.last_step_ts AS last_step, o.step_p50_s AS step_p50_s, o.step_p99_s AS step_p99_s, o.goodput AS goodput,
         nullIf(o.tokens_origin, '') AS tokens_origin, nullIf(o.tokens_absent, '') AS tokens_absent,
+        if(f.job = '' OR f.run = '', h.job, f.run) AS run, f.model_key AS model, f.workload AS workload, f.sequence_length AS sequence_length,
+        nullIf(f.precision, '') AS precision, nullIf(f.task, '') AS task,
         multiIf(
             h.open_devices = 0, if(h.closed_devices > 0, 'finished', 'lost'),
             -- steps are told, and the newest is not older than ten of the longest
             o.last_step_ts IS NOT NULL AND dateDiff('second', o.last_step_ts, now64(3, 'UTC')) <= greatest(300, 10 * ifNull(o.step_p99_s, 0)), 'running',
             o.last_step_ts IS NOT NULL, if(p.job = '', 'idle but held', 'hung'),
-            ifNull(h.busy, 0) >= 0.02, if(k.job = '', 'running', 'starting'),
+            ifNull(h.busy, 0) >= 0.02, if(f.job = '', 'running', 'starting'),
             dateDiff('second', h.since, now64(3, 'UTC')) < 600, 'starting',
             'idle but held') AS state
     FROM
@@ -33,7 +35,7 @@ FROM
             nullIf(argMax(l.user, l.to_ts), '') AS user,
             any(d.origin) AS origin,
             arraySort(groupUniqArray(d.vendor)) AS vendors,
-            arraySort(groupUniqArray(d.chip)) AS chips,
+            arraySort(groupUniqArray(nullIf(d.chip, ''))) AS chips,
             uniqExact(d.agent) AS nodes,
             uniqExact(l.device_id) AS devices,
             argMax(l.world_size, l.to_ts) AS world_size,
@@ -54,13 +56,11 @@ FROM
         ) AS l
         INNER JOIN
         (
-            SELECT device_id, agent, vendor, chip, origin, state, busy, core_active, tensor_active, hbm_bw_active, power_w
-            FROM steelyard.devices
+${newest_of_device}
         ) AS d ON d.device_id = l.device_id
         GROUP BY l.job
     ) AS h
     LEFT JOIN (SELECT job, toNullable(steps) AS steps, tokens, last_step_ts, step_p50_s, step_p99_s, goodput, tokens_origin, tokens_absent FROM steelyard_store.job_total FINAL) AS o ON o.job = h.job
     LEFT JOIN (SELECT DISTINCT job FROM steelyard_store.process WHERE ts >= now64(3, 'UTC') - INTERVAL 2 MINUTE) AS p ON p.job = h.job
-    LEFT JOIN (SELECT DISTINCT job FROM steelyard_store.training) AS k ON k.job = h.job
+    LEFT JOIN (SELECT job, run, model_key, workload, sequence_length, precision, task FROM steelyard_store.job_fact FINAL) AS f ON f.job = h.job
 ) AS j
-LEFT JOIN (SELECT job, run, model_key, workload, sequence_length, precision, task FROM steelyard_store.job_fact FINAL) AS f ON f.job = j.job
