@@ -14,6 +14,7 @@ BENCHES = {
     "fleet": "16,000 agents at once, rollups, a watcher and a slow query",
     "storage": "bytes a sample beside a Prometheus block of the same values",
     "agent": "memory, CPU and wake-ups of the agent with 8 devices",
+    "guard": "how late the other devices' ticks are while one of 8 hangs",
     "events": "from an XID to its row in the store",
     "query": "the live view, one device's day and a week by chip, at full size",
     "compare": "the comparison of a week of 512 jobs, and the live view of efficiency",

@@ -104,8 +104,22 @@ static inline double scenario_seconds(void) {
 }
 
 /* Hangs if told to, then the code to return: 0 goes on. */
+/* Adds a line to the file of the key log.<function>: the device, and when it was asked. */
+static inline void scenario_log(const char *function, int device) {
+    char key[160], path[160];
+    struct timespec now;
+    FILE *file;
+    snprintf(key, sizeof key, "log.%s", function);
+    if (!scenario_get(key, -1, path, sizeof path) || !(file = fopen(path, "a")))
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    fprintf(file, "%d %lld.%09ld\n", device, (long long)now.tv_sec, now.tv_nsec);
+    fclose(file);
+}
+
 static inline int scenario_enter(const char *function, int device, int lost_code, int missing_code) {
     char key[160];
+    scenario_log(function, device);
     snprintf(key, sizeof key, "hang.%s", function);
     for (double waited = 0; waited < scenario_number(key, device, 0); waited += 0.005) {
         struct timespec slice = {0, 5000000};

@@ -7,6 +7,7 @@ Keys (`.N` for device N, else for all):
     error.<function>[.N] code      the function answers this code
     hang.<function>[.N] seconds    the function blocks that long, or until the key is dropped
     missing.<function> 1           the function says that it doesn't exist
+    log.<function> path            each call adds a line to that file: the device and the monotonic clock's seconds
     clock seconds                  time stands still at this, in place of real time since loading
     <figure>[.N] value             a figure, named in the stand-in's source
 """
