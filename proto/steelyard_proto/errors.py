@@ -10,6 +10,7 @@ SteelyardError
 │   └── LibraryMissing     the vendor's library is not on this machine
 ├── ContractError      a message breaks the contract: field
 ├── SpoolError         the spool can't be read or written
+├── TraceError         a profile can't be read: path, place
 ├── StoreError         ClickHouse refused: code, name
 ├── StoreLost          another collector writes the store now
 └── TransportError     the other side can't be reached
@@ -78,6 +79,20 @@ class ContractError(SteelyardError):
 
 class SpoolError(SteelyardError):
     """The spool can't be read or written."""
+
+
+class TraceError(SteelyardError):
+    """A profile can't be read.
+
+    Attributes:
+        path: the file.
+        place: where in it: a byte, a line, a table or a column; empty where it is the whole.
+    """
+
+    def __init__(self, message: str, *, path: str, place: str = "") -> None:
+        self.path = path
+        self.place = place
+        super().__init__(": ".join(part for part in (path, place, message) if part))
 
 
 class StoreError(SteelyardError):

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.commands import claims, compare, demo, job, local, report, sql, views, weigh
+from steelyard_tui.commands import claims, compare, demo, job, local, ops, report, sql, views, weigh
 from steelyard_tui.commands.command import Command, add_collector_arguments, settings_of
 
 COMMANDS: Final[tuple[Command, ...]] = (
     compare.COMMAND,
     claims.COMMAND,
     job.COMMAND,
+    ops.COMMAND,
     report.COMMAND,
     sql.COMMAND,
     views.DEVICES,

@@ -1,0 +1,145 @@
+"""The events of a trace that have a length, as columns: some 30 bytes an event, whatever its arguments."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard_traces.decimal_time import FLOAT_EXACT_BELOW_US, nanoseconds, nanoseconds_of_floats
+from steelyard_traces.intervals import Ints
+from steelyard_traces.json_events import Block, Event
+
+NO_CORRELATION: Final = -1
+_ALIASES: Final = {"operator": "cpu_op", "runtime": "cuda_runtime", "memcpy": "gpu_memcpy", "memset": "gpu_memset"}
+
+
+class _Numbers(dict[tuple[Any, ...], int]):
+    """A number for each thing, given when it is first asked for."""
+
+    def __missing__(self, thing: tuple[Any, ...]) -> int:
+        number = self[thing] = len(self)
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What an event is: its category in lower case, its name and, for a collective, what it does."""
+
+    category: str
+    name: str
+    collective: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Events with a length, in the order of the file.
+
+    Attributes:
+        label: an index into `labels`.
+        thread: an index into `threads`, which are pairs of pid and tid.
+        correlation: what a launch and what it launched have in common; `NO_CORRELATION` where there is nothing.
+        skipped: events that could not be used: no time, no length or a negative one.
+    """
+
+    labels: tuple[Label, ...]
+    threads: tuple[tuple[str, str], ...]
+    label: Ints
+    thread: Ints
+    start_ns: Ints
+    duration_ns: Ints
+    correlation: Ints
+    skipped: int
+
+    @property
+    def thread_pid(self) -> Ints:
+        """For each thread a number that is the same for all threads of one pid: the pid itself where it is one."""
+        pids = [pid for pid, _ in self.threads]
+        others = sorted({pid for pid in pids if not pid.isdecimal() or len(pid) > 18})
+        return np.array([-1 - others.index(pid) if pid in others else int(pid) for pid in pids], dtype=np.int64)
+
+
+class ColumnBuilder:
+    """Takes blocks of events and gives their columns."""
+
+    def __init__(self) -> None:
+        self._labels = _Numbers()
+        self._threads = _Numbers()
+        self._parts: dict[str, list[NDArray[Any]]] = {
+            "label": [], "thread": [], "start_ns": [], "duration_ns": [], "correlation": []
+        }  # fmt: skip
+        self._skipped = 0
+
+    def add(self, block: Block) -> None:
+        """Takes the events of a block that have a length."""
+        self._skipped += block.skipped
+        events = [event for event in block.events if event.ph == "X"]
+        if not events:
+            return
+        start_ns, duration_ns, is_good = _times(block, events)
+        labels, threads = self._labels, self._threads
+        label = np.array([labels[e.cat, e.name, _collective(e)] for e in events], dtype=np.int32)
+        thread = np.array([threads[e.pid, e.tid] for e in events], dtype=np.int32)
+        correlation = np.full(len(events), NO_CORRELATION, dtype=np.int64)
+        for index, event in enumerate(events):
+            if event.args is not None and event.args.correlation:
+                correlation[index] = _correlation(event.args.correlation)
+        columns: tuple[NDArray[Any], ...] = (label, thread, start_ns, duration_ns, correlation)
+        for part, column in zip(self._parts.values(), columns, strict=True):
+            part.append(column if is_good is None else column[is_good])
+        if is_good is not None:
+            self._skipped += int((~is_good).sum())
+
+    def columns(self) -> Columns:
+        """All that was taken; call it once, it lets go of the parts."""
+        joined = {name: _join(parts) for name, parts in self._parts.items()}
+        labels = tuple(_label(*thing) for thing in self._labels)
+        threads = tuple((str(pid), str(tid)) for pid, tid in self._threads)
+        return Columns(labels=labels, threads=threads, skipped=self._skipped, **joined)
+
+
+def _join(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    whole = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    parts.clear()
+    return whole
+
+
+def _label(category: object, name: object, collective: object) -> Label:
+    lower = str(category or "").lower()
+    return Label(_ALIASES.get(lower, lower), str(name if name is not None else ""), str(collective or ""))
+
+
+def _collective(event: Event) -> Any:
+    """What a kernel does for whom; the calls that lead to it have it too, but are told by their names."""
+    return event.args.collective if event.cat == "kernel" and event.args is not None else None
+
+
+def _correlation(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return NO_CORRELATION
+    return number if 0 < number < 2**62 else NO_CORRELATION
+
+
+def _times(block: Block, events: list[Event]) -> tuple[Ints, Ints, NDArray[np.bool_] | None]:
+    """Starts and lengths in nanoseconds, and which events have both; None where all do."""
+    try:
+        start_us = np.array([event.ts for event in events], dtype=np.float64)
+        duration_us = np.array([event.dur for event in events], dtype=np.float64)
+    except ValueError:
+        return _times_by_digits(block)
+    # A comparison with NaN is False, so what is absent goes the exact way too.
+    if not (np.abs(start_us).max() < FLOAT_EXACT_BELOW_US and np.abs(duration_us).max() < FLOAT_EXACT_BELOW_US):
+        return _times_by_digits(block)
+    duration_ns = nanoseconds_of_floats(duration_us)
+    is_good = None if int(duration_ns.min()) >= 0 else duration_ns >= 0
+    return nanoseconds_of_floats(start_us), duration_ns, is_good
+
+
+def _times_by_digits(block: Block) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    pairs = [(nanoseconds(ts), nanoseconds(dur)) for ts, dur in block.digits()]
+    good = np.array([ts is not None and dur is not None and dur >= 0 for ts, dur in pairs], dtype=np.bool_)
+    start_ns = np.array([ts or 0 for ts, _ in pairs], dtype=np.int64)
+    duration_ns = np.array([dur or 0 for _, dur in pairs], dtype=np.int64)
+    return start_ns, duration_ns, good

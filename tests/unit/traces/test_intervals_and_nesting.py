@@ -1,0 +1,74 @@
+"""Unions, overlaps and nesting against the plainest way to compute them."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steelyard_traces.intervals import Intervals, covered_ns, first_come, sorted_intervals, union
+from steelyard_traces.nesting import NO_PARENT, nest
+
+SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 15)), max_size=25)
+CALLS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40), st.integers(0, 20)), max_size=25)
+
+
+def _intervals(spans: list[tuple[int, int]]) -> Intervals:
+    start = np.array([s for s, _ in spans], dtype=np.int64)
+    ordered, _ = sorted_intervals(start, start + np.array([d for _, d in spans], dtype=np.int64))
+    return ordered
+
+
+def _moments(spans: list[tuple[int, int]]) -> set[int]:
+    return {moment for start, length in spans for moment in range(start, start + length)}
+
+
+@given(SPANS, SPANS)
+def test_unions_and_overlaps_are_what_counting_moments_gives(
+    one: list[tuple[int, int]], other: list[tuple[int, int]]
+) -> None:
+    a, b = _intervals(one), _intervals(other)
+    assert union(a).total_ns == first_come(a).total_ns == len(_moments(one))
+    assert int(covered_ns(union(a), union(b)).sum()) == len(_moments(one) & _moments(other))
+    for start, end, covered in zip(b.start_ns, b.end_ns, covered_ns(union(a), b), strict=True):
+        assert covered == len(_moments(one) & set(range(start, end)))
+
+
+def _by_hand(calls: list[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
+    """Parents and self times with a stack, one call at a time."""
+    parents, left, ends = [NO_PARENT] * len(calls), [0] * len(calls), [0] * len(calls)
+    opened: dict[int, list[int]] = {}
+    for i in sorted(range(len(calls)), key=lambda i: (calls[i][0], calls[i][1], -calls[i][2], i)):
+        thread, start, length = calls[i]
+        stack = opened.setdefault(thread, [])
+        while stack and ends[stack[-1]] <= 2 * start:
+            stack.pop()
+        ends[i] = 2 * start + max(2 * length, 1)
+        if stack:
+            parents[i] = stack[-1]
+            ends[i] = min(ends[i], ends[stack[-1]])
+        left[i] = (ends[i] - 2 * start) // 2
+        if stack:
+            left[stack[-1]] -= left[i]
+        stack.append(i)
+    return parents, left
+
+
+@given(CALLS)
+def test_nesting_is_what_a_stack_gives_and_adds_up(calls: list[tuple[int, int, int]]) -> None:
+    columns = np.array(calls, dtype=np.int64).reshape(-1, 3)
+    nesting = nest(columns[:, 0], columns[:, 1], columns[:, 2])
+    parents, left = _by_hand(calls)
+    assert nesting.parent.tolist() == parents
+    assert nesting.self_ns.tolist() == left
+    assert min(left, default=0) >= 0
+    outermost = [i for i, parent in enumerate(parents) if parent == NO_PARENT]
+    for thread in {thread for thread, _, _ in calls}:
+        mine = [i for i in range(len(calls)) if calls[i][0] == thread]
+        covered = sum(calls[i][2] for i in outermost if i in mine)
+        assert sum(left[i] for i in mine) == covered
+
+
+def test_the_nearest_wanted_call_is_itself_or_around() -> None:
+    nesting = nest(np.array([1, 1, 1]), np.array([0, 10, 20]), np.array([100, 50, 5]))
+    wanted = np.array([True, False, False])
+    assert nesting.nearest(np.array([2, 0, NO_PARENT]), wanted).tolist() == [0, 0, NO_PARENT]
+    assert nesting.nearest(np.array([2]), np.zeros(3, dtype=np.bool_)).tolist() == [NO_PARENT]

@@ -1,0 +1,1 @@
+"""Recordings of profilers, read from files: what `ops` and `diff` do without a collector."""
