@@ -26,10 +26,25 @@ class FakeProc:
         environ: dict[str, str] | None = None,
         cgroup: str = "0::/",
         maps: str = "",
+        pages: int = 100,
     ) -> None:
         path = self.root / str(pid)
         path.mkdir(exist_ok=True)
-        fields = ["S", parent, pid, session or pid, *[0] * 7, cpu // 2, cpu - cpu // 2, *[0] * 4, 24, 0, start, 0, 100]
+        fields = [
+            "S",
+            parent,
+            pid,
+            session or pid,
+            *[0] * 7,
+            cpu // 2,
+            cpu - cpu // 2,
+            *[0] * 4,
+            24,
+            0,
+            start,
+            0,
+            pages,
+        ]
         (path / "stat").write_text(f"{pid} ({comm}) " + " ".join(map(str, fields)) + " 0 0\n")
         pairs = {"PATH": "/bin", "AWS_SECRET": "hush", **(environ or {})}
         (path / "environ").write_bytes(b"".join(f"{k}={v}\0".encode() for k, v in pairs.items()))

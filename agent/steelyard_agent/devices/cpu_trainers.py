@@ -8,6 +8,8 @@ from steelyard_agent.jobs.process_files import ProcessFiles
 
 _PROGRAMS: Final = ("python", "pt_main_thread", "ray::")
 _LIBRARY: Final = "libtorch_cpu"
+# A process that has loaded it holds more; the list of what a process has loaded is dear to ask for.
+_LEAST_BYTES: Final = 64 << 20
 # torch is imported some time after the start; a process that hasn't yet is looked at ever more rarely.
 _MOST_ROUNDS: Final = 30
 
@@ -65,7 +67,10 @@ class CpuTrainers:
             known.looks += 1
             environ = self._files.environ(pid)
             known.rank = environ.get("RANK", "")
-            known.is_trainer = _is_started_by_torchrun(environ) or self._files.maps_contain(pid, _LIBRARY)
+            is_large = stat.rss_pages * self._files.page_bytes >= _LEAST_BYTES
+            known.is_trainer = _is_started_by_torchrun(environ) or (
+                is_large and self._files.maps_contain(pid, _LIBRARY)
+            )
 
 
 def _is_due(known: _Candidate) -> bool:

@@ -116,8 +116,10 @@ class SamplingLoop:
 
     def _take_told(self, teller: Teller) -> Sequence[Event]:
         told = teller.take(self._clock.wall_ms(), self._gatherer.key_of)
-        self._gatherer.put_records(batch_pb2.KIND_STEP, step_records(told.steps))
-        self._gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(told.trainings))
+        if told.steps:
+            self._gatherer.put_records(batch_pb2.KIND_STEP, step_records(told.steps))
+        if told.trainings:
+            self._gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(told.trainings))
         return told.events
 
     def _take_own(self) -> None:

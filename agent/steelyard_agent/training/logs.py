@@ -18,6 +18,9 @@ from steelyard_proto.trainlog import Progress
 log = logging.getLogger(__name__)
 
 _POLL_S: Final = 1.0
+# Logs that say nothing new are looked at ever more rarely, up to this; a second longer after each so many looks.
+_LONGEST_POLL_S: Final = 5.0
+_QUIET_LOOKS: Final = 10
 _MOST_LOGS: Final = 256
 _MOST_WAITING: Final = 20_000
 
@@ -89,16 +92,18 @@ class LogFollower:
         self._matcher.close()
 
     def _run(self) -> None:
+        quiet_looks = 0
         while True:
             self._wake.clear()
             if self._is_stopping:
                 return
-            self.poll()
+            quiet_looks = 0 if self.poll() else quiet_looks + 1
             # Where no log is followed or awaited the thread sleeps until `want` names one.
-            self._wake.wait(_POLL_S if self._followed or self._awaited else None)
+            self._wake.wait(_pause_s(quiet_looks) if self._followed or self._awaited else None)
 
-    def poll(self) -> None:
-        """Looks once at every log."""
+    def poll(self) -> bool:
+        """Looks once at every log; whether any had a new line."""
+        is_any_new = False
         wanted = self._wanted
         self._forget(wanted)
         for pid, who in wanted.items():
@@ -114,12 +119,14 @@ class LogFollower:
                 log.info("a log is no longer read: %s", error)
                 continue
             for line in lines:
+                is_any_new = True
                 told = followed.reader.read(line)
                 if told is not None:
                     for member in followed.members.values():
                         self._tell(member, told)
         if problem := self._matcher.take_problem():
             self._problems.append(problem)
+        return is_any_new
 
     def _meet(self, pid: int, who: ProcessFacts) -> None:
         key = (who.job.id, who.log_name or _file_of(who.log))
@@ -182,6 +189,10 @@ class LogFollower:
         member.number += 1
         text = "\n".join([f"steelyard 1 {kind}", f"number={member.number}", *fields])
         self._waiting.append(Received(member.who.pid, text.encode()))
+
+
+def _pause_s(quiet_looks: int) -> float:
+    return min(_LONGEST_POLL_S, _POLL_S * (1 + quiet_looks // _QUIET_LOOKS))
 
 
 def _file_of(path: str) -> str:

@@ -12,6 +12,7 @@ from tests.standins.agent_parts import until
 from tests.standins.fake_proc import BOOT_S, FakeProc
 
 TORCH_MAP = "7f00-7f01 r-xp 0 08:01 1 /venv/lib/python3.11/site-packages/torch/lib/libtorch_cpu.so\n"
+TORCH_PAGES = 50_000
 
 
 @pytest.fixture
@@ -118,9 +119,10 @@ def test_what_isnt_asked_for_is_forgotten(proc: FakeProc) -> None:
 def test_what_trains_on_the_cpu(proc: FakeProc) -> None:
     proc.add(10, "bash")
     proc.add(11, "python3")
-    proc.add(12, "python3", maps=TORCH_MAP)
-    proc.add(13, "firefox", maps=TORCH_MAP)
+    proc.add(12, "python3", maps=TORCH_MAP, pages=TORCH_PAGES)
+    proc.add(13, "firefox", maps=TORCH_MAP, pages=TORCH_PAGES)
     proc.add(14, "python3", environ={"TORCHELASTIC_RUN_ID": "none", "RANK": "0"})
+    proc.add(15, "python3", maps=TORCH_MAP)  # too small to hold it: not asked what it has loaded
     assert CpuTrainers(proc.files()).find() == [12, 14]
 
 
@@ -128,7 +130,7 @@ def test_a_process_that_loads_torch_later_is_found_then(proc: FakeProc) -> None:
     trainers = CpuTrainers(proc.files())
     proc.add(12)
     assert trainers.find() == []
-    proc.add(12, maps=TORCH_MAP)
+    proc.add(12, maps=TORCH_MAP, pages=TORCH_PAGES)
     assert trainers.find() == [12]
     proc.remove(12)
     assert trainers.find() == []
@@ -136,12 +138,12 @@ def test_a_process_that_loads_torch_later_is_found_then(proc: FakeProc) -> None:
 
 def test_launchers_and_data_workers_are_left_out(proc: FakeProc) -> None:
     rank = [{"TORCHELASTIC_RUN_ID": "r", "RANK": str(n)} for n in range(2)]
-    proc.add(20, "python3", maps=TORCH_MAP)  # torchrun itself
-    proc.add(21, parent=20, environ=rank[0], maps=TORCH_MAP)
-    proc.add(22, parent=20, environ=rank[1], maps=TORCH_MAP)
-    proc.add(31, parent=21, environ=rank[0], maps=TORCH_MAP)  # a DataLoader's worker
-    proc.add(40, "python3", maps=TORCH_MAP)
-    proc.add(41, parent=40, maps=TORCH_MAP)
+    proc.add(20, "python3", maps=TORCH_MAP, pages=TORCH_PAGES)  # torchrun itself
+    proc.add(21, parent=20, environ=rank[0], maps=TORCH_MAP, pages=TORCH_PAGES)
+    proc.add(22, parent=20, environ=rank[1], maps=TORCH_MAP, pages=TORCH_PAGES)
+    proc.add(31, parent=21, environ=rank[0], maps=TORCH_MAP, pages=TORCH_PAGES)  # a DataLoader's worker
+    proc.add(40, "python3", maps=TORCH_MAP, pages=TORCH_PAGES)
+    proc.add(41, parent=40, maps=TORCH_MAP, pages=TORCH_PAGES)
     assert CpuTrainers(proc.files()).find() == [21, 22, 40]
 
 

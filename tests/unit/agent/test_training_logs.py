@@ -17,7 +17,7 @@ from steelyard_agent.jobs.identity import JobIdentity, Ranks
 from steelyard_agent.jobs.process_files import ProcessFiles
 from steelyard_agent.model import DeviceProcess
 from steelyard_agent.training.endpoint import Received
-from steelyard_agent.training.logs import LogFollower
+from steelyard_agent.training.logs import LogFollower, _pause_s
 from steelyard_agent.training.matching import open_matcher
 from steelyard_agent.training.tail import Tail, Unreadable
 from steelyard_agent.training.watch import Told, TrainingWatch
@@ -98,6 +98,17 @@ def test_the_steps_of_a_log_are_those_of_its_ranks(log: Path) -> None:
     told = node.hear()
     assert [step.total_steps for step in told.steps] == [20, 20]
     assert sum(step.tokens / step.token_copies for step in told.steps) == 10 * 8 * 128
+
+
+def test_a_log_that_says_nothing_is_looked_at_more_rarely(log: Path) -> None:
+    node = Node(log)
+    node.hear()
+    assert not node.logs.poll()
+    write(log, line(10))
+    assert node.logs.poll(), "then it is looked at each second again"
+    pauses = [_pause_s(looks) for looks in range(100)]
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (1, 5)
 
 
 def test_the_facts_of_a_log_carry_its_origin(log: Path) -> None:

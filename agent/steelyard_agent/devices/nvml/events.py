@@ -1,7 +1,7 @@
 """What GPUs tell by themselves: XIDs and ECC errors, waited for in a thread of its own.
 
-The thread has initialised the library for itself, so it may outlive the source that started it by the second that a
-wait takes. Only GPUs tell events: those of an instance come from its GPU.
+The thread has initialised the library for itself, so it may outlive the source that started it by the two seconds that
+a wait takes. Only GPUs tell events: those of an instance come from its GPU.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ from steelyard_proto.errors import DeviceError
 
 log = logging.getLogger(__name__)
 
-_WAIT_MS: Final = 1000
+_WAIT_MS: Final = 2000
 # A wait that fails at once must not turn the thread into a busy loop.
 _FAILURES_TO_END: Final = 3
 
@@ -37,7 +37,7 @@ class EventThread:
         self._thread.start()
 
     def stop(self, wait_s: float = 0.0) -> None:
-        """Lets it end by itself, within a second if the driver keeps its own deadline."""
+        """Lets it end by itself, within two seconds if the driver keeps its own deadline."""
         self._is_ended.set()
         if wait_s:
             self._thread.join(wait_s)

@@ -100,9 +100,13 @@ def field_reading(calls: DeviceCalls) -> Reading:
     block = FieldBlock(calls, fields)
     positions = {field: position for position, field in enumerate(fields)}
     plan = [(tuple(positions[field] for field in figure.fields), figure.factor) for figure in figures]
+    single = [(places[0], factor) for places, factor in plan]
+    is_simple = all(len(places) == 1 for places, _ in plan)
 
     def read() -> tuple[Value, ...]:
         values = block.read()
+        if is_simple and Absent not in map(type, values):
+            return tuple([values[place] * factor for place, factor in single])  # type: ignore[operator]
         return tuple(
             [
                 _scaled(values[places[0]], factor) if len(places) == 1 else _sum(values, places, factor)

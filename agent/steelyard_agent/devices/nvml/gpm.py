@@ -33,7 +33,7 @@ def _rate(mib_per_s: float) -> Value:
     return mib_per_s * _MIB
 
 
-# metric -> GPM's id and what is made of the figure
+# metric -> GPM's id and what is made of the figure; ratios first
 _METRICS: Final[dict[int, tuple[int, Callable[[float], Value]]]] = {
     2: (2, ratio),
     3: (5, ratio),
@@ -79,6 +79,7 @@ class GpmSampler:
         self._get = calls.library.bound(METRICS_CALL, ctypes.byref(self._block), device=calls.label)
         self._metrics: tuple[int, ...] = ()
         self._makers: tuple[Callable[[float], Value], ...] = ()
+        self._ratios = 0
         self._unpack = Struct(_HEAD)
         self._last: tuple[float, ...] = ()
         self._repeats = 0
@@ -123,6 +124,10 @@ class GpmSampler:
             )
         if self._is_frozen(values):
             return (_STALE,) * len(values)
+        ratios, rates = values[: self._ratios], values[self._ratios :]
+        # A figure that isn't a number makes the sum none.
+        if ratios and min(ratios) >= 0 and max(ratios) <= 100 and sum(values) == sum(values):
+            return (*[value / 100 for value in ratios], *[value * _MIB for value in rates])
         return tuple([make(value) for make, value in zip(self._makers, values, strict=True)])
 
     def close(self) -> None:
@@ -136,6 +141,7 @@ class GpmSampler:
     def _ask_for(self, metrics: Sequence[int]) -> None:
         self._metrics = tuple(metrics)
         self._makers = tuple(_METRICS[metric][1] for metric in metrics)
+        self._ratios = sum(make is ratio for make in self._makers)
         self._block.numMetrics = len(self._metrics)
         for slot, metric in zip(self._block.metrics, metrics, strict=False):
             slot.metricId = _METRICS[metric][0]

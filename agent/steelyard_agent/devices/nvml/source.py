@@ -30,7 +30,7 @@ _GPM_WAIT_S: Final = 0.12
 # Starting the library anew interrupts every device for a moment: not more often than this for one that is lost.
 _RESTART_S: Final = 600.0
 # The library is not shut down while a thread still waits in it for events.
-_LISTENER_ENDS_S: Final = 1.5
+_LISTENER_ENDS_S: Final = 2.5
 
 
 class NvmlSource:
