@@ -69,6 +69,41 @@ async def test_opening_a_chip_filters_devices_and_escape_comes_back(address: str
         await until_text(pilot, "compare")
 
 
+async def test_the_fleet_by_mouse(address: str, tmp_path: Path) -> None:
+    async with running_app(address, tmp_path) as pilot:
+        await pilot.press("2")
+        text = await until_text(pilot, "per die")
+        head = text.splitlines()[2]
+        await pilot.click(offset=(head.index("W/dev") + 1, 2))
+        await until(pilot, lambda text: _watts(text) == sorted(_watts(text), reverse=True), "the largest first")
+        await pilot.click(offset=(head.index("W/dev") + 1, 2))
+        text = await until(pilot, lambda text: _watts(text) == sorted(_watts(text)), "the smallest first")
+        line = next(y for y, line in enumerate(text.splitlines()) if " H20 " in line)
+        await pilot.click(offset=(5, line))
+        await until(pilot, lambda text: text.splitlines()[line].startswith("▌"), "the cursor where the mouse was")
+        await pilot.click(offset=(5, line), times=2)
+        await until_text(pilot, "chip=H20 origin=simulated")
+
+
+def _watts(text: str) -> list[int]:
+    """The column of watts per device, of the chips that give it."""
+    lines = text.splitlines()
+    end = lines[2].index("W/dev") + len("W/dev")
+    cells = [line[end - 5 : end].strip() for line in lines[3:] if re.match(r".\s[▲●◆■] ", line)]
+    return [int(cell) for cell in cells if cell.isdigit()]
+
+
+async def test_a_table_asks_once_for_all_that_it_shows(address: str, tmp_path: Path) -> None:
+    async with running_app(address, tmp_path, (160, 48)) as pilot:
+        await until_text(pilot, "H100")
+        session = pilot.app.session
+        before = session.generation
+        await pilot.press("5")
+        await until_text(pilot, "2 000 devices")
+        assert session.generation == before + 1
+        assert "  …" not in "\n".join(screen_lines(pilot.app))
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_devices_reads_only_what_is_near(address: str, tmp_path: Path, size: tuple[int, int]) -> None:
     async with running_app(address, tmp_path, size) as pilot:

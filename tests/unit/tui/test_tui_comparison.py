@@ -136,7 +136,7 @@ def drawn(weighed: Weighed, size: tuple[int, int], glyphs: Glyphs, cursor: int =
     chips = chips_of(FLEET, LIVE, weighed, METRICS[0])
     look = comparison.Look(width, height, METRICS[0], cursor, glyphs, NOW_MS)
     upper = comparison.draw(chips, weighed, look)
-    assert len(upper.lines) == len(upper.chips)
+    assert len(upper.lines) == len(upper.owners)
     lower = comparison_panels.lower_lines(chips, weighed, look, height - len(upper.lines))
     scope = comparison.scope_line(chips, weighed, METRICS[0], width, glyphs)
     return [Painted(scope), *upper.lines, *map(Painted, lower)]
@@ -175,7 +175,7 @@ def test_the_upper_part_never_runs_over_and_keeps_the_cursor_in_sight() -> None:
             look = comparison.Look(*size, METRICS[0], cursor, COARSE, NOW_MS)
             upper = comparison.draw(chips, WEIGHED, look)
             assert len(upper.lines) <= size[1]
-            assert cursor in upper.chips
+            assert cursor in upper.owners
             assert all(line_width(painted.line) <= size[0] for painted in upper.lines if painted.ground == "bar")
 
 

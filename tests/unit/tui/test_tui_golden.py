@@ -48,7 +48,7 @@ def _past() -> trends.Past:
 
 def _drawn(width: int, height: int, glyphs: Glyphs) -> str:
     look = fleet.Look(width, height, fleet.METRICS[0], 2, glyphs)
-    lines: list[Painted] = [Painted(fleet.scope_line(ROWS, look.metric, width, glyphs)), *fleet.lines(ROWS, look)]
+    lines: list[Painted] = [Painted(fleet.scope_line(ROWS, look.metric, width, glyphs)), *fleet.draw(ROWS, look).lines]
     lower = trends.lower_lines(ROWS, _past(), look, height - len(lines) + 1, NOW_MS)
     return "\n".join(plain(line).rstrip() for line in [*(painted.line for painted in lines), *lower]) + "\n"
 

@@ -78,13 +78,28 @@ def place_columns(columns: Sequence[Column], width: int, left: int = 3) -> tuple
     return tuple(placed)
 
 
-def head_line(placed: Sequence[Placed], order: str, descending: bool, glyphs: Glyphs, left: int = 3) -> Line:
-    """The heads, with an arrow at the column that sorts."""
+def falls(column: Column, order: str, *, descending: bool) -> bool:
+    """Which way a column sorts when it is chosen: figures from the largest, names from A, the same one turned round."""
+    return not descending if column.order == order else column.align == "right"
+
+
+def column_at(placed: Sequence[Placed], cell: int) -> Column | None:
+    """The column whose head is at this cell of the line."""
+    return next((one.column for one in placed if one.start <= cell < one.start + one.width + GAP), None)
+
+
+def head_line(
+    placed: Sequence[Placed], order: str, descending: bool, glyphs: Glyphs, left: int = 3, marked: str = ""
+) -> Line:
+    """The heads, with an arrow at the column that sorts; `marked` is one more that stands out."""
     line: list[Span] = [(" " * left, "head")]
     for place in placed:
         sorts = order != "" and place.column.order == order
         arrow = (glyphs.down if descending else glyphs.up) if sorts else ""
-        title: Line = ((place.column.title, "strong" if sorts else "head"), (arrow, "title"))
+        title: Line = (
+            (place.column.title, "strong" if sorts or place.column.order == marked else "head"),
+            (arrow, "title"),
+        )
         line += fit_line(title, place.width, place.column.align, glyphs.ellipsis)
         line.append((" " * GAP, "head"))
     return tuple(line)

@@ -11,7 +11,7 @@ from steelyard_tui.present.cells import Cell, chip_cell, figure_column, reportin
 from steelyard_tui.present.columns import Column, Drawing, Placed, head_line, place_columns, row_line
 from steelyard_tui.present.figures import count, duration, figure, number, text_of, vendor_name
 from steelyard_tui.present.glyphs import Glyphs
-from steelyard_tui.present.line import BLANK, Line, Painted, Span, fit, fit_line, line_width, spread
+from steelyard_tui.present.line import BLANK, Drawn, Line, Painted, Span, fit, fit_line, line_width, spread
 from steelyard_tui.present.reasons import why_no_share
 from steelyard_tui.present.shares import devices_text, ratio_text, scale_of, share_axis, share_bar, sides_text
 from steelyard_tui.present.tones import vendor_tone
@@ -52,14 +52,6 @@ class Look:
     def bar_cells(self) -> int:
         """The width of a bar."""
         return _BAR if self.is_wide else max(_LEAST_BAR, self.width - _LEFT - _BESIDE - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """The upper part of the screen, and which chip each of its lines belongs to."""
-
-    lines: list[Painted]
-    chips: list[int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +188,10 @@ def draw(chips: Sequence[Chip], weighed: Weighed, look: Look) -> Drawn:
     drawn = Drawn([Painted(_head(placed, scale, look), "bar")], [None])
     for at in range(first, last):
         if at > first and chips[at].ratio is None and chips[at - 1].ratio is not None:
-            _add(drawn, [Painted(_rule(look))], None)
-        _add(drawn, blocks[at], at)
-        _add(drawn, [Painted(BLANK)] * gap, at)
-    _add(drawn, [_foot(chips, weighed, scale, look, hidden=len(chips) - (last - first))], None)
+            drawn.add([Painted(_rule(look))])
+        drawn.add(blocks[at], at)
+        drawn.add([Painted(BLANK)] * gap, at)
+    drawn.add([_foot(chips, weighed, scale, look, hidden=len(chips) - (last - first))])
     return drawn
 
 
@@ -208,11 +200,6 @@ def gap_of(chips: Sequence[Chip], look: Look) -> int:
     whole = 2 + sum(_lines_of(chip) for chip in chips) + (len({chip.ratio is None for chip in chips}) - 1)
     below = 2 * len(chips) + 14 if look.is_wide else 7
     return int(look.height - whole - len(chips) >= below)
-
-
-def _add(drawn: Drawn, lines: Sequence[Painted], owner: int | None) -> None:
-    drawn.lines.extend(lines)
-    drawn.chips.extend([owner] * len(lines))
 
 
 def _in_sight(sizes: Sequence[int], look: Look) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """Vendors and chips side by side: rows of `fleet_live` as lines, with one figure as bars on one scale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, cast
 
 from steelyard_tui.present.bars import axis, bar, nice_ceiling
 from steelyard_tui.present.cells import chip_cell, figure_column, reporting_cell
@@ -10,7 +10,7 @@ from steelyard_tui.present.columns import Column, Drawing, Placed, Row, head_lin
 from steelyard_tui.present.figures import count, figure, number, text_of, vendor_name
 from steelyard_tui.present.frame import legend
 from steelyard_tui.present.glyphs import Glyphs
-from steelyard_tui.present.line import BLANK, Line, Painted, Span, line_width, spread
+from steelyard_tui.present.line import BLANK, Drawn, Line, Painted, Span, line_width, spread
 from steelyard_tui.present.tones import vendor_tone
 
 WIDE: Final = 120
@@ -84,11 +84,18 @@ class Look:
     metric: Metric
     cursor: int
     glyphs: Glyphs
+    order: str = ""
+    descending: bool = False
 
     @property
     def is_wide(self) -> bool:
         """Whether bars stand beside the figures, not under them."""
         return self.width >= WIDE
+
+    @property
+    def placed(self) -> tuple[Placed, ...]:
+        """The columns that fit."""
+        return place_columns(COLUMNS, self.width - (_BAR + 12 if self.is_wide else 0))
 
 
 Key = tuple[str, str, str, str]
@@ -97,6 +104,16 @@ Key = tuple[str, str, str, str]
 def key_of(row: Row) -> Key:
     """What tells one row of the fleet from another."""
     return str(row.get("vendor")), str(row.get("chip") or ""), str(row.get("part")), str(row.get("origin"))
+
+
+def in_order(rows: list[dict[str, object]], order: str, *, descending: bool) -> list[dict[str, object]]:
+    """The rows by one of their columns, those without a figure last; as they come where nothing sorts."""
+    if not order:
+        return rows
+    known = [row for row in rows if row.get(order) not in (None, "")]
+    # Values of one column are of one kind.
+    known.sort(key=lambda row: cast("float", row[order]), reverse=descending)
+    return [*known, *(row for row in rows if row.get(order) in (None, ""))]
 
 
 def filter_of(row: Row) -> str:
@@ -130,25 +147,25 @@ def gap_of(rows: Sequence[Row], look: Look) -> int:
     return int(look.height - (2 * count + 2) < below and look.height >= 3 * count + 2)
 
 
-def lines(rows: Sequence[Row], look: Look) -> list[Painted]:
+def draw(rows: Sequence[Row], look: Look) -> Drawn:
     """The head and every chip; scrolled so that the cursor is in sight."""
-    placed = place_columns(COLUMNS, look.width - (_BAR + 12 if look.is_wide else 0))
+    placed = look.placed
     blocks = [_block(row, placed, rows, look, selected=at == look.cursor) for at, row in enumerate(rows)]
     gap = gap_of(rows, look)
     size = 2 + gap
     room = max(1, (look.height - 2) // size)
     first = max(0, min(look.cursor - room // 2, len(rows) - room))
     shown = blocks[first : first + room]
-    drawn = [Painted(_head(placed, rows, look), "bar")]
-    for block in shown:
-        drawn += block
-        drawn += [Painted(BLANK)] * gap
-    return [*drawn, _foot(rows, look, hidden=len(rows) - len(shown))]
+    drawn = Drawn([Painted(_head(placed, rows, look), "bar")], [None])
+    for at, block in enumerate(shown, first):
+        drawn.add([*block, *([Painted(BLANK)] * gap)], at)
+    drawn.add([_foot(rows, look, hidden=len(rows) - len(shown))])
+    return drawn
 
 
 def _head(placed: Sequence[Placed], rows: Sequence[Row], look: Look) -> Line:
-    # The compared figure's head stands out, without an arrow: chips aren't sorted by it.
-    head = head_line(placed, look.metric.name, True, replace(look.glyphs, down=""))
+    # The compared figure's head stands out too.
+    head = head_line(placed, look.order, look.descending, look.glyphs, marked=look.metric.name)
     if not look.is_wide:
         return head
     space = look.width - _BAR - 8 - line_width(head)

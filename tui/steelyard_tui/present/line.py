@@ -22,6 +22,19 @@ class Painted:
     ground: str = "plain"
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Lines that show things one under another, and which thing each line belongs to; None for heads and feet."""
+
+    lines: list[Painted]
+    owners: list[int | None]
+
+    def add(self, lines: Sequence[Painted], owner: int | None = None) -> None:
+        """More lines of one owner."""
+        self.lines.extend(lines)
+        self.owners.extend([owner] * len(lines))
+
+
 def clean(text: str) -> str:
     """Names are data: what isn't printable would move the cursor or restyle the terminal, so it becomes `?`."""
     return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

@@ -18,6 +18,8 @@ class ChipsScreen(LiveScreen):
         super().__init__(session, name=name)
         self._canvas = Canvas(session.painter, id="body")
         self._cursor = 0
+        # Which chip each line of the canvas belongs to, for the mouse.
+        self._owners: list[int | None] = []
 
     def body(self) -> list[Widget]:
         """One canvas."""
@@ -30,6 +32,39 @@ class ChipsScreen(LiveScreen):
     def rows(self) -> list[dict[str, object]]:
         """The chips, in the view's order."""
         return [] if self.page is None else self.page.rows()
+
+    def select(self, at: int) -> None:
+        """Puts the cursor on a chip, the first or last one where there is none."""
+        raise NotImplementedError
+
+    def action_open(self) -> None:
+        """What the cursor is on, one level deeper."""
+        raise NotImplementedError
+
+    def action_move(self, way: str) -> None:
+        """Moves the cursor."""
+        last = len(self.rows()) - 1
+        self.select({"up": self._cursor - 1, "down": self._cursor + 1, "first": 0, "last": last}[way])
+
+    def on_canvas_clicked(self, message: Canvas.Clicked) -> None:
+        """A chip is selected, and opened by a second click."""
+        if message.canvas is not self._canvas:
+            return
+        owner = self._owners[message.line] if message.line < len(self._owners) else None
+        if owner is None:
+            return
+        if owner == self._cursor and message.chain > 1:
+            self.action_open()
+        else:
+            self.select(owner)
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel."""
+        self.action_move("down")
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel."""
+        self.action_move("up")
 
     def why_empty(self, what: str) -> list[Line]:
         """What stands there without chips: that nothing reports, that it is refused, lost, or on its way."""

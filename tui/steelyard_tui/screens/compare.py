@@ -31,7 +31,6 @@ from steelyard_tui.screens.live import bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
 from steelyard_tui.session import Session
 from steelyard_tui.state import Page
-from steelyard_tui.widgets.canvas import Canvas
 
 # The collector makes the figures of the newest minutes anew each 20 s, and weighs once a minute.
 _LIVE_EVERY_S: Final = 8.0
@@ -54,8 +53,6 @@ class CompareScreen(ChipsScreen):
         self._live: dict[Key, Row] = {}
         self._weighed = Weighed("", self._window)
         self._live_asked_s = self._live_known_s = self._weighed_asked_s = float("-inf")
-        # Which chip each line of the canvas belongs to, for the mouse.
-        self._owners: list[int | None] = []
         self._key: Key | None = None
         # Counts what has been read, to know whether the panels are still right.
         self._arrivals = 0
@@ -86,7 +83,7 @@ class CompareScreen(ChipsScreen):
         now_ms = 0 if self.page is None else self.page.time_ms
         look = comparison.Look(size.width, size.height, self._metric, self._cursor, session.glyphs, now_ms)
         upper = comparison.draw(chips, self._weighed, look)
-        self._owners = upper.chips
+        self._owners = upper.owners
         lines: list[Line | Painted] = [*upper.lines]
         below = size.height - len(lines)
         lines += comparison_panels.lower_lines(chips, self._weighed, look, below, self._panels)
@@ -186,37 +183,13 @@ class CompareScreen(ChipsScreen):
             self._ask_if_due(self.page.time_ms)
         self.draw()
 
-    def action_move(self, way: str) -> None:
-        """Moves the cursor."""
+    def select(self, at: int) -> None:
+        """Puts the cursor on a chip."""
         chips = self.chips()
-        last = len(chips) - 1
-        self._select(chips, {"up": self._cursor - 1, "down": self._cursor + 1, "first": 0, "last": last}[way])
-
-    def _select(self, chips: list[Chip], at: int) -> None:
         if chips:
             self._cursor = max(0, min(at, len(chips) - 1))
             self._key = key_of(chips[self._cursor].row)
             self.draw()
-
-    def on_canvas_clicked(self, message: Canvas.Clicked) -> None:
-        """A chip is selected, and opened by a second click."""
-        if message.canvas is not self._canvas:
-            return
-        owner = self._owners[message.line] if message.line < len(self._owners) else None
-        if owner is None:
-            return
-        if owner == self._cursor and message.chain > 1:
-            self.action_open()
-        else:
-            self._select(self.chips(), owner)
-
-    def on_mouse_scroll_down(self) -> None:
-        """The wheel."""
-        self.action_move("down")
-
-    def on_mouse_scroll_up(self) -> None:
-        """The wheel."""
-        self.action_move("up")
 
     def _selected(self) -> Chip | None:
         chips = self.chips()

@@ -8,6 +8,7 @@ from steelyard_proto.errors import SteelyardError
 from steelyard_tui.history import FLEET_WINDOWS, Window, next_window, read_fleet, zoomed
 from steelyard_tui.messages import Goto
 from steelyard_tui.present import fleet, trends
+from steelyard_tui.present.columns import Column, column_at, falls
 from steelyard_tui.present.line import Line, Painted
 from steelyard_tui.queries import read_query
 from steelyard_tui.screens.chips import ChipsScreen
@@ -15,6 +16,7 @@ from steelyard_tui.screens.live import bindings_of
 from steelyard_tui.screens.pick import Choice, PickScreen
 from steelyard_tui.session import Session
 from steelyard_tui.state import Page
+from steelyard_tui.widgets.canvas import Canvas
 
 _PAST_EVERY_S: Final = 10.0
 
@@ -31,6 +33,12 @@ class FleetScreen(ChipsScreen):
         self._window = FLEET_WINDOWS[0]
         self._past = trends.Past(self._window)
         self._asked_s = float("-inf")
+        self._order, self._descending = "", False
+        self._key: fleet.Key | None = None
+
+    def rows(self) -> list[dict[str, object]]:
+        """The chips in the order that was chosen, else the view's."""
+        return fleet.in_order(super().rows(), self._order, descending=self._descending)
 
     def scope_line(self) -> Line:
         """What is compared."""
@@ -42,13 +50,20 @@ class FleetScreen(ChipsScreen):
         if not rows:
             self._canvas.show(self.why_empty("the fleet"))
             return
-        self._cursor = max(0, min(self._cursor, len(rows) - 1))
-        size = self._canvas.size
-        look = fleet.Look(size.width, size.height, self._metric, self._cursor, session.glyphs)
-        lines: list[Line | Painted] = [*fleet.lines(rows, look)]
+        keys = [fleet.key_of(row) for row in rows]
+        # The cursor stays with its chip where figures change the order.
+        self._cursor = keys.index(self._key) if self._key in keys else max(0, min(self._cursor, len(rows) - 1))
+        look = self._look()
+        upper = fleet.draw(rows, look)
+        self._owners = upper.owners
+        lines: list[Line | Painted] = [*upper.lines]
         now_ms = self.page.time_ms if self.page is not None else 0
-        lines += trends.lower_lines(rows, self._past, look, size.height - len(lines), now_ms)
+        lines += trends.lower_lines(rows, self._past, look, look.height - len(lines), now_ms)
         self._canvas.show(lines, dimmed=session.is_old(self.page))
+
+    def _look(self) -> fleet.Look:
+        width, height = self._canvas.size
+        return fleet.Look(width, height, self._metric, self._cursor, self.session.glyphs, self._order, self._descending)
 
     def receive(self, page: Page) -> None:
         """Takes the newest rows, and asks for the past where it is due."""
@@ -96,11 +111,41 @@ class FleetScreen(ChipsScreen):
         self._window = zoomed(FLEET_WINDOWS, self._window, by)
         self._ask_anew()
 
-    def action_move(self, way: str) -> None:
-        """Moves the cursor."""
-        count = len(self.rows())
-        self._cursor = {"up": self._cursor - 1, "down": self._cursor + 1, "first": 0, "last": count - 1}[way]
-        self._cursor = max(0, min(self._cursor, count - 1))
+    def select(self, at: int) -> None:
+        """Puts the cursor on a chip."""
+        rows = self.rows()
+        if rows:
+            self._cursor = max(0, min(at, len(rows) - 1))
+            self._key = fleet.key_of(rows[self._cursor])
+            self.draw()
+
+    def on_canvas_clicked(self, message: Canvas.Clicked) -> None:
+        """A head sorts; what is on the lines below it is the base's."""
+        if message.canvas is self._canvas and message.line == 0 and self.rows():
+            column = column_at(self._look().placed, message.cell)
+            if column is not None:
+                self._sort_by(column)
+
+    def action_sort(self) -> None:
+        """Chooses a column."""
+        choices = [Choice(column.order, column.title) for column in fleet.COLUMNS]
+
+        def chosen(order: str | None) -> None:
+            column = next((one for one in fleet.COLUMNS if one.order == order), None)
+            if column is not None:
+                self._sort_by(column)
+
+        self.app.push_screen(PickScreen("Sort by", choices, self.session.painter, at=self._order), chosen)
+
+    def action_invert(self) -> None:
+        """The other way round."""
+        if self._order:
+            self._descending = not self._descending
+            self.draw()
+
+    def _sort_by(self, column: Column) -> None:
+        self._descending = falls(column, self._order, descending=self._descending)
+        self._order = column.order
         self.draw()
 
     def action_open(self) -> None:

@@ -11,7 +11,7 @@ from steelyard_tui.client import WatchQuery
 from steelyard_tui.copies import row_text
 from steelyard_tui.messages import Back, Goto
 from steelyard_tui.present import frame
-from steelyard_tui.present.columns import Column, Row, needed_columns
+from steelyard_tui.present.columns import Column, Row, falls, needed_columns
 from steelyard_tui.present.figures import count, text_of
 from steelyard_tui.present.line import Line, Span, clean, line_width, spread
 from steelyard_tui.present.tables import TABLES, TableSpec
@@ -64,22 +64,21 @@ class TableScreen(LiveScreen):
 
     def watched(self) -> WatchQuery:
         """The rows around those in sight."""
-        height = max(10, self._table.body_height)
-        table = self._table
-        loaded = self.session.asked
-        offset = max(0, table.top - height)
-        if loaded is not None and loaded.view == self._spec.name:
+        table, loaded = self._table, self.session.asked
+        # Without rows the table isn't laid out yet: as many as the terminal may hold.
+        height = table.body_height or self.app.size.height
+        offset, limit = max(0, table.top - height), 3 * height
+        loaded = loaded if loaded is not None and loaded.view == self._spec.name else None
+        if loaded and loaded.offset <= table.top and table.top + height <= loaded.offset + loaded.limit:
             # What has been asked for still covers what is in sight: no other page.
-            covers = loaded.offset <= table.top and table.top + height <= loaded.offset + loaded.limit
-            if covers and loaded.limit >= height:
-                offset = loaded.offset
+            offset, limit = loaded.offset, loaded.limit
         return WatchQuery(
             view=self._spec.name,
             columns=needed_columns(self._spec.columns, self._spec.always),
             filter=self._asking.filter,
             order=self._asking.order,
             descending=self._asking.descending,
-            limit=3 * height,
+            limit=limit,
             offset=offset,
             period_ms=self.session.period_ms,
         )
@@ -260,9 +259,7 @@ class TableScreen(LiveScreen):
             self._to_top()
 
     def _sort_by(self, column: Column) -> None:
-        again = column.order == self._asking.order
-        # Figures are looked through from the largest, names from A.
-        falling = not self._asking.descending if again else column.align == "right"
+        falling = falls(column, self._asking.order, descending=self._asking.descending)
         self._asking = replace(self._asking, order=column.order, descending=falling)
         self._to_top()
 

@@ -8,7 +8,7 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from steelyard_tui.present.columns import Column, Drawing, Placed, Row, head_line, place_columns, row_line
+from steelyard_tui.present.columns import Column, Drawing, Placed, Row, column_at, head_line, place_columns, row_line
 from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.present.line import Span
 from steelyard_tui.widgets.lines import Lines
@@ -197,9 +197,9 @@ class LiveTable(Lines, can_focus=True):
     def on_click(self, event: Any) -> None:
         """A head sorts; a row is selected, and opened by a second click."""
         if event.y == 0:
-            for place in self.placed:
-                if place.start <= event.x < place.start + place.width + 1:
-                    self.post_message(self.HeadClicked(place.column))
+            column = column_at(self.placed, event.x)
+            if column is not None:
+                self.post_message(self.HeadClicked(column))
             return
         index = self.top + event.y - 1
         if index >= self.count:
