@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.commands import claims, compare, demo, job, local, ops, report, sql, views, weigh
+from steelyard_tui.commands import claims, compare, demo, diff, job, local, ops, report, sql, views, weigh
 from steelyard_tui.commands.command import Command, add_collector_arguments, settings_of
 
 COMMANDS: Final[tuple[Command, ...]] = (
@@ -20,6 +20,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     claims.COMMAND,
     job.COMMAND,
     ops.COMMAND,
+    diff.COMMAND,
     report.COMMAND,
     sql.COMMAND,
     views.DEVICES,

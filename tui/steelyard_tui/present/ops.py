@@ -17,7 +17,7 @@ def profile_lines(profile: "Profile", by: str, top: int, ellipsis: str) -> Itera
     """The recording's facts, the step split by class, and the rows of one kind with the most time."""
     yield _headline(profile)
     yield ""
-    yield from _aligned([("where the time went", "ms", *_per_step_title(profile), "share"), *_part_rows(profile)])
+    yield from aligned([("where the time went", "ms", *_per_step_title(profile), "share"), *_part_rows(profile)])
     if profile.split is not None and profile.split.overlapped_ns:
         yield f"communication hidden behind compute: {_ms(profile.split.overlapped_ns)} ms"
     if profile.unmatched_ns:
@@ -27,7 +27,7 @@ def profile_lines(profile: "Profile", by: str, top: int, ellipsis: str) -> Itera
     rows = rows_of(profile, by)
     title = _BY_TITLES[by]
     if rows:
-        yield from _aligned([_titles(profile, title, by), *(_row(row, profile, ellipsis) for row in rows[:top])])
+        yield from aligned([_titles(profile, title, by), *(_row(row, profile, ellipsis) for row in rows[:top])])
     else:
         yield f"no {title} in it"
     if len(rows) > top:
@@ -106,10 +106,10 @@ def _ms(duration_ns: int) -> str:
     return f"{duration_ns / 1e6:,.3f}"
 
 
-def _aligned(rows: Sequence[Row]) -> Iterator[str]:
+def aligned(rows: Sequence[Row]) -> Iterator[str]:
     """Names to the left, figures to the right; the first row is the head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    figures = {i for i, cell in enumerate(rows[-1]) if i and cell[:1].isdigit()}
+    figures = {i for i, cell in enumerate(rows[-1]) if i and cell.lstrip("+-")[:1].isdigit()}
     for row in rows:
         cells = (c.rjust(w) if i in figures else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         yield "  ".join(cells).rstrip()
