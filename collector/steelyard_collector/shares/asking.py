@@ -4,10 +4,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from steelyard_collector.live.filter import BadRequest
-from steelyard_collector.shares.ledger import Answer, Ledger
+from steelyard_collector.shares.ledger import Ledger
 from steelyard_proto.chips import ChipTable
 from steelyard_proto.v1 import query_pb2
 
@@ -41,8 +40,8 @@ class ShareAsker:
         wanted = {"reference": request.reference, "quantity": request.quantity, "mode": request.mode}
 
         def work() -> query_pb2.CompareReply:
-            answer = self._ledger.shares(seconds)
-            return query_pb2.CompareReply(arrow_ipc=_ipc(_cut(answer, wanted)), faults=answer.faults)
+            answer = self._ledger.shares(seconds, wanted)
+            return query_pb2.CompareReply(arrow_ipc=_ipc(answer.table), faults=answer.faults)
 
         return self._thread.submit(work)
 
@@ -71,14 +70,6 @@ def _window(seconds: int) -> int:
 def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
     if value and value not in known:
         raise BadRequest(field, f"{value!r} is none; there are {', '.join(known)}")
-
-
-def _cut(answer: Answer, wanted: dict[str, str]) -> pa.Table:
-    table = answer.table
-    for column, value in wanted.items():
-        if value:
-            table = table.filter(pc.equal(table[column], pa.scalar(value)))
-    return table
 
 
 def _ipc(table: pa.Table) -> bytes:

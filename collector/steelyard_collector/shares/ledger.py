@@ -1,11 +1,12 @@
 """Computes shares and verdicts of a window, keeps those of the kept windows as rows, and answers for any other."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from steelyard_collector.shares.compute import Fleet, compare_all, judge_all
 from steelyard_collector.shares.jobs import read_jobs
@@ -19,6 +20,7 @@ from steelyard_proto.chips import ChipTable
 
 # Kept rows that are older than this are computed anew: the thread that keeps them has ended.
 _FRESH_MS: Final = 1_800_000
+_CERTAIN: Final = ("quantity", "mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +64,32 @@ class Ledger:
         """
         return told_part(self._store, window_of(max(KEPT_S), self._wall_ms())) is not None
 
-    def shares(self, seconds: int) -> Answer:
-        """The rows of the view `shares` of the window of so many seconds that ends now."""
-        return self._answer("shares", seconds)
+    def shares(self, seconds: int, wanted: Mapping[str, str] | None = None) -> Answer:
+        """The rows of the view `shares` of the window of so many seconds that ends now.
+
+        Args:
+            seconds: of the window.
+            wanted: values of columns; empty ones count as any.
+        """
+        return self._answer("shares", seconds, {name: value for name, value in (wanted or {}).items() if value})
 
     def claims(self, seconds: int) -> Answer:
         """The same of the view `claims`."""
-        return self._answer("claims", seconds)
+        return self._answer("claims", seconds, {})
 
-    def _answer(self, view: str, seconds: int) -> Answer:
+    def _answer(self, view: str, seconds: int, wanted: Mapping[str, str]) -> Answer:
         window = window_of(seconds, self._wall_ms())
         if seconds in KEPT_S:
-            sql = f"SELECT * FROM {PUBLIC_DATABASE}.{view} WHERE window = {{window:String}} AND computed_at >= fromUnixTimestamp64Milli({{since:Int64}})"  # noqa: S608, E501
-            kept = self._store.query(sql, {"window": window.name, "since": self._wall_ms() - _FRESH_MS})
+            # Whatever was kept has rows of each of these; a chip may have none.
+            certain = {name: value for name, value in wanted.items() if name in _CERTAIN}
+            tests = "".join(f" AND {name} = {{{name}:String}}" for name in certain)
+            sql = f"SELECT * FROM {PUBLIC_DATABASE}.{view} WHERE window = {{window:String}} AND computed_at >= fromUnixTimestamp64Milli({{since:Int64}}){tests}"  # noqa: S608, E501
+            since_ms = self._wall_ms() - _FRESH_MS
+            kept = self._store.query(sql, {"window": window.name, "since": since_ms, **certain})
             if kept.num_rows:
-                return Answer(kept, self._faults())
+                return Answer(_cut(kept, wanted), self._faults())
         shares, claims, faults = self._computed(window)
-        return Answer(shares if view == "shares" else claims, faults)
+        return Answer(_cut(shares if view == "shares" else claims, wanted), faults)
 
     def _faults(self) -> tuple[str, ...]:
         return tuple(fault for _, fault in (self._sources.claims(), self._sources.prices()) if fault)
@@ -98,3 +109,9 @@ class Ledger:
             claim_table(judge_all(claims, compared, fleet), window, now_ms),
             tuple(fault for fault in (claims_fault, prices_fault) if fault),
         )
+
+
+def _cut(table: pa.Table, wanted: Mapping[str, str]) -> pa.Table:
+    for column, value in wanted.items():
+        table = table.filter(pc.equal(table[column], pa.scalar(value)))
+    return table
