@@ -86,7 +86,7 @@ class Session:
     async def _send(self, message: ingest_pb2.CollectorMessage) -> None:
         try:
             await self._context.write(message)
-        except (grpc.aio.UsageError, grpc.RpcError, asyncio.InvalidStateError) as error:
+        except (grpc.aio.BaseError, grpc.RpcError, asyncio.InvalidStateError) as error:
             # The stream has ended meanwhile; its next one is told in Welcome.
             log.debug("an acknowledgement of agent %d was not sent: %s", self.agent.number, error)
 
