@@ -23,13 +23,35 @@ def nanoseconds(microseconds: str | bytes) -> int | None:
     whole, _, part = text.strip(' \t\r\n"').partition(".")
     if len(whole) <= 16 and len(part) <= 3 and whole.isdecimal() and (not part or part.isdecimal()):
         return int(whole) * 1000 + int(part.ljust(3, "0"))
+    value = exact_nanoseconds(text)
+    return None if value is None else int(value.to_integral_value(ROUND_HALF_EVEN))
+
+
+def exact_nanoseconds(microseconds: str) -> Decimal | None:
+    """The same with what is below a nanosecond: some tables have it."""
     try:
-        value = Decimal(text.strip(' \t\r\n"')).scaleb(3)
+        value = Decimal(microseconds.strip(' \t\r\n"')).scaleb(3)
     except InvalidOperation:
         return None
-    if not value.is_finite() or abs(value) >= _LIMIT_NS:
-        return None
-    return int(value.to_integral_value(ROUND_HALF_EVEN))
+    return value if value.is_finite() and abs(value) < _LIMIT_NS else None
+
+
+class WholeNanoseconds:
+    """Rounds numbers one after the other so that the sum of what it gave is the rounded sum of what it got."""
+
+    def __init__(self) -> None:
+        self._exact = Decimal(0)
+        self._given = 0
+
+    def take(self, microseconds: str) -> int | None:
+        """The next number; None where it is none."""
+        value = exact_nanoseconds(microseconds)
+        if value is None:
+            return None
+        self._exact += value
+        whole = int(self._exact.to_integral_value(ROUND_HALF_EVEN)) - self._given
+        self._given += whole
+        return whole
 
 
 def nanoseconds_of_floats(microseconds: NDArray[np.float64]) -> Ints:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard_proto.errors import TraceError
+from steelyard_traces.ascend_folder import AscendExport, find_export
+from steelyard_traces.ascend_text import read_ascend_text
+from steelyard_traces.ascend_work import ascend_profile, ascend_stacks
 from steelyard_traces.kineto import read_kineto
 from steelyard_traces.kineto_profile import kineto_profile
 from steelyard_traces.profile import Profile, Stack
@@ -20,14 +23,20 @@ class Recording:
 
 
 def read_recording(path: Path) -> Recording:
-    """Reads a trace file.
+    """Reads a trace file, or a folder that a profiler of Ascend has left.
 
     Raises:
         TraceError: it isn't there, or is none that can be read; says which, where and what to do.
     """
     if not path.exists():
-        raise TraceError("is not there; name a trace of torch.profiler (.json, .json.gz)", path=str(path))
-    if path.is_dir():
-        raise TraceError("is a folder; name the trace file in it (.json, .json.gz)", path=str(path))
+        raise TraceError("is not there; name a trace of torch.profiler or a folder of Ascend", path=str(path))
+    if path.is_dir() or path.suffix == ".csv":
+        return _ascend(path)
     trace = read_kineto(path)
     return Recording(kineto_profile(trace), lambda: kineto_stacks(trace))
+
+
+def _ascend(path: Path) -> Recording:
+    export = AscendExport(path.parent, (path,)) if path.is_file() else find_export(path)
+    recording = read_ascend_text(export.tables, export.folder)
+    return Recording(ascend_profile(recording), lambda: ascend_stacks(recording))

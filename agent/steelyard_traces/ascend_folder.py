@@ -1,0 +1,54 @@
+"""Finds what a profiler of Ascend left in a folder, and says what is to be done where nothing can be read yet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from steelyard_proto.errors import TraceError
+from steelyard_traces.ascend_text import KERNELS
+
+_OUTPUT: Final = "ASCEND_PROFILER_OUTPUT"
+_EXPORT: Final = "mindstudio_profiler_output"
+_SUMMARY: Final = "op_summary_*.csv"
+_RUNS: Final = ("*_ascend_pt", "*_ascend_ms")
+_NAMED: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class AscendExport:
+    """What can be read: tables of kernels."""
+
+    folder: Path
+    tables: tuple[Path, ...]
+
+
+def find_export(path: Path) -> AscendExport:
+    """The one export in or below a folder.
+
+    Raises:
+        TraceError: there is none, it isn't parsed yet, or there are several of which one must be named.
+    """
+    for folder in (path, path / _OUTPUT):
+        if (folder / KERNELS).is_file():
+            return AscendExport(folder, (folder / KERNELS,))
+    for folder in (path, path / _EXPORT, *sorted(path.glob(f"PROF_*/{_EXPORT}"))):
+        tables = tuple(sorted(folder.glob(_SUMMARY)))
+        if tables:
+            return AscendExport(folder, tables)
+    runs = sorted(run for pattern in _RUNS for run in path.glob(pattern) if run.is_dir())
+    if len(runs) == 1:
+        return find_export(runs[0])
+    if runs:
+        named = ", ".join(run.name for run in runs[:_NAMED]) + (" ..." if len(runs) > _NAMED else "")
+        raise TraceError(f"{len(runs)} recordings are in it; name one: {named}", path=str(path))
+    if (path / "FRAMEWORK").is_dir() or any(path.glob("PROF_*")):
+        raise TraceError(
+            "recorded and not parsed yet: where CANN is installed, run torch_npu.profiler.profiler.analyse(path), or "
+            "`msprof --export=on --output=PROF_...` for a recording of msprof",
+            path=str(path),
+        )
+    raise TraceError(
+        f"no recording in it: neither {_OUTPUT}/{KERNELS} nor {_SUMMARY}; name a folder of torch_npu's profiler, "
+        "or a trace file",
+        path=str(path),
+    )
