@@ -29,8 +29,7 @@ class Form:
         ticks: how many they have.
         rows: that one batch becomes.
         size: bytes of the message.
-        numbers: reads seq and the times, from `seq_at` on.
-        seq_at: where seq is; so the other places, of times, gauges and counters.
+        ts_at: where the times are; so the other places, of gauges and counters.
     """
 
     gauges: tuple[int, ...]
@@ -39,11 +38,10 @@ class Form:
     ticks: int
     rows: int
     size: int
-    numbers: struct.Struct
-    seq_at: int
     ts_at: int
     gauges_at: int
     counters_at: int
+    _parts: struct.Struct
     _to_layout: bytes
     _to_agent: bytes
     _to_seq: bytes
@@ -56,15 +54,12 @@ class Form:
         parts = (self._to_layout, layout.to_bytes(4, "little"), self._to_agent, agent.to_bytes(4, "little"))
         return b"".join((*parts, self._to_seq))
 
-    def fits(self, message: bytes, head: bytes) -> bool:
-        """Whether protobuf would read a batch of this form and head out of a message."""
-        return (
-            len(message) == self.size
-            and message.startswith(head)
-            and message.startswith(self._to_ts, self.seq_at + _SEQ_BYTES)
-            and message.startswith(self._to_gauges, self.gauges_at - len(self._to_gauges))
-            and message.startswith(self._to_counters, self.counters_at - len(self._to_counters))
-        )
+    def read(self, message: bytes, head: bytes) -> tuple[int, list[int]] | None:
+        """Seq and times of a message of this size; None if protobuf would read no batch of this form and head."""
+        start, seq, to_ts, *stamps, to_gauges, to_counters = self._parts.unpack_from(message)
+        if (start, to_ts, to_gauges, to_counters) != (head, self._to_ts, self._to_gauges, self._to_counters):
+            return None
+        return seq, stamps
 
     def message(self, head: bytes, seq: int, ts_ms: bytes, gauges: bytes, counters: bytes) -> bytes:
         """A message of this form."""
@@ -84,19 +79,24 @@ def form_of(gauges: tuple[int, ...], counters: tuple[int, ...], entities: int, t
     gauges_at = counters_at - _head_bytes(sizes[2]) - sizes[1]
     ts_at = gauges_at - _head_bytes(sizes[1]) - sizes[0]
     seq_at = ts_at - _head_bytes(sizes[0]) - _SEQ_BYTES
+    to_ts = sample[seq_at + _SEQ_BYTES : ts_at]
+    to_gauges = sample[ts_at + sizes[0] : gauges_at]
+    to_counters = sample[gauges_at + sizes[1] : counters_at]
     return Form(
         gauges, counters, entities, ticks, cells, len(sample),
-        numbers=struct.Struct(f"<Q{ts_at - seq_at - _SEQ_BYTES}x{ticks}q"),
-        seq_at=seq_at,
         ts_at=ts_at,
         gauges_at=gauges_at,
         counters_at=counters_at,
+        # All but the matrices, in one reading: head, seq, and what stands between the parts.
+        _parts=struct.Struct(
+            f"<{seq_at}sQ{len(to_ts)}s{ticks}q{len(to_gauges)}s{sizes[1]}x{len(to_counters)}s"
+        ),
         _to_layout=sample[: seq_at - _LAYOUT_BACK],
         _to_agent=sample[seq_at - _LAYOUT_BACK + 4 : seq_at - _AGENT_BACK],
         _to_seq=sample[seq_at - _AGENT_BACK + 4 : seq_at],
-        _to_ts=sample[seq_at + _SEQ_BYTES : ts_at],
-        _to_gauges=sample[ts_at + sizes[0] : gauges_at],
-        _to_counters=sample[gauges_at + sizes[1] : counters_at],
+        _to_ts=to_ts,
+        _to_gauges=to_gauges,
+        _to_counters=to_counters,
     )  # fmt: skip
 
 

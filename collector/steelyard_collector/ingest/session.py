@@ -53,10 +53,12 @@ class Session:
     def known(self, raw: bytes) -> Samples | None:
         """The next batch, if it has the form of one before; whatever else a message is, must be looked at in full."""
         frame = self._frames.get(len(raw))
-        if frame is None or not frame.form.fits(raw, frame.head):
+        if frame is None:
             return None
-        form, _, shape = frame
-        seq, *stamps = form.numbers.unpack_from(raw, form.seq_at)
+        form, head, shape = frame
+        if (numbers := form.read(raw, head)) is None:
+            return None
+        seq, stamps = numbers
         agent, kind = self.agent, shape.kind
         if seq != agent.accepted.get(kind, 0) + 1 or seq > MAX_SEQ:
             return None

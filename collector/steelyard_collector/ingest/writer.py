@@ -117,7 +117,8 @@ class Writer:
         self._pending_rows = 0
         self._registered: list[_Registered] = []
         self._registered_s = 0.0
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
         self._is_stopping = False
         self._gives_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -134,16 +135,17 @@ class Writer:
 
     def put(self, message: Accepted) -> None:
         """Queues a message; never blocks."""
-        with self._wake:
+        rows, size = message.rows, message.size
+        with self._lock:
+            is_first, rows_before = not self._pending, self._pending_rows
             self._pending.append(message)
-            self._pending_rows += message.rows
-            self.state.queued_bytes += message.size
-            if len(self._pending) == 1:
+            self._pending_rows += rows
+            self.state.queued_bytes += size
+            if is_first:
                 self.state.oldest_s = self._monotonic()
-            is_due = (
-                len(self._pending) == 1 or self._pending_rows >= self._limits.block_rows or isinstance(message, Gap)
-            )
-            if is_due:
+            # Once is enough: who doesn't wait looks for itself.
+            makes_a_block = rows_before < self._limits.block_rows <= self._pending_rows
+            if is_first or makes_a_block or isinstance(message, Gap):
                 self._wake.notify()
 
     def put_rows(
