@@ -86,7 +86,8 @@ class SamplingLoop:
     def _left_s(self) -> float:
         next_s = self._sampler.next_due_s()
         if self._own_schedule is not None:
-            next_s = min(next_s, self._own_schedule.due_s)
+            # They wait for the tick that follows, if one does soon, rather than wake the agent for themselves.
+            next_s = min(next_s, self._own_schedule.due_s + self._sampler.half_tick_s)
         return min(_LONGEST_PAUSE_S, max(0.0, next_s - self._clock.monotonic()))
 
     def _tick(self) -> None:
