@@ -8,6 +8,7 @@ later look finds it again (roster.py). Every exception becomes a count and an ab
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final, Literal, cast
 
 from steelyard_agent.devices.base import Capabilities, ComplaintSource, EventSource, Source
@@ -75,7 +76,7 @@ class GuardedSource:
         self._samples: dict[tuple[str, MetricClass], Step] = {}
         self._crew = Crew(
             source.name,
-            attempt=lambda step: attempt(step, monotonic),
+            attempt=partial(attempt, monotonic=monotonic),
             watcher=self,
             monotonic=monotonic,
             max_abandoned=max_abandoned,
@@ -199,7 +200,7 @@ class GuardedSource:
     def _sample(self, uid: str, metric_class: MetricClass) -> Step:
         step = self._samples.get((uid, metric_class))
         if step is None:
-            step = Step(uid, metric_class, lambda: self._source.sample(uid, metric_class), self._deadline_s)
+            step = Step(uid, metric_class, partial(self._source.sample, uid, metric_class), self._deadline_s)
             self._samples[uid, metric_class] = step
         return step
 
@@ -247,6 +248,8 @@ class GuardedSource:
         """A call ended in time."""
         step, error = outcome.step, outcome.error
         self._tally.note_call(outcome.seconds, failed=error is not None)
+        if error is None and step.what != _DISCOVER:
+            return
         if step.what == _DISCOVER:
             self._end_look(outcome)
         elif isinstance(error, DeviceLost) and self._roster.lose(step.uid, reason(error), self._monotonic()):

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 MAX_ABANDONED: Final = 8
 _NEVER: Final = float("inf")
@@ -35,8 +35,7 @@ class Step:
     deadline_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a step, and how long it took."""
 
     step: Step
@@ -242,7 +241,7 @@ class Crew:
         job.is_running = False
         job.outcomes.append(outcome)
         self._watcher.finished(job, outcome)
-        if job.is_done:
+        if not job.steps:
             self._done.notify_all()
 
     def _next(self, hand: _Hand) -> Step | None:
