@@ -133,16 +133,16 @@ class GuardedSource:
         self._crew.wait(self._tick, self._monotonic() + timeout_s)
         with self._crew.lock:
             outcomes = {(outcome.step.uid, outcome.step.what): outcome for outcome in self._tick.outcomes}
-            readings = [
-                (known.info, metric_class, self._values(known.info, metric_class, outcomes))
-                for known in self._roster.known.values()
-                for metric_class in self._classes
-                if known.info.metrics.get(metric_class)
-            ]
+            readings: list[Reading] = []
+            for known in self._roster.known.values():
+                info = known.info
+                for metric_class in self._classes:
+                    if ids := info.metrics.get(metric_class):
+                        values = self._values(info.uid, ids, outcomes.get((info.uid, metric_class)))
+                        self._tally.note_values(values)
+                        readings.append((info, metric_class, values))
             if "processes" in self._classes:
                 self._holders = self._read_holders(outcomes)
-            for _info, _class, values in readings:
-                self._tally.note_values(values)
         return readings
 
     def processes(self) -> list[Holders]:
@@ -212,17 +212,13 @@ class GuardedSource:
 
     # What came of it.
 
-    def _values(
-        self, info: DeviceInfo, metric_class: MetricClass, outcomes: dict[tuple[str, str], Outcome]
-    ) -> Sequence[Value]:
-        ids = info.metrics[metric_class]
-        outcome = outcomes.get((info.uid, metric_class))
+    def _values(self, uid: str, ids: Sequence[int], outcome: Outcome | None) -> Sequence[Value]:
         if outcome is not None and outcome.error is None:
-            values = cast(Sequence[Value], outcome.value)
+            values: Sequence[Value] = outcome.value  # type: ignore[assignment]
             if len(values) == len(ids):
                 return values
             return (Absent(f"{self.name} gave {len(values)} values for {len(ids)} metrics"),) * len(ids)
-        return (Absent(self._why_missing(info.uid, outcome)),) * len(ids)
+        return (Absent(self._why_missing(uid, outcome)),) * len(ids)
 
     def _why_missing(self, uid: str, outcome: Outcome | None) -> str:
         known = self._roster.known[uid]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from steelyard_agent.directory import Directory, Extent
 from steelyard_agent.model import Absent, DeviceInfo, Entity, Value
@@ -25,8 +25,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(NamedTuple):
     """What keeps matrices apart that happen to have the same columns: each source has its own devices as rows."""
 
     entity: Entity
