@@ -116,6 +116,15 @@ async def test_devices_reads_only_what_is_near(address: str, tmp_path: Path, siz
         assert len(page.order) <= 3 * size[1]
 
 
+async def test_columns_out_of_sight_are_told_and_reached(address: str, tmp_path: Path) -> None:
+    async with running_app(address, tmp_path) as pilot:
+        await pilot.press("5")
+        text = await until_text(pilot, "more columns with ←→")
+        assert "memory B" not in text
+        await pilot.press(*["right"] * 9)
+        await until(pilot, lambda text: "memory B" in text and "more columns" not in text, "the last columns")
+
+
 async def test_filter_sort_and_invert(address: str, tmp_path: Path) -> None:
     async with running_app(address, tmp_path) as pilot:
         await pilot.press("5")

@@ -126,7 +126,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "export", ("ctrl+e",), "export", "Write the result to a file: .csv, .json, .parquet or .arrow", _SQL, "SQL", 7
     ),
-    Action("other_pane", ("tab", "shift+tab"), "editor/result", "Between the editor and the result", _SQL, "SQL", 8),
+    Action("other_pane", ("tab", "shift+tab"), "editor/result", "Between the editor and the result", _SQL, "SQL", 4),
     Action("app.help", ("question_mark", "f1"), "help", "All keys and signs", _ALL, "Steelyard", 1, "?"),
     Action("app.palette", ("ctrl+p",), "commands", "Find an action by its name", _ALL, "Steelyard", 10),
     Action("app.quit", ("q", "ctrl+q"), "quit", "Leave", _ALL, "Steelyard", 11),

@@ -19,6 +19,8 @@ from steelyard_tui.present.tones import vendor_tone
 
 Cell = Callable[[Row, Drawing], Line]
 
+_WHOLE: Final = frozenset({"W", "C"})
+_SMALL: Final = 10.0
 STALE_STATES: Final = frozenset({"stale", "silent", "finished", "lost"})
 
 
@@ -38,10 +40,14 @@ def text_cell(name: str, tone: str = "") -> Cell:
 
 
 def figure_cell(name: str, unit: str) -> Cell:
-    """A figure without its unit, which the head names."""
+    """A figure without its unit, which the head names; watts and degrees whole, to stand under one another."""
+    is_whole = unit in _WHOLE
 
     def cell(row: Row, drawing: Drawing) -> Line:
-        return (figure(row.get(name), unit, drawing.glyphs, tone=ink(row)),)
+        value = row.get(name)
+        if is_whole and isinstance(value, float) and value >= _SMALL:
+            value = float(round(value))
+        return (figure(value, unit, drawing.glyphs, tone=ink(row)),)
 
     return cell
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from steelyard_tui.present.figures import origin_mark, text_of
 from steelyard_tui.present.glyphs import Glyphs
-from steelyard_tui.present.line import Line, fit_line
+from steelyard_tui.present.line import Line, fit_line, width_of
 from steelyard_tui.present.shares import Row, ratio_text
 
 _TONES: Final = {"consistent": "good", "not consistent": "warn", "undecided": "ink", "not testable": "quiet"}
@@ -49,7 +49,7 @@ def claim_lines(rows: Sequence[Row], parts: Mapping[str, str], width: int, glyph
         (
             *fit_line(((claim, "ink"),), room, "left", glyphs.ellipsis),
             ("  ", "ink"),
-            (_short_verdict(row, glyphs, is_wide=is_wide), _TONES.get(row["verdict"], "ink")),
+            (_short_verdict(row, glyphs, width - room - 2, is_wide=is_wide), _TONES.get(row["verdict"], "ink")),
         )
         for row, claim in zip(chosen, claims, strict=True)
     ]
@@ -64,18 +64,21 @@ def _short_claim(row: Row, parts: Mapping[str, str], *, is_wide: bool) -> str:
     return f"{row['subject']}{chip}{unit} = {row['value']:.2f} of {row['claimed_of']}{quantity}{said}"
 
 
-def _short_verdict(row: Row, glyphs: Glyphs, *, is_wide: bool) -> str:
-    """The verdict with its interval; the chip where the claim names it otherwise."""
+def _short_verdict(row: Row, glyphs: Glyphs, width: int, *, is_wide: bool) -> str:
+    """The verdict with its interval, and as much of what is behind it as fits; the chip if the claim names another."""
     chip = f"{row['chip']}: " if is_wide and row["chip"] != row["subject"] else ""
     if row["verdict"] == "not testable":
         return text_of(f"{chip}not testable: {row['reason']}")
     mark = glyphs.warn if row["verdict"] == "not consistent" else ""
     origin = origin_mark(row["origin"], glyphs).strip()
     text = f"{chip}{mark}{row['verdict']} {origin}{ratio_text(row)}"
-    if is_wide:
-        text += f" over {row['kind']}, {row['n_a']} against {row['n_r']} jobs"
-        if row["probability"] is not None:
-            text += f"; {row['probability']:.0%} to be within {100 * row['near']:.0f} points"
+    behind = [f" over {row['kind']}", f", {row['n_a']} against {row['n_r']} jobs"] if is_wide else []
+    if is_wide and row["probability"] is not None:
+        behind.append(f"; {row['probability']:.0%} to be within {100 * row['near']:.0f} points")
+    for part in behind:
+        if width_of(text + part) > width:
+            break
+        text += part
     return text_of(text)
 
 

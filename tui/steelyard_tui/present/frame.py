@@ -173,6 +173,11 @@ def waiting(what: str, glyphs: Glyphs) -> list[Line]:
     return [(), ((f"   Asking for {what} {glyphs.ellipsis}", "quiet"),)]
 
 
+def more_columns(count: int, glyphs: Glyphs) -> Line:
+    """That there are columns out of sight, and how to see them."""
+    return ((f"   {count} more columns with {glyphs.leftright}", "quiet"),) if count else ()
+
+
 def legend(glyphs: Glyphs) -> Line:
     """The marks of figures that aren't measured here and now."""
     return (

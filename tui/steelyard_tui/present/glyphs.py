@@ -34,6 +34,7 @@ class Glyphs:
     up: str = "↑"
     enter: str = "⏎"
     updown: str = "↑↓"
+    leftright: str = "←→"
     ellipsis: str = "…"
     track: str = "│"
     thumb: str = "┃"
@@ -70,6 +71,7 @@ ASCII: Final = Glyphs(
     up="^",
     enter="enter",
     updown="arrows",
+    leftright="arrows",
     ellipsis=".",
     track="|",
     thumb="#",

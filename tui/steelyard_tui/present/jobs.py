@@ -39,7 +39,7 @@ COLUMNS: Final = (
     figure_column("hbm bw%", "hbm_bw_active", "ratio", 8, 6),
     figure_column("power W", "power_w", "W", 9, 2),
     Column("running", ("since",), 9, _running, 1),
-    Column("state", ("state", "last_seen"), 13, _state, 1, "left", grow=4),
+    Column("state", ("state", "last_seen"), 16, _state, 1, "left", grow=1),
 )
 
 ALWAYS: Final = ("job", "vendors", "chips", "origin", "state", "last_seen")

@@ -15,7 +15,8 @@ from steelyard_tui.client import Cancelled, SqlCall, SqlResult, WatchQuery
 from steelyard_tui.commands.formats import FORMATS, write_table
 from steelyard_tui.copies import short_path
 from steelyard_tui.present.figures import count
-from steelyard_tui.present.line import Line, clean
+from steelyard_tui.present.frame import more_columns
+from steelyard_tui.present.line import Line, Span, clean, line_width
 from steelyard_tui.present.result import ResultRows, result_columns
 from steelyard_tui.queries import read_examples
 from steelyard_tui.screens.ask import AskScreen
@@ -28,6 +29,7 @@ from steelyard_tui.widgets.canvas import Canvas
 from steelyard_tui.widgets.editor import make_editor
 from steelyard_tui.widgets.table import MOVES, LiveTable
 
+_ALL_VIEWS: Final = "F3: all"
 VIEWS: Final = (
     "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
     "straggler_history", "shares", "claims", "device_history", "agents", "gaps", "events", "job_devices",
@@ -93,8 +95,12 @@ class SqlScreen(LiveScreen):
     def scope_line(self) -> Line:
         """Where it is asked."""
         line: Line = ((" SQL ", "quiet"), ("ClickHouse, read-only", "strong"), (" at ", "quiet"))
-        views: Line = (("   views: ", "quiet"), (", ".join(VIEWS), "ink"))
-        return (*line, (self.session.client.address, "strong"), *views)
+        line = (*line, (self.session.client.address, "strong"), ("   views: ", "quiet"))
+        room, named = self.size.width - line_width(line) - len(_ALL_VIEWS), ""
+        for view in VIEWS:
+            if len(named) + len(view) + 2 <= room:
+                named += f"{view}, "
+        return (*line, (named, "ink"), (_ALL_VIEWS, "quiet"))
 
     def draw_body(self) -> None:
         """The answer's line, and rows, error or a hint."""
@@ -121,7 +127,9 @@ class SqlScreen(LiveScreen):
             if self._truncated
             else f"{count(self._rows.count)} rows"
         )
-        return ((f" {more}", "strong"), (f"  in {self._took_s:.3g} s", "quiet"), ("   ctrl+e exports", "quiet"))
+        hidden = more_columns(self._table.hidden_columns, self.session.glyphs)
+        took: Span = (f"  in {self._took_s:.3g} s", "quiet")
+        return ((f" {more}", "strong"), took, *hidden, ("   ctrl+e exports", "quiet"))
 
     def _message_lines(self) -> list[Line]:
         if self._error:
@@ -215,6 +223,7 @@ class SqlScreen(LiveScreen):
     def action_move(self, way: str) -> None:
         """Moves in the rows."""
         MOVES[way](self._table)
+        self._answer.show([self._answer_line()])
 
     @on(LiveTable.HeadClicked)
     def _head_clicked(self, message: LiveTable.HeadClicked) -> None:

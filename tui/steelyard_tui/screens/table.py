@@ -125,6 +125,7 @@ class TableScreen(LiveScreen):
             line += [("   by ", "quiet"), (asking.order, "strong"), (f" {way}", "quiet")]
         if asking.frozen:
             line.append((f"   {glyphs.warn}order frozen", "warn"))
+        line += frame.more_columns(self._table.hidden_columns, glyphs)
         marks: Line = (*frame.legend(glyphs), (" ", "ink"))
         if line_width(line) + line_width(marks) > self.size.width:
             marks = ()
@@ -187,6 +188,9 @@ class TableScreen(LiveScreen):
     def action_move(self, way: str) -> None:
         """Moves the cursor, or the columns."""
         MOVES[way](self._table)
+        if way in ("left", "right"):
+            # How many columns are out of sight stands above them.
+            self.draw_frame()
 
     def action_filter(self) -> None:
         """Types a filter."""

@@ -15,6 +15,7 @@ from steelyard_tui.widgets.lines import Lines
 from steelyard_tui.widgets.paint import Painter
 
 _MARGIN = 2  # cells for the scroll track at the right
+_NO_TRACK: Span = (" ", "ink")
 
 
 class Rows(Protocol):
@@ -94,6 +95,11 @@ class LiveTable(Lines, can_focus=True):
         """Rows in the whole."""
         return self._rows.count if self._rows is not None else 0
 
+    @property
+    def hidden_columns(self) -> int:
+        """Columns that have no room, from the first one in sight on."""
+        return len(self._columns) - self.first_column - len(self.placed) if self.placed else 0
+
     def move_to(self, index: int, *, keep_line: bool = False) -> None:
         """Puts the cursor on a row; `keep_line` leaves it on its line of the screen."""
         before_top, before = self.top, self.cursor
@@ -133,8 +139,12 @@ class LiveTable(Lines, can_focus=True):
         strip = self._strips.get(key)
         if strip is None:
             _, selected, sign = key
-            row = self._row_segments(index, selected, width - _MARGIN)
-            strip = self._strips[key] = Strip([*row, *self._painter.segments(((" ", "ink"), sign), _MARGIN)], width)
+            if sign == _NO_TRACK:
+                segments = self._row_segments(index, selected, width)
+            else:
+                segments = self._row_segments(index, selected, width - _MARGIN)
+                segments += self._painter.segments(((" ", "ink"), sign), _MARGIN)
+            strip = self._strips[key] = Strip(segments, width)
         return strip
 
     def _row_segments(self, index: int, selected: bool, width: int) -> list[Segment]:
@@ -153,7 +163,7 @@ class LiveTable(Lines, can_focus=True):
         """What the scroll track shows on a line."""
         count = self.count
         if count <= height or height <= 0:
-            return (" ", "ink")
+            return _NO_TRACK
         size = max(1, height * height // count)
         start = round(self.top / (count - height) * (height - size))
         return (self._glyphs.thumb, "quiet") if start <= line < start + size else (self._glyphs.track, "faint")
