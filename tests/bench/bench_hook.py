@@ -19,7 +19,7 @@ from tests.bench.figure import Figure
 
 _TRAINING = Path(__file__).parent / "load" / "hooked_training.py"
 # So many pairs, or as many as end in time: on a crowded machine a pair takes a minute.
-_PAIRS, _LEAST_PAIRS, _PAIRS_S = 10, 4, 180.0
+_PAIRS, _LEAST_PAIRS, _PAIRS_S = 10, 4, 150.0
 _MORE_MICRO_BATCHES = 8
 _STEP_US = 100_000.0
 

@@ -94,10 +94,11 @@ def _registry() -> Iterator[str]:
     yield f"""
         INSERT INTO {STORE_DATABASE}.training (agent, ts, epoch, seq, pid, start_ts, job, run, rank, model,
             precision, task, sequence_length, matmul_parameters, layers, heads, hidden, software)
-        SELECT number + 1 AS agent, now(), 1, number, 1, now() - {8 * _DAY_S}, concat('job-', toString(agent)), '', 0,
-            concat('model-', toString(intDiv(number, {len(CHIPS)}) % {_MODELS})), 'bfloat16', 'pretrain', 4096,
+        SELECT intDiv(number, {DEVICES_OF_JOB}) + 1 AS agent, now(), 1, number, 1 + number % {DEVICES_OF_JOB},
+            now() - {8 * _DAY_S}, concat('job-', toString(agent)), '', number % {DEVICES_OF_JOB},
+            concat('model-', toString(intDiv(agent - 1, {len(CHIPS)}) % {_MODELS})), 'bfloat16', 'pretrain', 4096,
             7000000000, 32, 32, 4096, map('torch', '2.7')
-        FROM numbers({JOBS})"""
+        FROM numbers({JOBS * DEVICES_OF_JOB})"""
 
 
 def _minutes() -> Iterator[str]:
