@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,8 +19,6 @@ from steelyard_tui.queries import read_query
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import empty, put_facts, put_held, put_minutes, put_steps
 
-NOW_S = int(time.time()) // 60 * 60
-BEGIN_S = NOW_S - 180
 LLAMA = {"matmul_parameters": 7_000_000_000, "parameters": 7_100_000_000, "layers": 32, "heads": 32, "head_size": 128,
          "sequence_length": 4096}  # fmt: skip
 # 6 x 7e9 + 12 x 32 x 32 x 128 x 4096
@@ -32,10 +31,20 @@ DEVICES = [
 ]
 
 
+@cache
+def now_s() -> int:
+    """The minute in which the first test began: live figures are of the newest minutes."""
+    return int(time.time()) // 60 * 60
+
+
+def begin_s() -> int:
+    return now_s() - 180
+
+
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = open_store(f"chdb://{tmp_path_factory.mktemp('efficiency')}/store")
-    register(store, [{"name": "NVIDIA H100"} | device for device in DEVICES], now_ms=NOW_S * 1000)
+    register(store, [{"name": "NVIDIA H100"} | device for device in DEVICES], now_ms=now_s() * 1000)
     yield store
     store.close()
 
@@ -49,13 +58,13 @@ def store(opened: Store) -> Store:
 def train(store: Store, job: str, *, facts: dict[str, Any] | None = None, **same: Any) -> None:
     """Three minutes of one device, 3,000 tokens a second in 50 seconds of steps of each."""
     rows = [
-        {"job": job, "bucket": BEGIN_S + 60 * n, "tokens": 150_000.0, "device_s": 50.0, "wall_s": 60.0, "steps": 25,
+        {"job": job, "bucket": begin_s() + 60 * n, "tokens": 150_000.0, "device_s": 50.0, "wall_s": 60.0, "steps": 25,
          "held_devices": 1, "step_hist": [(69, 24), (231, 1)], **same}
         for n in range(3)
     ]  # fmt: skip
     put_minutes(store, rows)
     agent = same.get("agent", 1)
-    known = {"job": job, "agent": agent, "start_ts": BEGIN_S * 1000, "ts": BEGIN_S * 1000, **LLAMA, **(facts or {})}
+    known = {"job": job, "agent": agent, "start_ts": begin_s() * 1000, "ts": begin_s() * 1000, **LLAMA, **(facts or {})}
     put_facts(store, [known])
 
 
@@ -67,7 +76,7 @@ def over(store: Store, job: str) -> dict[str, Any]:
 
 
 def live(store: Store) -> dict[tuple[str, str], dict[str, Any]]:
-    store.command(live_efficiency(NOW_S, int(time.time() * 1000), ROLL_SETTINGS))
+    store.command(live_efficiency(now_s(), int(time.time() * 1000), ROLL_SETTINGS))
     return {
         (row["scope"], row["name"]): row for row in store.query("SELECT * FROM steelyard.efficiency_live").to_pylist()
     }
@@ -108,7 +117,7 @@ def test_a_die_and_its_package(store: Store) -> None:
 
 def chips_of(store: Store) -> dict[tuple[str, str], dict[str, Any]]:
     """The rows of `steelyard compare`, by chip and part."""
-    window = {"level": "1m", "from_ms": BEGIN_S * 1000, "to_ms": NOW_S * 1000}
+    window = {"level": "1m", "from_ms": begin_s() * 1000, "to_ms": now_s() * 1000}
     sql = read_query("compare_chips").replace("FROM efficiency", "FROM steelyard.efficiency")
     return {(row["chip"], row["part"]): row for row in store.query(sql, window).to_pylist()}
 
@@ -216,7 +225,7 @@ def test_no_tokens_is_absent_with_its_reason(store: Store) -> None:
 
 def test_devices_have_their_job_s_rates(store: Store) -> None:
     train(store, "a")
-    put_held(store, [{"job": "a", "device_id": 1, "from_ts": BEGIN_S * 1000, "to_ts": NOW_S * 1000}])
+    put_held(store, [{"job": "a", "device_id": 1, "from_ts": begin_s() * 1000, "to_ts": now_s() * 1000}])
     row = live(store)["device", "dev-1"]
     assert (row["job"], row["node"], row["devices"]) == ("a", "n1", 1)
     assert row["tokens_per_s_device"] == pytest.approx(3000)
@@ -250,7 +259,7 @@ def test_goodput_says_where_the_time_went(store: Store) -> None:
 
 
 def test_steps_are_readable(store: Store) -> None:
-    put_steps(store, [{"job": "a", "ts": NOW_S * 1000, "step_time_s": 2.0, "tokens": 100, "token_copies": 4,
+    put_steps(store, [{"job": "a", "ts": now_s() * 1000, "step_time_s": 2.0, "tokens": 100, "token_copies": 4,
                        "steps": 3, "device_id": 1}])  # fmt: skip
     (row,) = store.query("SELECT * FROM steelyard.steps").to_pylist()
     assert (row["job"], row["run"], row["node"], row["chip"], row["tokens"]) == ("a", "a", "n1", "H100", 25)
