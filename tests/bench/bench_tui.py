@@ -16,10 +16,13 @@ from tests.bench.figure import Figure
 from tests.bench.machine import cost_of
 from tests.bench.processes import program, start_module
 from tests.bench.terminal import Terminal, terminal
+from tests.standins.query_process import query_process
 
 _SIZES = (5_000, 100_000)
 _COLUMNS, _LINES = 160, 48
 _WARM_UP_S, _SECONDS = 8, 40
+# Whole rounds of what it asks for now and then.
+_COMPARE_S = 40
 _KEYS_PER_S = 4
 # Down, up, and now and then a page: what somebody does who looks through the fleet.
 _KEYS = (b"j", b"j", b"j", b"k", b"j", b"\x1b[6~", b"j", b"k", b"\x1b[5~", b"\x1b[6~")
@@ -57,7 +60,23 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
         )
         figures.append(Figure(f"tick_{one.devices}_ms", one.tick_ms, "ms", "", reference))
         figures.append(Figure(f"key_{one.devices}_p95_ms", one.key_p95_ms, "ms", "", f"p50 {one.key_p50_ms:.1f}"))
-    return figures
+    progress(f"the comparison of {_SIZES[0]:,} devices: {_COMPARE_S} s")
+    return [*figures, _comparison()]
+
+
+def _comparison() -> Figure:
+    """The first screen with figures, shares, rates of the last hour and claims, and nobody at the keys."""
+    with (
+        tempfile.TemporaryDirectory(prefix="steelyard-bench-") as home,
+        query_process("--devices", str(_SIZES[0])) as address,
+        terminal([program("steelyard"), "--collector", address], Path(home), _COLUMNS, _LINES) as app,
+    ):
+        app.wait_for_text("claims")
+        keys = _Keys(app)
+        keys.rest_for(_WARM_UP_S)
+        ticks_ms = keys.rest_for(_COMPARE_S)
+    reference = f"the first screen, without keys, its reads of every 4 and 20 s among them; worst {max(ticks_ms):.0f}"
+    return Figure("compare_tick_ms", statistics.fmean(ticks_ms), "ms", "", reference)
 
 
 def _at(devices: int) -> _Seen:
