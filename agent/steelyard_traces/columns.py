@@ -78,12 +78,13 @@ class ColumnBuilder:
             return
         start_ns, duration_ns, is_good = _times(block, events)
         labels, threads = self._labels, self._threads
-        label = np.array([labels[e.cat, e.name, _collective(e)] for e in events], dtype=np.int32)
+        named = [labels[e.cat, e.name, e.args and e.args.collective] for e in events]
+        label = np.array(named, dtype=np.int32)
         thread = np.array([threads[e.pid, e.tid] for e in events], dtype=np.int32)
         correlation = np.full(len(events), NO_CORRELATION, dtype=np.int64)
-        for index, event in enumerate(events):
-            if event.args is not None and event.args.correlation:
-                correlation[index] = _correlation(event.args.correlation)
+        told = [(index, a.correlation) for index, e in enumerate(events) if (a := e.args) is not None and a.correlation]
+        for index, value in told:
+            correlation[index] = _correlation(value)
         columns: tuple[NDArray[Any], ...] = (label, thread, start_ns, duration_ns, correlation)
         for part, column in zip(self._parts.values(), columns, strict=True):
             part.append(column if is_good is None else column[is_good])
@@ -93,9 +94,12 @@ class ColumnBuilder:
     def columns(self) -> Columns:
         """All that was taken; call it once, it lets go of the parts."""
         joined = {name: _join(parts) for name, parts in self._parts.items()}
-        labels = tuple(_label(*thing) for thing in self._labels)
+        labels: dict[Label, int] = {}
+        same = np.array([labels.setdefault(_label(*thing), len(labels)) for thing in self._labels], dtype=np.int32)
+        if len(same) > len(labels):
+            joined["label"] = same[joined["label"]]
         threads = tuple((str(pid), str(tid)) for pid, tid in self._threads)
-        return Columns(labels=labels, threads=threads, skipped=self._skipped, **joined)
+        return Columns(labels=tuple(labels), threads=threads, skipped=self._skipped, **joined)
 
 
 def _join(parts: list[NDArray[Any]]) -> NDArray[Any]:
@@ -106,12 +110,10 @@ def _join(parts: list[NDArray[Any]]) -> NDArray[Any]:
 
 def _label(category: object, name: object, collective: object) -> Label:
     lower = str(category or "").lower()
-    return Label(_ALIASES.get(lower, lower), str(name if name is not None else ""), str(collective or ""))
-
-
-def _collective(event: Event) -> Any:
-    """What a kernel does for whom; the calls that lead to it have it too, but are told by their names."""
-    return event.args.collective if event.cat == "kernel" and event.args is not None else None
+    known = _ALIASES.get(lower, lower)
+    # The calls that lead to a collective say what it does too; they are told by their names.
+    does = str(collective or "") if known == "kernel" else ""
+    return Label(known, str(name if name is not None else ""), does)
 
 
 def _correlation(value: Any) -> int:

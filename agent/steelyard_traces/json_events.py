@@ -30,7 +30,7 @@ class Arguments(msgspec.Struct, gc=False):
     """What is used of an event's arguments."""
 
     correlation: Any = None
-    collective: Any = msgspec.field(default=None, name="Collective name")
+    collective: Name = msgspec.field(default=None, name="Collective name")
 
 
 class Event(msgspec.Struct, gc=False):
@@ -185,7 +185,9 @@ class EventReader:
             return _only_events(text)
         except UnicodeDecodeError as error:
             raise self._error("not UTF-8; write the file as UTF-8 (iconv -t UTF-8)") from error
-        except msgspec.DecodeError:
+        except msgspec.DecodeError as error:
+            if "invalid" not in str(error):
+                raise
             mended = _NO_JSON_NUMBER.sub(b"null", text)
             if mended == text:
                 raise

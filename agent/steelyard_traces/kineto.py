@@ -1,5 +1,6 @@
 """Traces of torch.profiler (Kineto), all generations of them: which operator launched which kernel, and when it ran."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -105,16 +106,17 @@ class KinetoTrace:
         c = self.columns
         operator_index, operators = self._operators()
         labels = c.label[self.device].astype(np.int64)
-        pairs, kind = np.unique(labels * len(operators) + operator_index, return_inverse=True)
-        split = [divmod(pair, len(operators)) for pair in pairs.tolist()]
+        pairs, pair_index = np.unique(labels * len(operators) + operator_index, return_inverse=True)
+        kinds: dict[Kind, int] = {}
+        kind_of_pair = [kinds.setdefault(kind, len(kinds)) for kind in self._kinds(pairs, operators)]
         start_ns = c.start_ns[self.device]
         return DeviceWork(
-            kinds=tuple(self._kind(c.labels[label], operators[operator]) for label, operator in split),
+            kinds=tuple(kinds),
             operators=operators,
             start_ns=start_ns,
             end_ns=start_ns + c.duration_ns[self.device],
             device=c.thread_pid[c.thread[self.device]],
-            kind=kind,
+            kind=np.array(kind_of_pair, dtype=np.int64)[pair_index],
             operator=operator_index,
             step=self._step(spans),
         )
@@ -132,14 +134,30 @@ class KinetoTrace:
         used, index = np.unique(label, return_inverse=True)
         return index, tuple(c.labels[i].name if i >= 0 else NO_OPERATOR for i in used.tolist())
 
-    def _kind(self, label: Label, operator: str) -> Kind:
+    def _kinds(self, pairs: Ints, operators: tuple[str, ...]) -> Iterator[Kind]:
+        """What each pair of a label and an operator is; pairs are in the order of their labels."""
+        of_label, class_name = -1, UNMATCHED
+        for pair in pairs.tolist():
+            index, operator = divmod(pair, len(operators))
+            label = self.columns.labels[index]
+            if index != of_label:
+                of_label, class_name = index, self._class_of_kernel(label)
+            by_operator = self._class_of_operator(operators[operator]) if class_name == UNMATCHED else class_name
+            yield self._kind(label, by_operator)
+
+    def _class_of_kernel(self, label: Label) -> str:
         class_name = self.classifier.class_of(label.name, "kernel")
         if self.classifier.is_communication(class_name) and label.collective:
-            class_name = self.classifier.class_of(f"nccl:{label.collective}", "host")
-        if class_name == UNMATCHED:
-            by_operator = self.classifier.class_of(operator, "host")
-            if by_operator not in _NOT_TELLING and not self.classifier.is_communication(by_operator):
-                class_name = by_operator
+            return self.classifier.class_of(f"nccl:{label.collective}", "host")
+        return class_name
+
+    def _class_of_operator(self, operator: str) -> str:
+        """The class of a kernel that is known by its operator alone."""
+        class_name = self.classifier.class_of(operator, "host")
+        is_telling = class_name not in _NOT_TELLING and not self.classifier.is_communication(class_name)
+        return class_name if is_telling else UNMATCHED
+
+    def _kind(self, label: Label, class_name: str) -> Kind:
         layer: Layer = "compute"
         if label.category in _COPIES:
             layer = "memory copy"

@@ -21,6 +21,8 @@ BENCHES = {
     "tui": "the app's CPU a tick and the time from key to paint",
     "intervals": "coverage of the comparison's intervals, and its verdicts' errors",
     "hook": "what the hook costs a training: CPU a step, and pairs of the same training",
+    "exact": "totals of real recordings, to the last digit",
+    "parse": "a trace of 250 MB: CPU beside json.load, memory also at 1 GB, and a small one",
     "stragglers": "delay until a slow rank is found, and false alarms",
 }
 

@@ -169,6 +169,22 @@ def test_a_collective_is_told_by_what_the_kernel_says(tmp_path: Path) -> None:
     assert names == {"reduce-scatter", "other collective", "idle"}
 
 
+def test_a_kernel_of_two_operators_is_one_row_by_type(tmp_path: Path) -> None:
+    events = [
+        call("aten::mm", 0, 90),
+        launch(10, 5, 1),
+        call("aten::addmm", 100, 90),
+        launch(110, 5, 2),
+        kernel(GEMM, 200, 40, 1),
+        kernel(GEMM, 300, 60, 2),
+        kernel("nobody_knows_it", 400, 1, 3, **{"Collective name": ["odd"]}),
+    ]
+    profile = _read(tmp_path, trace_text(events))
+    assert [(work.name, work.count, work.total_ns) for work in profile.types] == [(GEMM, 2, 100)]
+    assert {work.name: work.total_ns for work in profile.operators} == {"aten::mm": 40, "aten::addmm": 60}
+    assert "1 events without a usable time or length were left out" in profile.notes
+
+
 def test_two_devices_count_each_their_own_time(tmp_path: Path) -> None:
     events = [kernel(GEMM, 0, 100, 1, device=0), kernel(GEMM, 0, 60, 2, device=1)]
     profile = _read(tmp_path, trace_text(events, facts={"deviceProperties": [{"id": 0, "name": "NVIDIA H100"}]}))
