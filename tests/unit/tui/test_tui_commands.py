@@ -23,6 +23,20 @@ def test_commands_do_not_load_the_screens() -> None:
     assert run.stdout.strip() == "[]"
 
 
+def test_reading_a_time_does_not_load_pandas() -> None:
+    code = """
+import sys
+import pyarrow as pa
+from steelyard_tui.cli import main
+sys.argv = ["steelyard", "sql", "SELECT 1", "--collector", "127.0.0.1:1"]
+assert main() == 3
+assert pa.scalar(0, pa.timestamp("ms", "UTC")).as_py().year == 1970
+print("pandas" in sys.modules)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
 def test_no_collector_is_exit_code_3_and_names_the_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sql", "SELECT 1", "--collector", "127.0.0.1:1"]) == 3
     said = capsys.readouterr()
