@@ -42,6 +42,7 @@ class JobRoller:
         self._agents: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._ver = 0
         self._live_ms = 0
+        self._newest_minute = 0
 
     def recover(self, now_ms: int) -> int:
         """Finds what a former process left undone; to be called once, before the first `run_once`.
@@ -98,7 +99,9 @@ class JobRoller:
         for minute, agents in due.items():
             self._hours.add(agents, np.full(len(agents), minute // _HOUR_MINUTES))
         self._roll_hours(closed_minute // _HOUR_MINUTES)
-        if any(minute >= closed_minute - _LIVE_MINUTES for minute in due):
+        self._newest_minute = max(self._newest_minute, *due) if due else self._newest_minute
+        # Also once there is nothing new: what is shown of a job that has ended is of fewer minutes each time.
+        if (due or is_live) and self._newest_minute >= closed_minute - _LIVE_MINUTES:
             self._store.command(live_efficiency(now_ms // 1000, self._ver, ROLL_SETTINGS))
             self._live_ms = now_ms
         if due:
@@ -148,10 +151,22 @@ class JobRoller:
             raise
 
     def _follow_devices(self) -> None:
-        """Energy comes out of the devices' minutes: theirs that were done are their agents' to do."""
+        """Energy comes out of the devices' minutes: those that were done are their agents' to do, where jobs are.
+
+        A step or an interval that comes later is noted by itself.
+        """
         done = self._rolled.take(1 << 31)
-        for minute, devices in done.items():
-            self._dirty.add(agents := self._agents_of(devices), np.full(len(agents), minute))
+        if not done:
+            return
+        try:
+            span = {"from_ms": min(done) * MINUTE_MS, "to_ms": (max(done) + 1) * MINUTE_MS}
+            busy = numbers(self._store.query(statement("queries", "agents_with_jobs", **span)), "agent")
+            for minute, devices in done.items():
+                agents = np.intersect1d(self._agents_of(devices), busy)
+                self._dirty.add(agents, np.full(len(agents), minute))
+        except StoreError:
+            self._rolled.give_back(done)
+            raise
 
     def _agents_of(self, devices: npt.NDArray[np.uint32]) -> Any:
         if int(devices[-1]) >= len(self._agents):

@@ -125,6 +125,16 @@ def test_energy_is_the_counters_over_whole_minutes_or_nothing(store: Store) -> N
     assert (found["17", "H100", 0]["tensor_clock_sum"], found["17", "H100", 0]["tensor_clock_n"]) == (1830.0, 2)
 
 
+def test_devices_that_no_job_holds_are_nobody_s_work(store: Store) -> None:
+    rollers = Rollers(store)
+    store.insert("raw_device", raw_block(energy([1, 2], 190, 400)), token=uuid.uuid4().hex)
+    assert rollers.run(NOW_MS) == 0
+    # What comes later brings its own minutes.
+    put_held(store, held("17", [1, 2], 150))
+    assert rollers.run(NOW_MS + 1000) > 0
+    assert minutes(store)["17", "H100", 1]["energy_j"] == 48_000.0
+
+
 def test_two_jobs_on_one_node_and_one_that_goes_on_with_fewer_ranks(store: Store) -> None:
     store.insert("raw_device", raw_block(energy([1], 190, 400) + energy([2], 190, 300)), token=uuid.uuid4().hex)
     put_held(store, held("17", [1], 180) + held("18", [2], 180))
