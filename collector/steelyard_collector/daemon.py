@@ -64,8 +64,6 @@ _OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
 _GC_THRESHOLDS: Final = (20_000, 50, 100)
 _STOP_S: Final = 4.0
 _OBSERVE_S: Final = 5.0
-# Two for each message: at its default of 700 the search takes a twentieth of the event loop's time.
-_GC_OBJECTS: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -271,10 +269,9 @@ def _unix_ms() -> int:
 
 
 def _spare_lasting_objects() -> None:
-    """Takes what lives as long as the process out of the search for cycles; queued messages are part of none."""
+    """Takes what is there now, and lives as long as the process, out of the search for cycles."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_GC_OBJECTS, *gc.get_threshold()[1:])
 
 
 def _raise_file_limit() -> None:
