@@ -56,13 +56,14 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """Where a run stands."""
+    """Where a run stands; `state` is None where the collector didn't say it in time."""
 
     collector: Cost
     load: Cost
     busy_s: float
     monotonic_s: float
-    state: dict[str, Any]
+    acked: float
+    state: dict[str, Any] | None
 
 
 def run(progress: Callable[[str], None], fleet: Fleet = Fleet()) -> list[Figure]:
@@ -93,10 +94,17 @@ def run(progress: Callable[[str], None], fleet: Fleet = Fleet()) -> list[Figure]
 
 
 def _moment(pid: int, load: Load, ask: Asker) -> _Moment:
-    state: dict[str, Any] = ask.table(_STATE, _STATE_LIMIT_S).to_pylist()[0]
+    acked = next((said["acked"] for said in reversed(load.said) if "acked" in said), 0)
+    at = cost_of(pid), cost_of(load.process.pid), busy_s(), time.monotonic(), acked
+    try:
+        state: dict[str, Any] = ask.table(_STATE, _STATE_LIMIT_S).to_pylist()[0]
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise
+        return _Moment(*at, None)
     if state["failures"]:
         raise RuntimeError(f"the store refused {state['failures']} inserts; see the collector's log")
-    return _Moment(cost_of(pid), cost_of(load.process.pid), busy_s(), time.monotonic(), state)
+    return _Moment(*at, state)
 
 
 @contextmanager
@@ -141,37 +149,42 @@ def _figures(
 ) -> list[Figure]:
     asked, growth_s, age_s = queue
     lasted_s = after.monotonic_s - before.monotonic_s
-    committed, recorded_s = _between(before.state, after.state)
     cores = (after.collector.cpu_s - before.collector.cpu_s) / lasted_s
     load_cores = (after.load.cpu_s - before.load.cpu_s) / lasted_s
     busy, of = (after.busy_s - before.busy_s) / lasted_s, len(os.sched_getaffinity(0))
     machine = f"load {load_cores:.2f}, all of the machine {busy:.2f} of {of}"
-    rolled_s = after.state["rollup_s"] - before.state["rollup_s"]
+    samples_per_s, rolled, rollup_lag_s, how = _said_by_the_collector(before, after)
     return [
         Figure("cores", cores, "cores", "<= 1.3", f"the whole collector, rollups too; {machine}"),
-        Figure("rollup_cores", rolled_s / recorded_s, "cores", "", "of these; time of their statements, on one thread"),
+        Figure("rollup_cores", rolled, "cores", "", "of these; time of their statements, on one thread"),
         Figure(
             "queue_growth_s", growth_s, "s", "<= 1",
             f"over {fleet.query_s} s and {asked} slow queries; its age {age_s:.1f} s",
         ),
         Figure(
-            "watch_p99_s", watched["p99_s"], "s", f"<= {_FLUSH_S + 3}",
-            f"{watched['frames']} frames in {watched['seconds']:.0f} s; "
+            "watch_p99_s", watched["p99_s"] if watched["frames"] else watched["seconds"], "s", f"<= {_FLUSH_S + 3}",
+            f"{watched['frames']} frames of {watched['devices']:,} devices in {watched['seconds']:.0f} s; "
             f"p50 {watched['p50_s']:.1f}, worst {watched['worst_s']:.1f}",
         ),
         Figure(
-            "samples_per_s", committed / recorded_s, "1/s", f">= {0.97 * fleet.offered:.0f}",
-            f"committed, of {fleet.offered:,} offered; less: this machine is too small for them",
+            "samples_per_s", samples_per_s, "1/s", f">= {0.97 * fleet.offered:.0f}",
+            f"{how}, of {fleet.offered:,} offered; less: this machine is too small for them",
         ),
-        Figure("rollup_lag_s", _rollup_lag_s(after.state), "s", "", "age of the newest minute that is rolled up"),
+        Figure("rollup_lag_s", rollup_lag_s, "s", "", "age of the newest minute that is rolled up"),
         Figure("rss_mb", after.collector.rss_mb, "MB", "", "the collector"),
     ]  # fmt: skip
 
 
-def _between(before: dict[str, Any], after: dict[str, Any]) -> tuple[int, float]:
-    """Samples committed, and seconds, from one record of the collector's state to the other."""
-    recorded: tuple[datetime, datetime] = before["recorded"], after["recorded"]
-    return after["samples"] - before["samples"], (recorded[1] - recorded[0]).total_seconds()
+def _said_by_the_collector(before: _Moment, after: _Moment) -> tuple[float, float | None, float | None, str]:
+    """Samples a second, the rollups' time a second, the age of what is rolled up, and how the first is known."""
+    if before.state is None or after.state is None:
+        lasted_s = after.monotonic_s - before.monotonic_s
+        how = f"acknowledged (the collector answers no query within {_STATE_LIMIT_S:.0f} s)"
+        return (after.acked - before.acked) / lasted_s, None, None, how
+    recorded: tuple[datetime, datetime] = before.state["recorded"], after.state["recorded"]
+    seconds = max(1.0, (recorded[1] - recorded[0]).total_seconds())
+    samples, rolled_s = (after.state[name] - before.state[name] for name in ("samples", "rollup_s"))
+    return samples / seconds, rolled_s / seconds, _rollup_lag_s(after.state), "committed"
 
 
 def _rollup_lag_s(state: dict[str, Any]) -> float | None:
