@@ -10,13 +10,14 @@ from steelyard_traces.ascend_text import KERNELS
 _OUTPUT: Final = "ASCEND_PROFILER_OUTPUT"
 _EXPORT: Final = "mindstudio_profiler_output"
 _SUMMARY: Final = "op_summary_*.csv"
+_DATABASES: Final = ("ascend_pytorch_profiler*.db", "msprof_*.db")
 _RUNS: Final = ("*_ascend_pt", "*_ascend_ms")
 _NAMED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class AscendExport:
-    """What can be read: tables of kernels."""
+    """What can be read: tables of kernels, or one database."""
 
     folder: Path
     tables: tuple[Path, ...]
@@ -35,6 +36,17 @@ def find_export(path: Path) -> AscendExport:
         tables = tuple(sorted(folder.glob(_SUMMARY)))
         if tables:
             return AscendExport(folder, tables)
+    databases = sorted(
+        one
+        for folder in (path, path / _OUTPUT, *path.glob("PROF_*"))
+        for name in _DATABASES
+        for one in folder.glob(name)
+    )
+    if databases:
+        of_torch = [one for one in databases if one.match(_DATABASES[0])] or databases
+        if len(of_torch) > 1:
+            raise TraceError(f"{len(of_torch)} databases are in it; name one: {of_torch[0].name} ...", path=str(path))
+        return AscendExport(of_torch[0].parent, tuple(of_torch))
     runs = sorted(run for pattern in _RUNS for run in path.glob(pattern) if run.is_dir())
     if len(runs) == 1:
         return find_export(runs[0])
@@ -48,7 +60,7 @@ def find_export(path: Path) -> AscendExport:
             path=str(path),
         )
     raise TraceError(
-        f"no recording in it: neither {_OUTPUT}/{KERNELS} nor {_SUMMARY}; name a folder of torch_npu's profiler, "
-        "or a trace file",
+        f"no recording in it: neither {_OUTPUT}/{KERNELS} nor {_SUMMARY} nor a database; name a folder of "
+        "torch_npu's profiler, or a trace file",
         path=str(path),
     )

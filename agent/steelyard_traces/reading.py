@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard_proto.errors import TraceError
+from steelyard_traces.ascend_db import is_database, read_ascend_db
 from steelyard_traces.ascend_folder import AscendExport, find_export
 from steelyard_traces.ascend_text import read_ascend_text
 from steelyard_traces.ascend_work import ascend_profile, ascend_stacks
@@ -30,7 +31,7 @@ def read_recording(path: Path) -> Recording:
     """
     if not path.exists():
         raise TraceError("is not there; name a trace of torch.profiler or a folder of Ascend", path=str(path))
-    if path.is_dir() or path.suffix == ".csv":
+    if path.is_dir() or path.suffix == ".csv" or is_database(path):
         return _ascend(path)
     trace = read_kineto(path)
     return Recording(kineto_profile(trace), lambda: kineto_stacks(trace))
@@ -38,5 +39,6 @@ def read_recording(path: Path) -> Recording:
 
 def _ascend(path: Path) -> Recording:
     export = AscendExport(path.parent, (path,)) if path.is_file() else find_export(path)
-    recording = read_ascend_text(export.tables, export.folder)
+    first = export.tables[0]
+    recording = read_ascend_db(first) if is_database(first) else read_ascend_text(export.tables, export.folder)
     return Recording(ascend_profile(recording), lambda: ascend_stacks(recording))

@@ -2,8 +2,10 @@
 
 import csv
 import os
+import sqlite3
 import tomllib
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,17 @@ def samples_folder() -> Path | None:
 def recordings_in(folder: Path) -> list[Path]:
     """Traces of torch.profiler and text exports of Ascend."""
     traces = [path for path in sorted(folder.rglob("*.json.gz")) if path.is_file()]
-    return [*traces, *sorted(path.parent for path in folder.rglob("kernel_details.csv"))]
+    # A database's totals are known by the summary that the vendor wrote beside it.
+    databases = [path for path in sorted(folder.rglob("ascend_pytorch_profiler*.db")) if _summary_of(path).is_file()]
+    return [*traces, *sorted(path.parent for path in folder.rglob("kernel_details.csv")), *databases]
 
 
 def compare(path: Path) -> tuple[int, list[str]]:
     """How many totals of a recording were compared, and each that differs."""
     ours = as_document(read_recording(path).profile)
-    plain = ascend_totals(path) if path.is_dir() else kineto_totals(path)
+    plain = (
+        ascend_totals(path) if path.is_dir() else vendor_totals(path) if path.suffix == ".db" else kineto_totals(path)
+    )
     flat = _flat(ours)
     wanted = {**_flat_plain(plain), **_known(path)}
     return len(wanted), [f"{path.name}: {k} is {flat.get(k)}, not {v}" for k, v in wanted.items() if flat.get(k) != v]
@@ -62,6 +68,19 @@ def ascend_totals(folder: Path) -> dict[str, Any]:
     both = spans[True] + spans[False]
     window = (min(begin for begin, _ in both), max(end for _, end in both))
     return {"by_type": by_type, "by_core": by_core, **split_totals(spans[False], spans[True], [], window)}
+
+
+def vendor_totals(database: Path) -> dict[str, Any]:
+    """What the vendor's summary of a database says; it is in microseconds."""
+    columns = ("computing", "communication", "overlapped", "communication_not_overlapped", "free")
+    with closing(sqlite3.connect(f"{_summary_of(database).as_uri()}?mode=ro&immutable=1", uri=True)) as summary:
+        row = summary.execute(f"SELECT {', '.join(f'sum({name})' for name in columns)} FROM StepTraceTime").fetchone()
+    names = ("compute_ns", "communication_ns", "overlapped_ns", "exposed_ns", "idle_ns")
+    return {name: round(value * 1000) for name, value in zip(names, row, strict=True)}
+
+
+def _summary_of(database: Path) -> Path:
+    return database.with_name("analysis.db")
 
 
 def _flat(document: dict[str, Any]) -> dict[str, int]:

@@ -1,0 +1,110 @@
+"""Databases of Ascend: `ascend_pytorch_profiler_*.db` and `msprof_*.db`, of any version that names its columns so."""
+
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Sequence
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from steelyard_proto.errors import TraceError
+from steelyard_traces.ascend_text import rank_of
+from steelyard_traces.ascend_work import AscendRecording, Task, class_of_torch
+from steelyard_traces.classify import load_classifier
+from steelyard_traces.grouping import grouped
+from steelyard_traces.nesting import nest
+from steelyard_traces.profile import Calls
+
+MAGIC: Final = b"SQLite format 3\x00"
+_Rows = Sequence[tuple[Any, ...]]
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is a database of SQLite."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError as error:
+        raise TraceError(f"{error.strerror}; name a file that you may read", path=str(path)) from error
+
+
+def read_ascend_db(path: Path) -> AscendRecording:
+    """Reads a database, which stays as it is; tables and columns that other tools have added don't matter.
+
+    Raises:
+        TraceError: it is damaged, lacks a table or a column, or holds no kernel.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            return _recording(path, database)
+    except sqlite3.Error as error:
+        raise TraceError(
+            f"not read by SQLite ({error}); export it again, or copy it again once the profiler has ended",
+            path=str(path),
+        ) from error
+
+
+def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+    if "COMPUTE_TASK_INFO" not in tables and "COMMUNICATION_OP" not in tables:
+        raise TraceError(
+            "no table COMPUTE_TASK_INFO in it; name a recording: ascend_pytorch_profiler_*.db or msprof_*.db",
+            path=str(path),
+        )
+
+    def ask(query: str, table: str) -> _Rows:
+        text = files("steelyard_traces").joinpath("queries", f"{query}.sql").read_text(encoding="utf-8")
+        return database.execute(text).fetchall() if table in tables else []
+
+    kernels = ask("kernels", "COMPUTE_TASK_INFO")
+    device = next((int(row[5]) for row in kernels if row[5] is not None), 0)
+    rows = [*kernels, *ask("collectives", "COMMUNICATION_OP")]
+    steps = ask("steps", "STEP_TIME")
+    good = [row for row in rows if isinstance(row[3], int) and isinstance(row[4], int) and row[3] <= row[4]]
+    if not good:
+        raise TraceError("no kernel in its tables: none ran while it was recorded; record again", path=str(path))
+    launches: dict[int, int] = dict(ask("launches", "CANN_API"))
+    skipped = len(rows) - len(good)
+    ranks = ask("rank", "RANK_DEVICE_MAP")
+    return AscendRecording(
+        path=str(path),
+        tasks=tuple(_task(row, device, launches, steps) for row in good),
+        chip=next((str(name) for (name,) in ask("chip", "NPU_INFO")), ""),
+        rank=str(ranks[0][0]) if ranks else rank_of(path.parent),
+        calls=_calls(ask("calls", "PYTORCH_API")),
+        walls_ns={str(step): end_ns - start_ns for step, start_ns, end_ns in steps},
+        notes=(f"{skipped:,} rows without a usable time were left out",) if skipped else (),
+    )
+
+
+def _task(row: tuple[Any, ...], device: int, launches: dict[int, int], steps: _Rows) -> Task:
+    """A row as a task; its step is the one in which the host asked for it, as far as that is known."""
+    name, kind, core, start_ns, end_ns, of_device, connection = row
+    index = bisect_right(steps, launches.get(connection, start_ns), key=lambda step: step[1]) - 1
+    step = str(steps[index][0]) if index >= 0 else ""
+    on = device if of_device is None else int(of_device)
+    return Task(str(name or ""), str(kind or ""), str(core or ""), start_ns, end_ns - start_ns, step, on)
+
+
+def _calls(rows: _Rows) -> tuple[Calls, ...]:
+    if not rows:
+        return ()
+    classifier = load_classifier()
+    names: dict[str, int] = {}
+    columns = np.array(
+        [(thread, start, max(end - start, 0), names.setdefault(name, len(names))) for thread, start, end, name in rows],
+        dtype=np.int64,
+    ).T
+    thread, start_ns, length_ns, name_index = columns
+    told = list(names)
+    calls = []
+    for group in grouped(name_index, length_ns, nest(thread, start_ns, length_ns).self_ns):
+        name, (self_ns,) = told[group.index], group.other_sums
+        class_name = class_of_torch(name, classifier)
+        calls.append(
+            Calls(name, class_name, "cpu_op", group.count, group.total_ns, self_ns, group.min_ns, group.max_ns)
+        )
+    return tuple(sorted(calls, key=lambda call: (-call.self_ns, call.name)))

@@ -1,0 +1,1 @@
+SELECT id, startNs, endNs FROM STEP_TIME ORDER BY startNs
