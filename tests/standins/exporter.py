@@ -3,8 +3,7 @@
 import http.server
 import threading
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 _DCGM: Final[Mapping[str, float]] = {
     "DCGM_FI_DEV_SM_CLOCK": 1410,
@@ -124,11 +123,3 @@ class ExporterServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -3,6 +3,7 @@
 import math
 import os
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def figures(source: ScrapeSource, uid: str) -> dict[str, Value]:
 
 
 def test_an_a100_gives_by_dcgm_what_its_driver_does_not() -> None:
-    with ExporterServer(dcgm_page(1000)) as server:
+    with closing(ExporterServer(dcgm_page(1000))) as server:
         source = ScrapeSource([server.url], node="n1")
         infos = source.discover()
         assert [(info.uid, info.chip, info.index) for info in infos] == [
@@ -48,7 +49,7 @@ def test_an_a100_gives_by_dcgm_what_its_driver_does_not() -> None:
 
 
 def test_an_npu_and_an_amd_gpu_have_their_own_units() -> None:
-    with ExporterServer(npu_page()) as npus, ExporterServer(amd_page(1000)) as amd:
+    with closing(ExporterServer(npu_page())) as npus, closing(ExporterServer(amd_page(1000))) as amd:
         source = ScrapeSource([npus.url, amd.url], node="n1")
         infos = {info.uid: info for info in source.discover()}
         assert {uid: info.chip for uid, info in infos.items()} == {
@@ -65,7 +66,7 @@ def test_an_npu_and_an_amd_gpu_have_their_own_units() -> None:
 
 @pytest.mark.parametrize(("model", "chip"), [("910B3-Ascend-V1", "910B3"), ("910-Ascend-V1", ""), ("Ascend910", "")])
 def test_a_family_s_name_alone_is_no_chip(model: str, chip: str) -> None:
-    with ExporterServer(npu_page(model)) as server:
+    with closing(ExporterServer(npu_page(model))) as server:
         source = ScrapeSource([server.url], node="n1")
         assert {info.chip for info in source.discover()} == {chip}
         source.close()
@@ -73,7 +74,7 @@ def test_a_family_s_name_alone_is_no_chip(model: str, chip: str) -> None:
 
 def test_what_an_exporter_could_not_read_is_absent() -> None:
     page = npu_page().replace("npu_chip_info_power{", "npu_chip_info_gone{").replace("} 1800 ", "} 0 ")
-    with ExporterServer(page) as server:
+    with closing(ExporterServer(page)) as server:
         source = ScrapeSource([server.url], node="n1")
         told = figures(source, "NPU-AB-0")
         assert "power_w" not in told
@@ -83,7 +84,7 @@ def test_what_an_exporter_could_not_read_is_absent() -> None:
 
 def test_a_tick_reads_each_page_once() -> None:
     now = [100.0]
-    with ExporterServer(dcgm_page(100, devices=8)) as server:
+    with closing(ExporterServer(dcgm_page(100, devices=8))) as server:
         source = ScrapeSource([server.url], node="n1", clock=lambda: now[0])
         infos = source.discover()
         for _ in range(3):
@@ -104,7 +105,7 @@ def figures_of(source: ScrapeSource, uid: str) -> int:
 
 def test_a_device_that_leaves_the_page_is_lost_and_comes_back() -> None:
     now = [100.0]
-    with ExporterServer(dcgm_page(100)) as server:
+    with closing(ExporterServer(dcgm_page(100))) as server:
         source = ScrapeSource([server.url], node="n1", clock=lambda: now[0])
         source.discover()
         server.page, now[0] = dcgm_page(101, devices=1), 101
@@ -121,7 +122,7 @@ def test_a_device_that_leaves_the_page_is_lost_and_comes_back() -> None:
 
 def test_one_exporter_s_end_is_told_and_hides_no_other() -> None:
     now = [100.0]
-    with ExporterServer(npu_page()) as npus:
+    with closing(ExporterServer(npu_page())) as npus:
         amd = ExporterServer(amd_page(100))
         source = ScrapeSource([amd.url, npus.url], node="n1", clock=lambda: now[0])
         assert len(source.discover()) == 4
@@ -138,7 +139,7 @@ def test_one_exporter_s_end_is_told_and_hides_no_other() -> None:
 
 
 def test_bad_answers_say_what_to_do() -> None:
-    with ExporterServer("# nothing yet\n") as server:
+    with closing(ExporterServer("# nothing yet\n")) as server:
         source = ScrapeSource([server.url], node="n1")
         with pytest.raises(DeviceError, match="no device of an exporter that is known"):
             source.discover()

@@ -198,19 +198,19 @@ def _endpoint(url: str) -> _Endpoint:
 
 
 def _fetch(endpoint: _Endpoint) -> str:
-    for is_last in (False, True):
+    try:
         try:
             return _answer(endpoint)
-        except TimeoutError as error:
-            endpoint.connection.close()
-            raise DeviceTimeout(f"no answer in {_TIMEOUT_S} s", vendor=VENDOR, call=f"GET {endpoint.url}") from error
-        except (OSError, http.client.HTTPException) as error:
-            endpoint.connection.close()
-            # An exporter may have closed the connection that was kept; the next one is new.
-            if is_last or not isinstance(error, http.client.RemoteDisconnected):
-                why = f"doesn't answer ({error}); start the exporter, or change sources.scrape"
-                raise _fault(endpoint, why) from error
-    raise AssertionError
+        except http.client.RemoteDisconnected:
+            # The exporter had closed the connection that was kept; the next one is new.
+            return _answer(endpoint)
+    except TimeoutError as error:
+        endpoint.connection.close()
+        raise DeviceTimeout(f"no answer in {_TIMEOUT_S} s", vendor=VENDOR, call=f"GET {endpoint.url}") from error
+    except (OSError, http.client.HTTPException) as error:
+        endpoint.connection.close()
+        why = f"doesn't answer ({error}); start the exporter, or change sources.scrape"
+        raise _fault(endpoint, why) from error
 
 
 def _answer(endpoint: _Endpoint) -> str:
