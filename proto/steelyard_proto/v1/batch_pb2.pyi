@@ -26,6 +26,9 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_JOB_INTERVAL: _ClassVar[Kind]
     KIND_STEP: _ClassVar[Kind]
     KIND_TRAINING: _ClassVar[Kind]
+    KIND_PROFILE: _ClassVar[Kind]
+    KIND_PROFILE_ROW: _ClassVar[Kind]
+    KIND_STACK: _ClassVar[Kind]
 ORIGIN_UNSPECIFIED: Origin
 ORIGIN_MEASURED: Origin
 ORIGIN_REPLAYED: Origin
@@ -40,6 +43,9 @@ KIND_EVENT: Kind
 KIND_JOB_INTERVAL: Kind
 KIND_STEP: Kind
 KIND_TRAINING: Kind
+KIND_PROFILE: Kind
+KIND_PROFILE_ROW: Kind
+KIND_STACK: Kind
 
 class Device(_message.Message):
     __slots__ = ("key", "uid", "vendor", "kind", "name", "chip", "part", "package_uid", "index", "pci_address", "numa_node", "memory_bytes", "driver_version", "library_version", "power_scope", "origin", "notes")
@@ -119,7 +125,7 @@ class Batch(_message.Message):
     def __init__(self, layout: _Optional[int] = ..., agent: _Optional[int] = ..., seq: _Optional[int] = ..., ts_ms: _Optional[bytes] = ..., gauges: _Optional[bytes] = ..., counters: _Optional[bytes] = ...) -> None: ...
 
 class Records(_message.Message):
-    __slots__ = ("kind", "agent", "seq", "processes", "events", "job_intervals", "steps", "trainings")
+    __slots__ = ("kind", "agent", "seq", "processes", "events", "job_intervals", "steps", "trainings", "profiles", "profile_rows", "stacks")
     KIND_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +134,9 @@ class Records(_message.Message):
     JOB_INTERVALS_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     TRAININGS_FIELD_NUMBER: _ClassVar[int]
+    PROFILES_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_ROWS_FIELD_NUMBER: _ClassVar[int]
+    STACKS_FIELD_NUMBER: _ClassVar[int]
     kind: Kind
     agent: int
     seq: int
@@ -136,7 +145,10 @@ class Records(_message.Message):
     job_intervals: _containers.RepeatedCompositeFieldContainer[JobInterval]
     steps: _containers.RepeatedCompositeFieldContainer[Step]
     trainings: _containers.RepeatedCompositeFieldContainer[Training]
-    def __init__(self, kind: _Optional[_Union[Kind, str]] = ..., agent: _Optional[int] = ..., seq: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[Process, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., job_intervals: _Optional[_Iterable[_Union[JobInterval, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., trainings: _Optional[_Iterable[_Union[Training, _Mapping]]] = ...) -> None: ...
+    profiles: _containers.RepeatedCompositeFieldContainer[Profile]
+    profile_rows: _containers.RepeatedCompositeFieldContainer[ProfileRow]
+    stacks: _containers.RepeatedCompositeFieldContainer[Stack]
+    def __init__(self, kind: _Optional[_Union[Kind, str]] = ..., agent: _Optional[int] = ..., seq: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[Process, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., job_intervals: _Optional[_Iterable[_Union[JobInterval, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., trainings: _Optional[_Iterable[_Union[Training, _Mapping]]] = ..., profiles: _Optional[_Iterable[_Union[Profile, _Mapping]]] = ..., profile_rows: _Optional[_Iterable[_Union[ProfileRow, _Mapping]]] = ..., stacks: _Optional[_Iterable[_Union[Stack, _Mapping]]] = ...) -> None: ...
 
 class Process(_message.Message):
     __slots__ = ("ts_ms", "device", "pid", "start_ms", "hbm_used_bytes", "rank", "local_rank", "world_size", "job", "user", "container", "command", "cpu_share", "rss_bytes", "threads")
@@ -372,3 +384,149 @@ class Training(_message.Message):
     origins: _containers.ScalarMap[str, str]
     absent: _containers.ScalarMap[str, str]
     def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., model: _Optional[str] = ..., architecture: _Optional[str] = ..., optimizer: _Optional[str] = ..., precision: _Optional[str] = ..., task: _Optional[str] = ..., parameters: _Optional[int] = ..., trainable_parameters: _Optional[int] = ..., matmul_parameters: _Optional[int] = ..., active_parameters: _Optional[int] = ..., layers: _Optional[int] = ..., heads: _Optional[int] = ..., hidden: _Optional[int] = ..., head_size: _Optional[int] = ..., experts: _Optional[int] = ..., active_experts: _Optional[int] = ..., sequence_length: _Optional[int] = ..., global_batch: _Optional[int] = ..., data_parallel: _Optional[int] = ..., tensor_parallel: _Optional[int] = ..., pipeline_parallel: _Optional[int] = ..., context_parallel: _Optional[int] = ..., expert_parallel: _Optional[int] = ..., declared_tokens_per_step: _Optional[int] = ..., price_per_device_hour: _Optional[float] = ..., currency: _Optional[str] = ..., recompute: bool = ..., software: _Optional[_Mapping[str, str]] = ..., origins: _Optional[_Mapping[str, str]] = ..., absent: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Profile(_message.Message):
+    __slots__ = ("ts_ms", "device", "id", "written_ms", "pid", "start_ms", "job", "run", "rank", "world_size", "profiler", "cause", "state", "reason", "to_ms", "format", "chip", "devices", "steps", "window_ns", "compute_ns", "communication_ns", "overlapped_ns", "memory_copy_ns", "idle_ns", "data_wait_ns", "kernels", "kernels_ns", "gaps", "longest_gap_ns", "loss_s", "loss_low_s", "loss_high_s", "with_stacks", "with_shapes", "trace_bytes", "notes", "samples", "sampled_hz")
+    TS_MS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    WRITTEN_MS_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    WORLD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PROFILER_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TO_MS_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    CHIP_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_NS_FIELD_NUMBER: _ClassVar[int]
+    COMPUTE_NS_FIELD_NUMBER: _ClassVar[int]
+    COMMUNICATION_NS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAPPED_NS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_COPY_NS_FIELD_NUMBER: _ClassVar[int]
+    IDLE_NS_FIELD_NUMBER: _ClassVar[int]
+    DATA_WAIT_NS_FIELD_NUMBER: _ClassVar[int]
+    KERNELS_FIELD_NUMBER: _ClassVar[int]
+    KERNELS_NS_FIELD_NUMBER: _ClassVar[int]
+    GAPS_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_GAP_NS_FIELD_NUMBER: _ClassVar[int]
+    LOSS_S_FIELD_NUMBER: _ClassVar[int]
+    LOSS_LOW_S_FIELD_NUMBER: _ClassVar[int]
+    LOSS_HIGH_S_FIELD_NUMBER: _ClassVar[int]
+    WITH_STACKS_FIELD_NUMBER: _ClassVar[int]
+    WITH_SHAPES_FIELD_NUMBER: _ClassVar[int]
+    TRACE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    SAMPLED_HZ_FIELD_NUMBER: _ClassVar[int]
+    ts_ms: int
+    device: int
+    id: str
+    written_ms: int
+    pid: int
+    start_ms: int
+    job: str
+    run: str
+    rank: int
+    world_size: int
+    profiler: str
+    cause: str
+    state: str
+    reason: str
+    to_ms: int
+    format: str
+    chip: str
+    devices: int
+    steps: int
+    window_ns: int
+    compute_ns: int
+    communication_ns: int
+    overlapped_ns: int
+    memory_copy_ns: int
+    idle_ns: int
+    data_wait_ns: int
+    kernels: int
+    kernels_ns: int
+    gaps: int
+    longest_gap_ns: int
+    loss_s: float
+    loss_low_s: float
+    loss_high_s: float
+    with_stacks: bool
+    with_shapes: bool
+    trace_bytes: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    samples: int
+    sampled_hz: float
+    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., id: _Optional[str] = ..., written_ms: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., profiler: _Optional[str] = ..., cause: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., to_ms: _Optional[int] = ..., format: _Optional[str] = ..., chip: _Optional[str] = ..., devices: _Optional[int] = ..., steps: _Optional[int] = ..., window_ns: _Optional[int] = ..., compute_ns: _Optional[int] = ..., communication_ns: _Optional[int] = ..., overlapped_ns: _Optional[int] = ..., memory_copy_ns: _Optional[int] = ..., idle_ns: _Optional[int] = ..., data_wait_ns: _Optional[int] = ..., kernels: _Optional[int] = ..., kernels_ns: _Optional[int] = ..., gaps: _Optional[int] = ..., longest_gap_ns: _Optional[int] = ..., loss_s: _Optional[float] = ..., loss_low_s: _Optional[float] = ..., loss_high_s: _Optional[float] = ..., with_stacks: bool = ..., with_shapes: bool = ..., trace_bytes: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., samples: _Optional[int] = ..., sampled_hz: _Optional[float] = ...) -> None: ...
+
+class ProfileRow(_message.Message):
+    __slots__ = ("ts_ms", "device", "profile", "job", "rank", "by", "layer", "name", "class_name", "core", "count", "total_ns", "self_ns", "min_ns", "max_ns", "shapes", "flops")
+    TS_MS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
+    CORE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_NS_FIELD_NUMBER: _ClassVar[int]
+    SELF_NS_FIELD_NUMBER: _ClassVar[int]
+    MIN_NS_FIELD_NUMBER: _ClassVar[int]
+    MAX_NS_FIELD_NUMBER: _ClassVar[int]
+    SHAPES_FIELD_NUMBER: _ClassVar[int]
+    FLOPS_FIELD_NUMBER: _ClassVar[int]
+    ts_ms: int
+    device: int
+    profile: str
+    job: str
+    rank: int
+    by: str
+    layer: str
+    name: str
+    class_name: str
+    core: str
+    count: int
+    total_ns: int
+    self_ns: int
+    min_ns: int
+    max_ns: int
+    shapes: str
+    flops: float
+    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., profile: _Optional[str] = ..., job: _Optional[str] = ..., rank: _Optional[int] = ..., by: _Optional[str] = ..., layer: _Optional[str] = ..., name: _Optional[str] = ..., class_name: _Optional[str] = ..., core: _Optional[str] = ..., count: _Optional[int] = ..., total_ns: _Optional[int] = ..., self_ns: _Optional[int] = ..., min_ns: _Optional[int] = ..., max_ns: _Optional[int] = ..., shapes: _Optional[str] = ..., flops: _Optional[float] = ...) -> None: ...
+
+class Stack(_message.Message):
+    __slots__ = ("ts_ms", "device", "profile", "job", "rank", "kind", "frames", "duration_ns", "samples", "waits", "thread")
+    TS_MS_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    DURATION_NS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FIELD_NUMBER: _ClassVar[int]
+    THREAD_FIELD_NUMBER: _ClassVar[int]
+    ts_ms: int
+    device: int
+    profile: str
+    job: str
+    rank: int
+    kind: str
+    frames: _containers.RepeatedScalarFieldContainer[str]
+    duration_ns: int
+    samples: int
+    waits: str
+    thread: str
+    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., profile: _Optional[str] = ..., job: _Optional[str] = ..., rank: _Optional[int] = ..., kind: _Optional[str] = ..., frames: _Optional[_Iterable[str]] = ..., duration_ns: _Optional[int] = ..., samples: _Optional[int] = ..., waits: _Optional[str] = ..., thread: _Optional[str] = ...) -> None: ...

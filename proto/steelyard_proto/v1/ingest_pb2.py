@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from steelyard_proto.v1 import batch_pb2 as steelyard__proto_dot_v1_dot_batch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsteelyard_proto/v1/ingest.proto\x12\x0csteelyard.v1\x1a\x1esteelyard_proto/v1/batch.proto\"\xdf\x01\n\x0c\x41gentMessage\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.steelyard.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.steelyard.v1.BatchH\x00\x12(\n\x07records\x18\x03 \x01(\x0b\x32\x15.steelyard.v1.RecordsH\x00\x12*\n\x08\x64\x65scribe\x18\x04 \x01(\x0b\x32\x16.steelyard.v1.DescribeH\x00\x12\"\n\x04lost\x18\x05 \x01(\x0b\x32\x12.steelyard.v1.LostH\x00\x42\t\n\x07message\"\xe2\x01\n\x05Hello\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x07\x12\x15\n\ragent_version\x18\x03 \x01(\t\x12\x0f\n\x07time_ms\x18\x04 \x01(\x03\x12 \n\x04node\x18\x05 \x01(\x0b\x32\x12.steelyard.v1.Node\x12%\n\x07\x64\x65vices\x18\x06 \x03(\x0b\x32\x14.steelyard.v1.Device\x12%\n\x07layouts\x18\x07 \x03(\x0b\x32\x14.steelyard.v1.Layout\x12 \n\x04lost\x18\x08 \x03(\x0b\x32\x12.steelyard.v1.Lost\"\xe7\x01\n\x04Node\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02os\x18\x02 \x01(\t\x12\x0e\n\x06kernel\x18\x03 \x01(\t\x12\x0c\n\x04\x61rch\x18\x04 \x01(\t\x12\x0c\n\x04\x63pus\x18\x05 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x04\x12$\n\x06origin\x18\x07 \x01(\x0e\x32\x14.steelyard.v1.Origin\x12.\n\x06labels\x18\x08 \x03(\x0b\x32\x1e.steelyard.v1.Node.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x08\x44\x65scribe\x12%\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x14.steelyard.v1.Device\x12%\n\x07layouts\x18\x02 \x03(\x0b\x32\x14.steelyard.v1.Layout\"z\n\x04Lost\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.steelyard.v1.Kind\x12\x10\n\x08seq_from\x18\x02 \x01(\x06\x12\x0e\n\x06seq_to\x18\x03 \x01(\x06\x12\x0f\n\x07\x66rom_ms\x18\x04 \x01(\x03\x12\r\n\x05to_ms\x18\x05 \x01(\x03\x12\x0e\n\x06reason\x18\x06 \x01(\t\"i\n\x10\x43ollectorMessage\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.steelyard.v1.WelcomeH\x00\x12 \n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x11.steelyard.v1.AckH\x00\x42\t\n\x07message\":\n\tCommitted\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.steelyard.v1.Kind\x12\x0b\n\x03seq\x18\x02 \x01(\x06\"\x19\n\x05Wants\x12\x10\n\x08\x66lush_ms\x18\x01 \x01(\r\"\xaf\x01\n\x07Welcome\x12\r\n\x05\x61gent\x18\x01 \x01(\x07\x12*\n\tcommitted\x18\x02 \x03(\x0b\x32\x17.steelyard.v1.Committed\x12\"\n\x05wants\x18\x03 \x01(\x0b\x32\x13.steelyard.v1.Wants\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\r\x12\x0f\n\x07time_ms\x18\x05 \x01(\x03\x12\x19\n\x11\x63ollector_version\x18\x06 \x01(\t\"f\n\x03\x41\x63k\x12*\n\tcommitted\x18\x01 \x03(\x0b\x32\x17.steelyard.v1.Committed\x12\"\n\x05wants\x18\x02 \x01(\x0b\x32\x13.steelyard.v1.Wants\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x32R\n\x06Ingest\x12H\n\x06Stream\x12\x1a.steelyard.v1.AgentMessage\x1a\x1e.steelyard.v1.CollectorMessage(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsteelyard_proto/v1/ingest.proto\x12\x0csteelyard.v1\x1a\x1esteelyard_proto/v1/batch.proto\"\x87\x02\n\x0c\x41gentMessage\x12$\n\x05hello\x18\x01 \x01(\x0b\x32\x13.steelyard.v1.HelloH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.steelyard.v1.BatchH\x00\x12(\n\x07records\x18\x03 \x01(\x0b\x32\x15.steelyard.v1.RecordsH\x00\x12*\n\x08\x64\x65scribe\x18\x04 \x01(\x0b\x32\x16.steelyard.v1.DescribeH\x00\x12\"\n\x04lost\x18\x05 \x01(\x0b\x32\x12.steelyard.v1.LostH\x00\x12&\n\x06\x61nswer\x18\x06 \x01(\x0b\x32\x14.steelyard.v1.AnswerH\x00\x42\t\n\x07message\"\xe2\x01\n\x05Hello\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x07\x12\x15\n\ragent_version\x18\x03 \x01(\t\x12\x0f\n\x07time_ms\x18\x04 \x01(\x03\x12 \n\x04node\x18\x05 \x01(\x0b\x32\x12.steelyard.v1.Node\x12%\n\x07\x64\x65vices\x18\x06 \x03(\x0b\x32\x14.steelyard.v1.Device\x12%\n\x07layouts\x18\x07 \x03(\x0b\x32\x14.steelyard.v1.Layout\x12 \n\x04lost\x18\x08 \x03(\x0b\x32\x12.steelyard.v1.Lost\"\xe7\x01\n\x04Node\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02os\x18\x02 \x01(\t\x12\x0e\n\x06kernel\x18\x03 \x01(\t\x12\x0c\n\x04\x61rch\x18\x04 \x01(\t\x12\x0c\n\x04\x63pus\x18\x05 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x04\x12$\n\x06origin\x18\x07 \x01(\x0e\x32\x14.steelyard.v1.Origin\x12.\n\x06labels\x18\x08 \x03(\x0b\x32\x1e.steelyard.v1.Node.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x08\x44\x65scribe\x12%\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x14.steelyard.v1.Device\x12%\n\x07layouts\x18\x02 \x03(\x0b\x32\x14.steelyard.v1.Layout\"z\n\x04Lost\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.steelyard.v1.Kind\x12\x10\n\x08seq_from\x18\x02 \x01(\x06\x12\x0e\n\x06seq_to\x18\x03 \x01(\x06\x12\x0f\n\x07\x66rom_ms\x18\x04 \x01(\x03\x12\r\n\x05to_ms\x18\x05 \x01(\x03\x12\x0e\n\x06reason\x18\x06 \x01(\t\"\x8b\x01\n\x10\x43ollectorMessage\x12(\n\x07welcome\x18\x01 \x01(\x0b\x32\x15.steelyard.v1.WelcomeH\x00\x12 \n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x11.steelyard.v1.AckH\x00\x12 \n\x03\x61sk\x18\x03 \x01(\x0b\x32\x11.steelyard.v1.AskH\x00\x42\t\n\x07message\"\x97\x01\n\x03\x41sk\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x07profile\x18\x02 \x01(\x0b\x32\x18.steelyard.v1.ProfileAskH\x00\x12\'\n\x05trace\x18\x03 \x01(\x0b\x32\x16.steelyard.v1.TraceAskH\x00\x12&\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x14.steelyard.v1.CancelH\x00\x42\x06\n\x04what\"\x98\x01\n\nProfileAsk\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\r\n\x05ranks\x18\x03 \x03(\x05\x12\r\n\x05steps\x18\x04 \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x05 \x01(\r\x12\x13\n\x0bwith_stacks\x18\x06 \x01(\x08\x12\x13\n\x0bwith_shapes\x18\x07 \x01(\x08\x12\x13\n\x0bhost_stacks\x18\x08 \x01(\x08\"\x1b\n\x08TraceAsk\x12\x0f\n\x07profile\x18\x01 \x01(\t\"\x08\n\x06\x43\x61ncel\"\xc0\x01\n\x06\x41nswer\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x0b\n\x03pid\x18\x04 \x01(\r\x12\x11\n\x04rank\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x0b\n\x03job\x18\x06 \x01(\t\x12\x0f\n\x07profile\x18\x07 \x01(\t\x12\r\n\x05piece\x18\x08 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\t \x01(\x04\x12\x11\n\tfile_name\x18\n \x01(\t\x12\x0f\n\x07is_last\x18\x0b \x01(\x08\x42\x07\n\x05_rank\":\n\tCommitted\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.steelyard.v1.Kind\x12\x0b\n\x03seq\x18\x02 \x01(\x06\"1\n\x05Wants\x12\x10\n\x08\x66lush_ms\x18\x01 \x01(\r\x12\x16\n\x0epause_profiles\x18\x02 \x01(\x08\"\xaf\x01\n\x07Welcome\x12\r\n\x05\x61gent\x18\x01 \x01(\x07\x12*\n\tcommitted\x18\x02 \x03(\x0b\x32\x17.steelyard.v1.Committed\x12\"\n\x05wants\x18\x03 \x01(\x0b\x32\x13.steelyard.v1.Wants\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\r\x12\x0f\n\x07time_ms\x18\x05 \x01(\x03\x12\x19\n\x11\x63ollector_version\x18\x06 \x01(\t\"f\n\x03\x41\x63k\x12*\n\tcommitted\x18\x01 \x03(\x0b\x32\x17.steelyard.v1.Committed\x12\"\n\x05wants\x18\x02 \x01(\x0b\x32\x13.steelyard.v1.Wants\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x32R\n\x06Ingest\x12H\n\x06Stream\x12\x1a.steelyard.v1.AgentMessage\x1a\x1e.steelyard.v1.CollectorMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,27 +35,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NODE_LABELSENTRY']._loaded_options = None
   _globals['_NODE_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_AGENTMESSAGE']._serialized_start=82
-  _globals['_AGENTMESSAGE']._serialized_end=305
-  _globals['_HELLO']._serialized_start=308
-  _globals['_HELLO']._serialized_end=534
-  _globals['_NODE']._serialized_start=537
-  _globals['_NODE']._serialized_end=768
-  _globals['_NODE_LABELSENTRY']._serialized_start=723
-  _globals['_NODE_LABELSENTRY']._serialized_end=768
-  _globals['_DESCRIBE']._serialized_start=770
-  _globals['_DESCRIBE']._serialized_end=858
-  _globals['_LOST']._serialized_start=860
-  _globals['_LOST']._serialized_end=982
-  _globals['_COLLECTORMESSAGE']._serialized_start=984
-  _globals['_COLLECTORMESSAGE']._serialized_end=1089
-  _globals['_COMMITTED']._serialized_start=1091
-  _globals['_COMMITTED']._serialized_end=1149
-  _globals['_WANTS']._serialized_start=1151
-  _globals['_WANTS']._serialized_end=1176
-  _globals['_WELCOME']._serialized_start=1179
-  _globals['_WELCOME']._serialized_end=1354
-  _globals['_ACK']._serialized_start=1356
-  _globals['_ACK']._serialized_end=1458
-  _globals['_INGEST']._serialized_start=1460
-  _globals['_INGEST']._serialized_end=1542
+  _globals['_AGENTMESSAGE']._serialized_end=345
+  _globals['_HELLO']._serialized_start=348
+  _globals['_HELLO']._serialized_end=574
+  _globals['_NODE']._serialized_start=577
+  _globals['_NODE']._serialized_end=808
+  _globals['_NODE_LABELSENTRY']._serialized_start=763
+  _globals['_NODE_LABELSENTRY']._serialized_end=808
+  _globals['_DESCRIBE']._serialized_start=810
+  _globals['_DESCRIBE']._serialized_end=898
+  _globals['_LOST']._serialized_start=900
+  _globals['_LOST']._serialized_end=1022
+  _globals['_COLLECTORMESSAGE']._serialized_start=1025
+  _globals['_COLLECTORMESSAGE']._serialized_end=1164
+  _globals['_ASK']._serialized_start=1167
+  _globals['_ASK']._serialized_end=1318
+  _globals['_PROFILEASK']._serialized_start=1321
+  _globals['_PROFILEASK']._serialized_end=1473
+  _globals['_TRACEASK']._serialized_start=1475
+  _globals['_TRACEASK']._serialized_end=1502
+  _globals['_CANCEL']._serialized_start=1504
+  _globals['_CANCEL']._serialized_end=1512
+  _globals['_ANSWER']._serialized_start=1515
+  _globals['_ANSWER']._serialized_end=1707
+  _globals['_COMMITTED']._serialized_start=1709
+  _globals['_COMMITTED']._serialized_end=1767
+  _globals['_WANTS']._serialized_start=1769
+  _globals['_WANTS']._serialized_end=1818
+  _globals['_WELCOME']._serialized_start=1821
+  _globals['_WELCOME']._serialized_end=1996
+  _globals['_ACK']._serialized_start=1998
+  _globals['_ACK']._serialized_end=2100
+  _globals['_INGEST']._serialized_start=2102
+  _globals['_INGEST']._serialized_end=2184
 # @@protoc_insertion_point(module_scope)

@@ -8,18 +8,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AgentMessage(_message.Message):
-    __slots__ = ("hello", "batch", "records", "describe", "lost")
+    __slots__ = ("hello", "batch", "records", "describe", "lost", "answer")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     RECORDS_FIELD_NUMBER: _ClassVar[int]
     DESCRIBE_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     batch: _batch_pb2.Batch
     records: _batch_pb2.Records
     describe: Describe
     lost: Lost
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., records: _Optional[_Union[_batch_pb2.Records, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., lost: _Optional[_Union[Lost, _Mapping]] = ...) -> None: ...
+    answer: Answer
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., records: _Optional[_Union[_batch_pb2.Records, _Mapping]] = ..., describe: _Optional[_Union[Describe, _Mapping]] = ..., lost: _Optional[_Union[Lost, _Mapping]] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("agent_id", "epoch", "agent_version", "time_ms", "node", "devices", "layouts", "lost")
@@ -93,12 +95,82 @@ class Lost(_message.Message):
     def __init__(self, kind: _Optional[_Union[_batch_pb2.Kind, str]] = ..., seq_from: _Optional[int] = ..., seq_to: _Optional[int] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class CollectorMessage(_message.Message):
-    __slots__ = ("welcome", "ack")
+    __slots__ = ("welcome", "ack", "ask")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
+    ASK_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     ack: Ack
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ...) -> None: ...
+    ask: Ask
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ...) -> None: ...
+
+class Ask(_message.Message):
+    __slots__ = ("id", "profile", "trace", "cancel")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    profile: ProfileAsk
+    trace: TraceAsk
+    cancel: Cancel
+    def __init__(self, id: _Optional[str] = ..., profile: _Optional[_Union[ProfileAsk, _Mapping]] = ..., trace: _Optional[_Union[TraceAsk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ...) -> None: ...
+
+class ProfileAsk(_message.Message):
+    __slots__ = ("job", "pid", "ranks", "steps", "duration_ms", "with_stacks", "with_shapes", "host_stacks")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    RANKS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    DURATION_MS_FIELD_NUMBER: _ClassVar[int]
+    WITH_STACKS_FIELD_NUMBER: _ClassVar[int]
+    WITH_SHAPES_FIELD_NUMBER: _ClassVar[int]
+    HOST_STACKS_FIELD_NUMBER: _ClassVar[int]
+    job: str
+    pid: int
+    ranks: _containers.RepeatedScalarFieldContainer[int]
+    steps: int
+    duration_ms: int
+    with_stacks: bool
+    with_shapes: bool
+    host_stacks: bool
+    def __init__(self, job: _Optional[str] = ..., pid: _Optional[int] = ..., ranks: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., duration_ms: _Optional[int] = ..., with_stacks: bool = ..., with_shapes: bool = ..., host_stacks: bool = ...) -> None: ...
+
+class TraceAsk(_message.Message):
+    __slots__ = ("profile",)
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    profile: str
+    def __init__(self, profile: _Optional[str] = ...) -> None: ...
+
+class Cancel(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Answer(_message.Message):
+    __slots__ = ("id", "state", "text", "pid", "rank", "job", "profile", "piece", "total_bytes", "file_name", "is_last")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    IS_LAST_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    state: str
+    text: str
+    pid: int
+    rank: int
+    job: str
+    profile: str
+    piece: bytes
+    total_bytes: int
+    file_name: str
+    is_last: bool
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[str] = ..., text: _Optional[str] = ..., pid: _Optional[int] = ..., rank: _Optional[int] = ..., job: _Optional[str] = ..., profile: _Optional[str] = ..., piece: _Optional[bytes] = ..., total_bytes: _Optional[int] = ..., file_name: _Optional[str] = ..., is_last: bool = ...) -> None: ...
 
 class Committed(_message.Message):
     __slots__ = ("kind", "seq")
@@ -109,10 +181,12 @@ class Committed(_message.Message):
     def __init__(self, kind: _Optional[_Union[_batch_pb2.Kind, str]] = ..., seq: _Optional[int] = ...) -> None: ...
 
 class Wants(_message.Message):
-    __slots__ = ("flush_ms",)
+    __slots__ = ("flush_ms", "pause_profiles")
     FLUSH_MS_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_PROFILES_FIELD_NUMBER: _ClassVar[int]
     flush_ms: int
-    def __init__(self, flush_ms: _Optional[int] = ...) -> None: ...
+    pause_profiles: bool
+    def __init__(self, flush_ms: _Optional[int] = ..., pause_profiles: bool = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("agent", "committed", "wants", "max_message_bytes", "time_ms", "collector_version")
