@@ -16,6 +16,9 @@ TABLES: Final[Mapping[int, str]] = {
     batch_pb2.KIND_JOB_INTERVAL: "job_interval",
     batch_pb2.KIND_STEP: "step",
     batch_pb2.KIND_TRAINING: "training",
+    batch_pb2.KIND_PROFILE: "profile",
+    batch_pb2.KIND_PROFILE_ROW: "profile_row",
+    batch_pb2.KIND_STACK: "stack",
 }
 
 
@@ -84,7 +87,8 @@ class Rows:
         """Rows that it becomes."""
         records = self.records
         first = len(records.processes) + len(records.events) + len(records.job_intervals)
-        return first + len(records.steps) + len(records.trainings)
+        second = len(records.steps) + len(records.trainings)
+        return first + second + len(records.profiles) + len(records.profile_rows) + len(records.stacks)
 
     @property
     def size(self) -> int:

@@ -6,6 +6,14 @@ from typing import Any, Final
 import pyarrow as pa
 
 from steelyard_collector.ingest.accepted import Gap, Rows
+from steelyard_collector.ingest.profile_blocks import (
+    PROFILE_FIELDS,
+    PROFILE_ROW_FIELDS,
+    STACK_FIELDS,
+    profile_row,
+    profile_row_row,
+    stack_row,
+)
 from steelyard_collector.ingest.training_blocks import STEP_FIELDS, TRAINING_FIELDS, step_row, training_row
 from steelyard_proto.v1 import batch_pb2
 
@@ -31,6 +39,9 @@ SCHEMAS: Final[Mapping[int, pa.Schema]] = {
     ),
     batch_pb2.KIND_STEP: pa.schema([*_KEYS, ("seq", pa.uint32()), *STEP_FIELDS]),
     batch_pb2.KIND_TRAINING: pa.schema([*_KEYS, ("seq", pa.uint32()), *TRAINING_FIELDS]),
+    batch_pb2.KIND_PROFILE: pa.schema([*_KEYS, ("seq", pa.uint32()), *PROFILE_FIELDS]),
+    batch_pb2.KIND_PROFILE_ROW: pa.schema([*_KEYS, ("seq", pa.uint32()), *PROFILE_ROW_FIELDS]),
+    batch_pb2.KIND_STACK: pa.schema([*_KEYS, ("seq", pa.uint32()), *STACK_FIELDS]),
 }  # fmt: skip
 GAP_SCHEMA: Final = pa.schema(
     [("agent", pa.uint32()), ("epoch", pa.uint32()), ("kind", pa.uint8()), ("seq_from", pa.uint64()),
@@ -115,12 +126,30 @@ def _trainings(message: Rows) -> Iterator[Row]:
         yield {**_keys(message, _device(training), training.ts_ms), **training_row(training)}
 
 
+def _profiles(message: Rows) -> Iterator[Row]:
+    for profile in message.records.profiles:
+        yield {**_keys(message, _device(profile), profile.ts_ms), **profile_row(profile)}
+
+
+def _profile_rows(message: Rows) -> Iterator[Row]:
+    for row in message.records.profile_rows:
+        yield {**_keys(message, _device(row), row.ts_ms), **profile_row_row(row)}
+
+
+def _stacks(message: Rows) -> Iterator[Row]:
+    for stack in message.records.stacks:
+        yield {**_keys(message, _device(stack), stack.ts_ms), **stack_row(stack)}
+
+
 _ROWS: Final[Mapping[int, Callable[[Rows], Iterator[Row]]]] = {
     batch_pb2.KIND_PROCESS: _processes,
     batch_pb2.KIND_EVENT: _events,
     batch_pb2.KIND_JOB_INTERVAL: _job_intervals,
     batch_pb2.KIND_STEP: _steps,
     batch_pb2.KIND_TRAINING: _trainings,
+    batch_pb2.KIND_PROFILE: _profiles,
+    batch_pb2.KIND_PROFILE_ROW: _profile_rows,
+    batch_pb2.KIND_STACK: _stacks,
 }
 
 

@@ -1,5 +1,6 @@
 """Whether a message keeps the contract. Pure; the error names the field."""
 
+import re
 import struct
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Final
@@ -27,9 +28,28 @@ RECORD_FIELDS: Final = {
     batch_pb2.KIND_JOB_INTERVAL: "job_intervals",
     batch_pb2.KIND_STEP: "steps",
     batch_pb2.KIND_TRAINING: "trainings",
+    batch_pb2.KIND_PROFILE: "profiles",
+    batch_pb2.KIND_PROFILE_ROW: "profile_rows",
+    batch_pb2.KIND_STACK: "stacks",
 }
 # Rows that may be of no device.
-_FREE_KINDS: Final = frozenset((batch_pb2.KIND_EVENT, batch_pb2.KIND_STEP, batch_pb2.KIND_TRAINING))
+_FREE_KINDS: Final = frozenset(
+    (
+        batch_pb2.KIND_EVENT,
+        batch_pb2.KIND_STEP,
+        batch_pb2.KIND_TRAINING,
+        batch_pb2.KIND_PROFILE,
+        batch_pb2.KIND_PROFILE_ROW,
+        batch_pb2.KIND_STACK,
+    )
+)
+# Where a row says of which profile it is.
+_PROFILES: Final[Mapping[int, str]] = {
+    batch_pb2.KIND_PROFILE: "id",
+    batch_pb2.KIND_PROFILE_ROW: "profile",
+    batch_pb2.KIND_STACK: "profile",
+}
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Times of a row beside its own, where it has them; 0 is absent.
 _TIMES: Final[Mapping[int, tuple[str, ...]]] = {
     batch_pb2.KIND_PROCESS: ("start_ms",),
@@ -37,17 +57,25 @@ _TIMES: Final[Mapping[int, tuple[str, ...]]] = {
     batch_pb2.KIND_JOB_INTERVAL: ("from_ms", "to_ms"),
     batch_pb2.KIND_STEP: ("start_ms", "begin_ms"),
     batch_pb2.KIND_TRAINING: ("start_ms",),
+    batch_pb2.KIND_PROFILE: ("written_ms", "start_ms", "to_ms"),
+    batch_pb2.KIND_PROFILE_ROW: (),
+    batch_pb2.KIND_STACK: (),
 }
 # Figures that neither infinity nor NaN may stand for.
 _FIGURES: Final[Mapping[int, tuple[str, ...]]] = {
     batch_pb2.KIND_STEP: ("step_time_s", "devices", "host_gap_s", "total_s"),
     batch_pb2.KIND_TRAINING: ("price_per_device_hour",),
+    batch_pb2.KIND_PROFILE: ("sampled_hz",),
 }
+# Figures that may be below 0, and are as finite.
+_SIGNED: Final[Mapping[int, tuple[str, ...]]] = {batch_pb2.KIND_PROFILE: ("loss_s", "loss_low_s", "loss_high_s")}
 # 2001 and 2100: a clock that was never set, and one that never will be.
 _MIN_MS: Final = 978_307_200_000
 _MAX_MS: Final = 4_102_444_800_000
 # A century: no training is longer, and infinity and NaN are not below it.
 _MOST: Final = 3.2e9
+# More than any chip has done.
+_MOST_FLOPS: Final = 1e30
 _DEVICE_TEXTS: Final = ("driver_version", "library_version", "power_scope")
 
 
@@ -201,6 +229,14 @@ def _check_row(row: Any, kind: int, field: str) -> None:
         value = getattr(row, name)
         if not 0 <= value < _MOST:
             raise ContractError(f"{field}.{name}", f"is {value:g}; it must be finite and not below 0")
+    for name in _SIGNED.get(kind, ()):
+        value = getattr(row, name)
+        if not -_MOST < value < _MOST:
+            raise ContractError(f"{field}.{name}", f"is {value:g}; it must be finite")
+    if kind == batch_pb2.KIND_PROFILE_ROW and not 0 <= row.flops < _MOST_FLOPS:
+        raise ContractError(f"{field}.flops", f"is {row.flops:g}; it must be finite and not below 0")
+    if kind in _PROFILES and not _UUID.fullmatch(getattr(row, _PROFILES[kind])):
+        raise ContractError(f"{field}.{_PROFILES[kind]}", "is no UUID in lower case")
 
 
 def check_seq(field: str, seq: int) -> None:
