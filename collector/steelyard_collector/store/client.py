@@ -31,6 +31,8 @@ INSERT_SETTINGS: Settings = {
     "min_insert_block_size_rows": 20_000_000,
     "min_insert_block_size_bytes": 8_000_000_000,
     "use_async_executor_for_materialized_views": 0,
+    # Merging a block with itself before it is written costs more than making it; whoever reads takes the newest row.
+    "optimize_on_insert": 0,
 }
 
 

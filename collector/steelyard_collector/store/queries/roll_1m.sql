@@ -43,4 +43,5 @@ ${counter_steps}
     WHERE w.ts >= fromUnixTimestamp64Milli(${from_ms}, 'UTC')
     GROUP BY device_id, bucket
 ) AS c ON c.device_id = g.device_id AND c.bucket = g.bucket
-SETTINGS ${settings}
+-- raw rows lie in this order: groups end one after another, and come out sorted
+SETTINGS ${settings}, optimize_aggregation_in_order = 1
