@@ -55,6 +55,27 @@ def training_records(rows: Iterable[batch_pb2.Training]) -> Iterator[Framed]:
         yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
 
 
+def profile_records(rows: Iterable[batch_pb2.Profile]) -> Iterator[Framed]:
+    """Messages of the kind PROFILE."""
+    for part in by_day(list(rows)):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_PROFILE, profiles=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
+def profile_row_records(rows: Iterable[batch_pb2.ProfileRow]) -> Iterator[Framed]:
+    """Messages of the kind PROFILE_ROW."""
+    for part in by_day(list(rows)):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_PROFILE_ROW, profile_rows=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
+def stack_records(rows: Iterable[batch_pb2.Stack]) -> Iterator[Framed]:
+    """Messages of the kind STACK."""
+    for part in by_day(list(rows)):
+        records = batch_pb2.Records(kind=batch_pb2.KIND_STACK, stacks=part)
+        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+
+
 class _Stamped(Protocol):
     """A row with a time."""
 

@@ -19,6 +19,9 @@ from steelyard_agent.sampling.records import (
     event_records,
     interval_records,
     process_records,
+    profile_records,
+    profile_row_records,
+    stack_records,
     step_records,
     training_records,
 )
@@ -26,6 +29,7 @@ from steelyard_agent.sending.channel import Target
 from steelyard_agent.sending.sender import Sender
 from steelyard_agent.simulate.host import CPUS, FAST, MEMORY_BYTES, SLOW, SimulatedHost
 from steelyard_agent.simulate.plan import NodeJob, NodePlan
+from steelyard_agent.simulate.profiles import SimulatedProfiler, Window
 from steelyard_agent.simulate.steps import JobSteps, by_minute, step_rows, training_rows
 from steelyard_agent.simulate.trainers import SimulatedTrainers
 from steelyard_agent.simulate.truth import Truth, TruthfulSink
@@ -107,6 +111,7 @@ class SimulatedNode:
         self._tellers = [
             _Teller(job, JobSteps(job.workload, source.now_s())) for job in jobs if job.plan.tokens_per_step
         ]
+        self._profiler = SimulatedProfiler(plan.name, around.seed)
         self._host = SimulatedHost(f"{around.seed}/{plan.name}")
         self._skew_ms = zlib.crc32(plan.name.encode()) % _MOST_SKEW_MS
         self._infos: list[DeviceInfo] = source.all_devices()
@@ -190,6 +195,14 @@ class SimulatedNode:
             told = by_minute(ends, self._zero_ms) if is_past else ends
             steps = step_rows(job.plan, told, processes, self._zero_ms, self.gatherer.key_of)
             self.gatherer.put_records(batch_pb2.KIND_STEP, step_records(steps))
+            end_ms = self._zero_ms + int(ends[-1].at_s * 1000)
+            self._tell_profile(self._profiler.window(job, ends, processes, end_ms, self.gatherer.key_of))
+
+    def _tell_profile(self, window: Window | None) -> None:
+        if window is not None:
+            self.gatherer.put_records(batch_pb2.KIND_PROFILE, profile_records([window.profile]))
+            self.gatherer.put_records(batch_pb2.KIND_PROFILE_ROW, profile_row_records(window.rows))
+            self.gatherer.put_records(batch_pb2.KIND_STACK, stack_records(window.stacks))
 
     def _process_on(self, info: DeviceInfo) -> ProcessFacts | None:
         found = self.source.processes(info.uid)
