@@ -106,6 +106,14 @@ class Store(Protocol):
         """
         ...
 
+    def load_fleet(self) -> None:
+        """Makes the summed rows of the live fleet anew: a collector that was killed may have left them behind.
+
+        Raises:
+            StoreError: ClickHouse refused.
+        """
+        ...
+
     def insert(self, table: str, block: pa.Table, *, token: str) -> None:
         """Inserts one block into a table of `STORE_DATABASE`, as one part. Returns once it is committed.
 
@@ -114,8 +122,8 @@ class Store(Protocol):
             block: columns named as the table's; those left out take their defaults.
             token: names this very block; inserting it again within the table's window does nothing.
 
-        A block of `raw_device` also brings the live views up to date, and is noted for the rollups; so are blocks
-        of `step`, `job_interval` and `training`.
+        A block of `raw_device` also brings the live views up to date, as one of `device` does, and is noted for the
+        rollups; so are blocks of `step`, `job_interval` and `training`.
 
         Raises:
             StoreError: nothing of the block is committed; or unknown, and the same call may be repeated.

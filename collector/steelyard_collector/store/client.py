@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from steelyard_collector.store.base import PUBLIC_DATABASE, STORE_DATABASE, DayBytes, ReadLimits, SqlValue
@@ -15,6 +16,7 @@ from steelyard_collector.store.dirty import DirtyMinutes, ToldJobs
 from steelyard_collector.store.failures import as_store_error
 from steelyard_collector.store.given import given_in, loaded, rows_of
 from steelyard_collector.store.live import newest_rows
+from steelyard_collector.store.live_fleet import LiveFleet, Numbers, fleet_from
 from steelyard_collector.store.statements import statement
 from steelyard_proto.errors import StoreError
 
@@ -183,6 +185,7 @@ class ClickhouseStore(ABC):
         self._dirty_jobs = DirtyMinutes()
         self._told_jobs = ToldJobs()
         self._given: frozenset[str] | None = None
+        self._fleet: LiveFleet | None = None
 
     @property
     def dsn(self) -> str:
@@ -230,12 +233,30 @@ class ClickhouseStore(ABC):
         self._insert_arrow(f"{STORE_DATABASE}.{table} ({columns})", block, settings)
         if table == "raw_device":
             # Refused here, the whole call is repeated, and its token keeps the raw rows from coming twice.
-            self.insert("live_device", newest_rows(block), token=f"live-{token}")
+            newest = newest_rows(block)
+            self.insert("live_device", newest, token=f"live-{token}")
+            self._tell_fleet(lambda fleet: fleet.take(newest), token)
             self._dirty.note(block)
+        if table == "device":
+            self._tell_fleet(lambda fleet: fleet.register(block), token)
         if table in ("step", "job_interval"):
             self._dirty_jobs.note_jobs(table, block)
         if table == "training":
             self._told_jobs.note(block)
+
+    def load_fleet(self) -> None:
+        """See base.Store."""
+        self._fleet = fleet = fleet_from(self.query)
+        if fleet.order.size:
+            self.insert("live_fleet", fleet.rows(np.unique(fleet.agent[fleet.order])), token=f"fleet-{fleet.ver}")
+
+    def _tell_fleet(self, change: Callable[[LiveFleet], Numbers], token: str) -> None:
+        """Writes the summed rows of the agents that a block of `device` or `raw_device` changes."""
+        if self._fleet is None:
+            # What was committed just now is in the tables that it is made of.
+            self.load_fleet()
+        elif (agents := change(self._fleet)).size:
+            self.insert("live_fleet", self._fleet.rows(agents), token=f"fleet-{token}")
 
     @abstractmethod
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:

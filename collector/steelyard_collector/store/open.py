@@ -54,6 +54,7 @@ def open_store(dsn: str, chips: ChipTable | None = None) -> Store:
         migrate(store, topology)
         store.hold()
         create_views(store, topology)
+        store.load_fleet()
         put_chips(store, chips or load_chips())
     except StoreError:
         store.close()

@@ -5,6 +5,7 @@ from typing import Final
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.job_sums import efficiency_view
+from steelyard_collector.store.live_fleet import SUMMED
 from steelyard_collector.store.migrate import EMBEDDED, Topology
 from steelyard_collector.store.statements import statement
 from steelyard_proto.metrics import Catalogue, Metric, catalogue
@@ -16,21 +17,16 @@ VIEWS: Final = (
     "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "straggler_history", "shares",
     "claims", "unknown_metrics", "job_devices", "profiles", "step_split", "ops", "stacks",
 )  # fmt: skip
-_FLEET_COLUMNS: Final = ("agent", "vendor", "chip", "part", "origin", "memory_bytes")
 _DEVICE_COLUMNS: Final = {
-    "fleet_live": _FLEET_COLUMNS,
     "jobs": ("device_id", "agent", "vendor", "chip", "origin"),
     "devices": (
-        *_FLEET_COLUMNS, "device_id", "uid", "kind", "name", "package_uid", "device_index", "pci_address",
-        "driver_version", "power_scope", "first_seen",
+        "device_id", "agent", "vendor", "chip", "part", "origin", "memory_bytes", "uid", "kind", "name", "package_uid",
+        "device_index", "pci_address", "driver_version", "power_scope", "first_seen",
     ),
 }  # fmt: skip
 _JOB_GAUGES: Final = ("busy", "core_active", "tensor_active", "hbm_bw_active", "power_w")
 # The views that don't need all.
-_DEVICE_GAUGES: Final = {
-    "fleet_live": (*_JOB_GAUGES, "core_clock_mhz", "chip_temp_c", "hbm_used_bytes"),
-    "jobs": _JOB_GAUGES,
-}
+_DEVICE_GAUGES: Final = {"jobs": _JOB_GAUGES}
 # Asks by job which devices it holds, and nothing of their memory.
 _WITHOUT_HOLDERS: Final = frozenset({"jobs"})
 # What the device tells goes before what its table says.
@@ -58,7 +54,7 @@ def create_views(store: Store, topology: Topology = EMBEDDED) -> None:
 
 def view_statements(topology: Topology = EMBEDDED) -> list[str]:
     """The DDL of every view, in order."""
-    values = _columns(catalogue()) | efficiency_view() | {"on_cluster": topology.placeholders["on_cluster"]}
+    values = _columns(catalogue()) | efficiency_view() | _live() | {"on_cluster": topology.placeholders["on_cluster"]}
     return [statement("views", name, **values, newest_of_device=_newest_of_device(name)) for name in VIEWS]
 
 
@@ -71,12 +67,37 @@ def _newest_of_device(view: str) -> str:
     return statement(
         "queries",
         "newest_of_device",
-        holders=statement("queries", "device_holders") if has_holders else "",
+        holders=statement("queries", "device_holders", held_by=_held_by("toNullable(argMax(job, from_ts))"))
+        if has_holders
+        else "",
         holder_columns="j.held_by AS job, s.told_bytes AS told_bytes," if has_holders else "",
         device_columns=", ".join(f"d.{name} AS {name}" for name in _DEVICE_COLUMNS[view]),
         newest_columns=", ".join(f"f.{name} AS {name}" for name in gauges),
         gauges=", ".join(gauges),
+        **_live(),
     )
+
+
+def _held_by(held_by: str) -> str:
+    return statement("queries", "held_by", held_by=held_by).rstrip()
+
+
+def _live() -> dict[str, str]:
+    """How old a row is and what state that is, and what the live fleet is summed up of."""
+    means = [
+        f"        live_sums[{place}] / nullIf(live_counts[{place}], 0) AS {name}"
+        for place, name in enumerate((*SUMMED, "hbm_used_ratio"), 1)
+        if name != "hbm_used_bytes"
+    ]
+    power = SUMMED.index("power_w") + 1
+    total = f"        if(live_counts[{power}] = 0, NULL, live_sums[{power}]) AS power_total_w"
+    return {
+        "age_s": statement("queries", "age_s").strip(),
+        "state": statement("queries", "state").strip(),
+        "window_ms": statement("queries", "window_ms").strip(),
+        "fleet_means": _listed([*means, total]),
+        "held_by_of_agent": _held_by("any(agent) AS agent, argMax(job, from_ts)"),
+    }
 
 
 def _fast_gauges(known: Catalogue) -> list[Metric]:

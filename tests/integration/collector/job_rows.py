@@ -42,6 +42,7 @@ def empty(store: Store) -> None:
     """Drops what tests put into a store that they share, but for its agents and devices."""
     for table in _TABLES:
         store.command(f"TRUNCATE TABLE steelyard_store.{table}")
+    store.load_fleet()
     store.dirty.take(1 << 31)
     store.dirty_jobs.take(1 << 31)
     store.told_jobs.take()

@@ -71,6 +71,7 @@ UNBOUNDED = {
     "intent": "a kind of message",
     "job_hour": "a job's hour, for ever",
     "live_device": "a device",
+    "live_fleet": "an agent",
     "live_window": "a store",
     "price": "a chip",
     "progress": "an agent's epoch",

@@ -1,9 +1,6 @@
     LEFT JOIN
     (
-        SELECT device_id, toNullable(argMax(job, from_ts)) AS held_by
-        FROM steelyard_store.live_job FINAL
-        WHERE closed = 0 AND to_ts >= now64(3, 'UTC') - INTERVAL 2 MINUTE
-        GROUP BY device_id
+${held_by}
     ) AS j ON j.device_id = d.device_id
     LEFT JOIN
     (

@@ -2,7 +2,7 @@
 -- so age and state are columns of subqueries before anything tests them
 SELECT
     u.*,
-    multiIf(u.age_s IS NULL, 'silent', u.age_s * 1000 <= u.window_ms, 'live', u.age_s <= 60 + u.window_ms / 1000, 'stale', 'silent') AS state
+    ${state} AS state
 FROM
 (
     SELECT
@@ -11,9 +11,9 @@ FROM
         f.newest_ts AS newest_ts,
         a.node AS node,
         ${holder_columns}
-        (SELECT if(count() = 0, 15000, argMax(window_ms, ver)) FROM steelyard_store.live_window) AS window_ms,
+        ${window_ms} AS window_ms,
         -- by the collector's clock: the agent's offset is taken off
-        if(f.newest_ts IS NULL, NULL, greatest(0, (toUnixTimestamp64Milli(now64(3, 'UTC')) - toUnixTimestamp64Milli(f.newest_ts) + ifNull(a.offset_ms, 0)) / 1000)) AS age_s
+        ${age_s} AS age_s
     FROM steelyard_store.device AS d FINAL
     LEFT JOIN
     (

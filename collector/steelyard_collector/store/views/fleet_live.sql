@@ -1,7 +1,8 @@
 CREATE OR REPLACE VIEW steelyard.fleet_live ${on_cluster} AS
+-- out of the sums of each agent's devices
 SELECT
     g.vendor AS vendor,
-    g.chip AS chip,
+    nullIf(g.chip, '') AS chip,
     g.part AS part,
     g.origin AS origin,
     g.nodes AS nodes,
@@ -24,28 +25,43 @@ SELECT
 FROM
 (
     SELECT
-        v.vendor AS vendor,
-        nullIf(v.chip, '') AS chip,
-        v.part AS part,
-        v.origin AS origin,
-        uniqExact(v.agent) AS nodes,
-        count() AS devices,
-        countIf(v.state = 'live') AS reporting,
-        countIf(v.state = 'stale') AS stale,
-        uniqExactIf(v.job, v.state != 'silent') AS jobs,
-        avgIf(v.busy, v.state = 'live') AS busy,
-        avgIf(v.core_active, v.state = 'live') AS core_active,
-        avgIf(v.tensor_active, v.state = 'live') AS tensor_active,
-        avgIf(v.hbm_bw_active, v.state = 'live') AS hbm_bw_active,
-        avgIf(v.core_clock_mhz, v.state = 'live') AS core_clock_mhz,
-        avgIf(v.chip_temp_c, v.state = 'live') AS chip_temp_c,
-        avgIf(v.power_w, v.state = 'live') AS power_w,
-        avgIf(v.hbm_used_bytes / nullIf(${hbm_total_bytes}, 0), v.state = 'live') AS hbm_used_ratio,
-        sumIf(v.power_w, v.state = 'live') AS power_total_w
+        s.vendor AS vendor, s.chip AS chip, s.part AS part, s.origin AS origin,
+        uniqExact(s.agent) AS nodes,
+        sum(length(s.devices)) AS devices,
+        sumIf(length(s.devices), s.state = 'live') AS reporting,
+        sumIf(length(s.devices), s.state = 'stale') AS stale,
+        uniqExactArrayIf(if(hasAll(s.devices, s.held), s.held_by, arrayFilter((job, device) -> has(s.devices, device), s.held_by, s.held)), s.state != 'silent') AS jobs,
+        sumForEachIf(s.sums, s.state = 'live') AS live_sums,
+        sumForEachIf(s.counts, s.state = 'live') AS live_counts,
+${fleet_means}
     FROM
     (
-${newest_of_device}
-    ) AS v
+        SELECT u.*, ${state} AS state
+        FROM
+        (
+            SELECT
+                f.agent AS agent, f.vendor AS vendor, f.chip AS chip, f.part AS part, f.origin AS origin,
+                f.devices AS devices, f.sums AS sums, f.counts AS counts, j.held AS held, j.held_by AS held_by,
+                ${window_ms} AS window_ms,
+                ${age_s} AS age_s
+            FROM
+            (
+                SELECT agent, vendor, chip, part, origin, devices, sums, counts, nullIf(ts, toDateTime64(0, 3, 'UTC')) AS newest_ts
+                FROM steelyard_store.live_fleet FINAL
+                ARRAY JOIN vendor, chip, part, origin, ts, devices, sums, counts
+            ) AS f
+            LEFT JOIN (SELECT agent, clock_offset_ms AS offset_ms FROM steelyard_store.agent_state FINAL) AS a ON a.agent = f.agent
+            LEFT JOIN
+            (
+                SELECT h.agent AS agent, groupArray(h.device_id) AS held, groupArray(h.held_by) AS held_by
+                FROM
+                (
+${held_by_of_agent}
+                ) AS h
+                GROUP BY h.agent
+            ) AS j ON j.agent = f.agent
+        ) AS u
+    ) AS s
     GROUP BY vendor, chip, part, origin
 ) AS g
 LEFT JOIN

@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW steelyard.nodes ${on_cluster} AS
 WITH
-    (SELECT if(count() = 0, 15000, argMax(window_ms, ver)) FROM steelyard_store.live_window) AS window_ms
+    ${window_ms} AS window_ms
 SELECT
     a.node AS node,
     a.agent AS agent,
