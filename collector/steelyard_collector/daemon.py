@@ -20,7 +20,10 @@ from grpc_reflection.v1alpha import reflection
 
 from steelyard_collector.access.doors import check_doors, grpc_credentials, http_context, parse_address
 from steelyard_collector.access.readable import ReadableRequests
-from steelyard_collector.access.tokens import READERS, WRITERS, Tokens, read_tokens
+from steelyard_collector.access.tokens import OPERATORS, READERS, WRITERS, Tokens, read_tokens
+from steelyard_collector.control.desk import Desk
+from steelyard_collector.control.pause import PauseSwitch, read_pause
+from steelyard_collector.control.service import ControlService
 from steelyard_collector.ingest.registry import Registry
 from steelyard_collector.ingest.resume import load
 from steelyard_collector.ingest.service import MAX_MESSAGE_BYTES, IngestService
@@ -41,6 +44,7 @@ from steelyard_collector.store.open import open_store
 from steelyard_collector.upkeep import Upkeep
 from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import ConfigError, SteelyardError, TransportError
+from steelyard_proto.v1 import control_pb2_grpc
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +81,7 @@ class _Parts:
     upkeep: Upkeep
     observer: Observer
     ledger: Ledger
+    control: ControlService
 
 
 def run_daemon(settings: Settings, say: Callable[[str], None]) -> int:
@@ -128,7 +133,7 @@ async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -
     pool = ReaderPool(store)
     tokens = read_tokens(Path(settings.access_tokens) if settings.access_tokens else None)
     query = QueryService(pool, parts.views, tokens.allow(READERS), ShareAsker(parts.ledger, _chips(settings)))
-    server, health_service = _server(parts.ingest, query)
+    server, health_service = _server(parts, query)
     address, http = await _open_doors(server, pool, settings, tokens)
     parts.writer.start()
     parts.upkeep.start()
@@ -154,7 +159,8 @@ async def _serve(settings: Settings, store: Store, say: Callable[[str], None]) -
     await parts.views.close()
     if http is not None:
         await asyncio.to_thread(http.close)
-    query.close()
+    for service in (query, parts.control):
+        service.close()
     await asyncio.to_thread(keeper.stop)
     await asyncio.to_thread(parts.upkeep.stop)
     pool.close()
@@ -180,6 +186,7 @@ def _build(
         first_flush=resumed.last_flush,
         on_failure=fail,
     )
+    desk, switch = Desk(), PauseSwitch(read_pause(store), writer, _unix_ms)
     services.append(
         IngestService(
             registry,
@@ -188,22 +195,28 @@ def _build(
             clock=_unix_ms,
             version=version("steelyard"),
             is_watched=lambda: views.watchers > 0,
+            desk=desk,
+            is_paused=lambda: switch.pause.is_paused,
         )
     )
     upkeep = Upkeep(store, settings, on_failure=fail)
     chips = _chips(settings)
     ledger = Ledger(store, chips, Sources(chips, settings.claims, settings.prices), _unix_ms)
     observer = Observer(services[0], writer, upkeep, last_recorded_ms(store))
-    return _Parts(store, writer, services[0], views, upkeep, observer, ledger)
+    operators, readers = tokens.allow(OPERATORS), tokens.allow(READERS)
+    control = ControlService(store, services[0].ask, desk, switch, operators=operators, readers=readers)
+    return _Parts(store, writer, services[0], views, upkeep, observer, ledger, control)
 
 
-def _server(ingest: IngestService, query: QueryService) -> "tuple[grpc.aio.Server, health_async.HealthServicer]":
+def _server(parts: _Parts, query: QueryService) -> "tuple[grpc.aio.Server, health_async.HealthServicer]":
     server = grpc.aio.server(options=_OPTIONS, interceptors=(ReadableRequests(),))
-    server.add_generic_rpc_handlers((ingest.handler(),))
+    server.add_generic_rpc_handlers((parts.ingest.handler(),))
     add_query_service(query, server)
+    control_pb2_grpc.add_ControlServicer_to_server(parts.control, server)  # type: ignore[no-untyped-call]
     health_service = health_async.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
-    names = ("steelyard.v1.Ingest", "steelyard.v1.Query", health.SERVICE_NAME, reflection.SERVICE_NAME)
+    ours = ("steelyard.v1.Ingest", "steelyard.v1.Query", "steelyard.v1.Control")
+    names = (*ours, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     return server, health_service
 

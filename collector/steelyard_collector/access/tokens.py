@@ -15,6 +15,7 @@ Role = Literal["agent", "viewer", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 WRITERS: Final[frozenset[Role]] = frozenset(("agent",))
 READERS: Final[frozenset[Role]] = frozenset(("viewer", "operator"))
+OPERATORS: Final[frozenset[Role]] = frozenset(("operator",))
 
 
 @dataclass(frozen=True, slots=True)

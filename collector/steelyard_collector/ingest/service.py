@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final, NoReturn
 
 import grpc
@@ -11,8 +10,10 @@ from google.protobuf.message import DecodeError
 
 from steelyard_collector.access.calls import admit
 from steelyard_collector.access.tokens import Authorize
+from steelyard_collector.control.desk import Desk
 from steelyard_collector.ingest.accepted import Gap, Origin, Rows, Samples
 from steelyard_collector.ingest.form import form_of
+from steelyard_collector.ingest.registering import put_registered
 from steelyard_collector.ingest.registry import AGENT_SCHEMA, DEVICE_SCHEMA, Agent, Registry
 from steelyard_collector.ingest.session import Session, committed
 from steelyard_collector.ingest.validate import (
@@ -63,14 +64,30 @@ class IngestService:
         clock: Callable[[], int],
         version: str,
         is_watched: Callable[[], bool] = lambda: False,
+        desk: Desk | None = None,
+        is_paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Args: who is known; who writes; who may; Unix time in ms; our version, for Welcome; if somebody looks on."""
+        """Takes its parts.
+
+        Args:
+            registry: who is known.
+            writer: who writes.
+            authorize: who may.
+            clock: Unix time in ms.
+            version: ours, for Welcome.
+            is_watched: whether somebody looks on.
+            desk: takes agents' answers.
+            is_paused: whether continuous profiles are stopped.
+        """
         self._registry = registry
         self._writer = writer
         self._authorize = authorize
         self._clock = clock
         self._version = version
         self._is_watched = is_watched
+        self._desk = desk or Desk()
+        self._is_paused = is_paused
+        self._told_paused = is_paused()
         self._watched_ms = 0
         self._sessions: dict[int, Session] = {}
         self._dirty: set[int] = set()
@@ -110,6 +127,9 @@ class IngestService:
         pace_ms = self._pace_ms()
         if self._is_watched():
             self._watched_ms = self._clock()
+        if (is_paused := self._is_paused()) != self._told_paused:
+            self._told_paused = is_paused
+            dirty |= self._sessions.keys()
         for number in dirty | self._to_be_told(pace_ms):
             session = self._sessions.get(number)
             if session is None:
@@ -117,7 +137,15 @@ class IngestService:
             if session.is_writing or not session.is_due(self._clock(), pace_ms):
                 self._dirty.add(number)
             else:
-                session.ack(self._clock(), self._flush_ms(session, pace_ms))
+                session.ack(self._clock(), self._wants(self._flush_ms(session, pace_ms)))
+
+    async def ask(self, number: int, ask: ingest_pb2.Ask) -> bool:
+        """Hands an ask to an agent; False where its stream isn't open."""
+        session = self._sessions.get(number)
+        return session is not None and await session.ask(ask)
+
+    def _wants(self, flush_ms: int) -> ingest_pb2.Wants:
+        return ingest_pb2.Wants(flush_ms=flush_ms, pause_profiles=self._is_paused())
 
     def _pace_ms(self) -> int:
         """How often agents should send, by how many there are."""
@@ -155,6 +183,7 @@ class IngestService:
         finally:
             if session is not None and self._sessions.get(session.agent.number) is session:
                 del self._sessions[session.agent.number]
+                self._desk.gone(session.agent.number)
 
     async def _greet(self, context: Context) -> Session:
         try:
@@ -172,14 +201,16 @@ class IngestService:
         await self._register(agent_rows, device_rows)
         session = Session(agent, context, since_ms=now_ms)
         agent.stream = session
+        # What was asked on a stream before this one is not answered on this.
+        self._desk.gone(agent.number)
         self._sessions[agent.number] = session
         agent.flush_ms = self._flush_ms(session, self._pace_ms())
-        await context.write(
+        await session.welcome(
             ingest_pb2.CollectorMessage(
                 welcome=ingest_pb2.Welcome(
                     agent=agent.number,
                     committed=committed(agent),
-                    wants=ingest_pb2.Wants(flush_ms=agent.flush_ms),
+                    wants=self._wants(agent.flush_ms),
                     max_message_bytes=MAX_MESSAGE_BYTES,
                     time_ms=self._clock(),
                     collector_version=self._version,
@@ -222,6 +253,8 @@ class IngestService:
             await self._register([], rows)
         elif which == "lost":
             self._lose(agent, message.lost, "lost")
+        elif which == "answer":
+            await self._desk.answered(agent.number, message.answer)
         else:
             raise ContractError("message", f"{which or 'an empty message'} does not belong here")
 
@@ -234,7 +267,7 @@ class IngestService:
                 return
             await asyncio.sleep(_LAST_ACK_POLL_S)
         if agent.stream is session:
-            await session.ack(self._clock(), session.agent.flush_ms)
+            await session.ack(self._clock(), self._wants(session.agent.flush_ms))
 
     def _accept(self, agent: Agent, samples: Samples) -> None:
         agent.accepted[samples.origin.kind] = samples.origin.seq
@@ -317,13 +350,10 @@ class IngestService:
 
     async def _register(self, agent_rows: list[Any], device_rows: list[Any]) -> None:
         """Writes the registry first: no row may name a device that a crash would make unknown."""
-        loop = asyncio.get_running_loop()
         waiting = []
         for table, rows, schema in (("agent", agent_rows, AGENT_SCHEMA), ("device", device_rows, DEVICE_SCHEMA)):
             if rows:
-                done = loop.create_future()
-                self._writer.put_rows(table, rows, schema, partial(_finish_soon, loop, done))
-                waiting.append(done)
+                waiting.append(put_registered(self._writer, table, rows, schema))
         if waiting:
             await asyncio.gather(*waiting)
 
@@ -352,12 +382,3 @@ def _parse(raw: object) -> ingest_pb2.AgentMessage:
         return ingest_pb2.AgentMessage.FromString(raw)
     except DecodeError as error:
         raise ContractError("message", f"{len(raw)} bytes are no AgentMessage: {error}") from error
-
-
-def _finish_soon(loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
-    loop.call_soon_threadsafe(_finish, done)
-
-
-def _finish(done: "asyncio.Future[None]") -> None:
-    if not done.done():
-        done.set_result(None)

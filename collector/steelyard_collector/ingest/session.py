@@ -17,6 +17,7 @@ from steelyard_proto.v1 import ingest_pb2
 log = logging.getLogger(__name__)
 
 _SLOWEST_ACK_MS: Final = 30_000
+_ASK_S: Final = 10.0
 # Kinds of samples, each with some numbers of ticks.
 _MAX_FRAMES: Final = 16
 
@@ -37,7 +38,10 @@ class Session:
         self.agent = agent
         self.since_ms = since_ms
         self._context = context
-        self._write: asyncio.Task[None] | None = None
+        self._write: asyncio.Task[bool] | None = None
+        # A stream takes one message at a time, and nothing before Welcome.
+        self._turn = asyncio.Lock()
+        self._is_welcomed = False
         self._last_ack_ms = 0
         # By the message's length.
         self._frames: dict[int, _Frame] = {}
@@ -77,20 +81,37 @@ class Session:
         """Whether the next acknowledgement may go: each costs more than a message, and what waits for it is on disk."""
         return abs(now_ms - self._last_ack_ms) >= min(_SLOWEST_ACK_MS, 1_000 if pace_ms <= 1_000 else 4 * pace_ms) - 50
 
-    def ack(self, now_ms: int, flush_ms: int) -> "asyncio.Task[None]":
+    async def welcome(self, message: ingest_pb2.CollectorMessage) -> None:
+        """Sends Welcome; raises what grpc raises where the stream has ended."""
+        async with self._turn:
+            await self._context.write(message)
+            self._is_welcomed = True
+
+    def ack(self, now_ms: int, wants: ingest_pb2.Wants) -> "asyncio.Task[bool]":
         """Sends what is committed; needn't be waited for."""
         self._last_ack_ms = now_ms
-        self.agent.flush_ms = flush_ms
-        ack = ingest_pb2.Ack(committed=committed(self.agent), wants=ingest_pb2.Wants(flush_ms=flush_ms), time_ms=now_ms)
+        self.agent.flush_ms = wants.flush_ms
+        ack = ingest_pb2.Ack(committed=committed(self.agent), wants=wants, time_ms=now_ms)
         self._write = asyncio.ensure_future(self._send(ingest_pb2.CollectorMessage(ack=ack)))
         return self._write
 
-    async def _send(self, message: ingest_pb2.CollectorMessage) -> None:
+    async def ask(self, ask: ingest_pb2.Ask) -> bool:
+        """Sends an ask; False where the stream has ended, isn't welcomed yet, or its agent doesn't read."""
+        if not self._is_welcomed:
+            return False
+        sent = asyncio.ensure_future(self._send(ingest_pb2.CollectorMessage(ask=ask)))
+        await asyncio.wait({sent}, timeout=_ASK_S)
+        return sent.done() and sent.result()
+
+    async def _send(self, message: ingest_pb2.CollectorMessage) -> bool:
         try:
-            await self._context.write(message)
+            async with self._turn:
+                await self._context.write(message)
         except (grpc.aio.BaseError, grpc.RpcError, asyncio.InvalidStateError) as error:
             # The stream has ended meanwhile; its next one is told in Welcome.
-            log.debug("an acknowledgement of agent %d was not sent: %s", self.agent.number, error)
+            log.debug("%s for agent %d was not sent: %s", message.WhichOneof("message"), self.agent.number, error)
+            return False
+        return True
 
 
 def committed(agent: Agent) -> list[ingest_pb2.Committed]:
