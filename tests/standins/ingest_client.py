@@ -57,6 +57,17 @@ class Stream:
             self.note(next(self.call))
         assert self._acks[kind] == seq
 
+    def await_ask(self) -> ingest_pb2.Ask:
+        """Waits for what somebody asks of this agent; acknowledgements before it are noted."""
+        while not (message := next(self.call)).HasField("ask"):
+            self.note(message)
+        asked: ingest_pb2.Ask = message.ask
+        return asked
+
+    def answer(self, ask: ingest_pb2.Ask, state: str, **more: Any) -> None:
+        """Says how it goes."""
+        self.send(ingest_pb2.AgentMessage(answer=ingest_pb2.Answer(id=ask.id, state=state, **more)))
+
     def note(self, message: ingest_pb2.CollectorMessage) -> None:
         """Remembers what an acknowledgement says."""
         assert message.WhichOneof("message") == "ack"
@@ -120,6 +131,11 @@ def batch(agent: int, seq: int, layout: int = 2, gauges: Sequence[float] = (0.5,
         "gauges": np.array(gauges, "<f4").tobytes(),
     }
     return ingest_pb2.AgentMessage(batch=batch_pb2.Batch(layout=layout, agent=agent, seq=seq, **{**fields, **more}))
+
+
+def records(agent: int, seq: int, kind: Any, **rows: Any) -> Sent:
+    """Rows of one kind."""
+    return ingest_pb2.AgentMessage(records=batch_pb2.Records(kind=kind, agent=agent, seq=seq, **rows))
 
 
 def counters(*values: int) -> bytes:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
-from steelyard_proto.v1 import batch_pb2, ingest_pb2, query_pb2
+from steelyard_proto.v1 import batch_pb2, control_pb2, ingest_pb2, query_pb2
 from tests.standins.agent_parts import until
 from tests.standins.ingest_client import HOST, NOW_MS, PATIENCE_S, Stream, batch, counters, device, events, hello, lost
 from tests.standins.programs import Collector, end
@@ -74,6 +75,7 @@ NUMBERS = (0, 1, 2, 7, 1 << 16, (1 << 31) - 1, (1 << 32) - 1)
 LONGS = (*NUMBERS, 1 << 32, (1 << 63) - 1)
 TIMES = (0, 1, -1, NOW_MS, NOW_MS + 1, NOW_MS + 86_400_000, -(1 << 63), (1 << 63) - 1)
 TEXTS = ("", "x", "\0", "'; DROP TABLE raw_host", "\u202e\U0001f4a9", "x" * 5000, "../../etc/passwd")
+IDS = ("00000000-0000-4000-8000-000000000001", "", "x" * 36, "00000000-0000-4000-8000-00000000000A")
 FLOATS = (0.0, -1.0, 1e308, float("nan"), float("inf"), float("-inf"))
 
 
@@ -89,6 +91,7 @@ def hostile_agent_message(chance: random.Random, agent: int, seq: int) -> bytes:
         lambda: ingest_pb2.AgentMessage(describe=_describe(pick)),
         lambda: ingest_pb2.AgentMessage(records=_records(chance, agent, seq)),
         lambda: ingest_pb2.AgentMessage(hello=hello("hostile", 9)),
+        lambda: ingest_pb2.AgentMessage(answer=_answer(pick)),
     ]
     message = pick(made)()  # type: ignore[operator]
     return message if isinstance(message, bytes) else message.SerializeToString()  # type: ignore[no-any-return]
@@ -106,7 +109,7 @@ def _describe(pick: Callable[..., object]) -> ingest_pb2.Describe:
 
 def _records(chance: random.Random, agent: int, seq: int) -> batch_pb2.Records:
     pick = chance.choice
-    kind = pick((5, 6, 7, 8, 9, 9, 8, 40))
+    kind = pick((5, 6, 7, 8, 9, 9, 8, 10, 10, 11, 11, 12, 12, 40))
     records = batch_pb2.Records(kind=kind, agent=agent, seq=seq)
     most, least = (1 << 64) - 1, -(1 << 31)
     if kind == 5:
@@ -126,7 +129,35 @@ def _records(chance: random.Random, agent: int, seq: int) -> batch_pb2.Records:
             ts_ms=NOW_MS, start_ms=pick(TIMES), parameters=most, price_per_device_hour=pick(FLOATS),
             origins={pick(TEXTS): pick(TEXTS)},
         )  # fmt: skip
+    _add_profiles(records, pick)
     return records
+
+
+def _add_profiles(records: batch_pb2.Records, pick: Callable[..., Any]) -> None:
+    most, least = (1 << 64) - 1, -(1 << 31)
+    if records.kind == 10:
+        records.profiles.add(
+            ts_ms=pick((NOW_MS, *TIMES)), id=pick(IDS), written_ms=pick(TIMES), start_ms=pick(TIMES), to_ms=pick(TIMES),
+            job=pick(TEXTS), rank=least, devices=pick(NUMBERS), steps=pick(NUMBERS), window_ns=most,
+            communication_ns=pick(LONGS), overlapped_ns=most, loss_s=pick(FLOATS), loss_high_s=pick(FLOATS),
+            sampled_hz=pick(FLOATS), notes=[pick(TEXTS)] * 3, trace_bytes=most,
+        )  # fmt: skip
+    elif records.kind == 11:
+        records.profile_rows.add(
+            ts_ms=NOW_MS, device=pick((1, 1, 9)), profile=pick(IDS), by=pick(TEXTS), layer=pick(TEXTS), count=most,
+            name=pick(TEXTS), total_ns=most, min_ns=most, flops=pick(FLOATS), shapes=pick(TEXTS),
+        )  # fmt: skip
+    elif records.kind == 12:
+        records.stacks.add(
+            ts_ms=NOW_MS, profile=pick(IDS), frames=[pick(TEXTS)] * pick((0, 1, 2000)), duration_ns=most, samples=most
+        )
+
+
+def _answer(pick: Callable[..., Any]) -> ingest_pb2.Answer:
+    return ingest_pb2.Answer(
+        id=pick((*IDS, *TEXTS)), state=pick(TEXTS), text=pick(TEXTS), profile=pick(IDS), piece=b"x" * pick((0, 4096)),
+        total_bytes=pick(LONGS), file_name=pick(TEXTS), is_last=pick((True, False)),
+    )  # fmt: skip
 
 
 def test_the_ingest_stream(collector: Collector, channel: grpc.Channel) -> None:
@@ -167,6 +198,9 @@ def test_the_services_that_answer_questions(collector: Collector, channel: grpc.
     chance = random.Random(SEED)
     methods = {
         "/steelyard.v1.Query/Sql": query_pb2.SqlRequest(query="SELECT 1", max_rows=1).SerializeToString(),
+        "/steelyard.v1.Control/Profile": control_pb2.ProfileRequest(job="17", ranks=[0]).SerializeToString(),
+        "/steelyard.v1.Control/Fetch": control_pb2.FetchRequest(profile=IDS[0]).SerializeToString(),
+        "/steelyard.v1.Control/Pause": control_pb2.PauseRequest(reason="x").SerializeToString(),
         "/steelyard.v1.Query/Watch": query_pb2.WatchRequest(view="nodes", columns=["node"]).SerializeToString(),
         "/grpc.health.v1.Health/Check": b"\n\x13steelyard.v1.Ingest",
         "/grpc.health.v1.Health/Watch": b"",
@@ -174,7 +208,7 @@ def test_the_services_that_answer_questions(collector: Collector, channel: grpc.
         REFLECTION: b"\x12\x05Query",
     }
     # A question that is answered costs more than all the others.
-    weights = [1, 1, 15, 15, 15, 15]
+    weights = [1, 1, 1, 1, 1, 15, 15, 15, 15]
     before = 0
     pending = []
     for count in range(ASKED):
