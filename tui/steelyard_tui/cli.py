@@ -8,28 +8,29 @@ stdout is data, stderr is talk.
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Final
 
 from steelyard_proto.errors import SteelyardError
-from steelyard_tui.commands import claims, compare, demo, diff, job, local, ops, report, sql, views, weigh
 from steelyard_tui.commands.command import Command, add_collector_arguments, settings_of
 
-COMMANDS: Final[tuple[Command, ...]] = (
-    compare.COMMAND,
-    claims.COMMAND,
-    job.COMMAND,
-    ops.COMMAND,
-    diff.COMMAND,
-    report.COMMAND,
-    sql.COMMAND,
-    views.DEVICES,
-    views.NODES,
-    views.JOBS,
-    local.COMMAND,
-    demo.COMMAND,
-    weigh.COMMAND,
-)
+# Where each command stands, in the order of the help: a run loads its own alone.
+COMMANDS: Final = {
+    "compare": "compare.COMMAND",
+    "claims": "claims.COMMAND",
+    "job": "job.COMMAND",
+    "ops": "ops.COMMAND",
+    "diff": "diff.COMMAND",
+    "report": "report.COMMAND",
+    "sql": "sql.COMMAND",
+    "devices": "views.DEVICES",
+    "nodes": "views.NODES",
+    "jobs": "views.JOBS",
+    "local": "local.COMMAND",
+    "demo": "demo.COMMAND",
+    "weigh": "weigh.COMMAND",
+}
 
 _EPILOG: Final = """\
 examples:
@@ -45,8 +46,8 @@ says of a job; 130 interrupted
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def build_parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line with these commands; whole if none are given."""
     parser = argparse.ArgumentParser(
         prog="steelyard",
         description="Efficiency of unlike accelerators, side by side. Without a command: the live screens.",
@@ -56,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII alone")
     add_collector_arguments(parser)
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    for command in COMMANDS:
+    for command in map(_command, names):
         sub = commands.add_parser(
             command.name,
             help=command.help,
@@ -65,16 +66,25 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, needs_numpy=command.needs_numpy)
     return parser
+
+
+def _command(name: str) -> Command:
+    module, _, constant = COMMANDS[name].partition(".")
+    found: Command = getattr(import_module(f"steelyard_tui.commands.{module}"), constant)
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the only place where an error becomes text and an exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    # Which word is the command only the parser can tell; one that is a command's name may be a flag's value.
+    arguments = build_parser([name for name in COMMANDS if name in words] or COMMANDS).parse_args(words)
     if argv is None:
         # A program of its own; called by another one it leaves that one's imports alone.
-        sys.meta_path.insert(0, _WithoutPandas)
-    arguments = build_parser().parse_args(argv)
+        numpy = () if getattr(arguments, "needs_numpy", True) else ("numpy",)
+        sys.meta_path.insert(0, _Without(("pandas", *numpy)))
     try:
         run = arguments.run if arguments.command else _screens
         return int(run(arguments))
@@ -89,14 +99,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-class _WithoutPandas:
-    """Where pandas is installed, beside the collector, pyarrow loads it with the first time that it reads: 0.4 s."""
+class _Without:
+    """pyarrow loads pandas and numpy where they are installed: 0.4 s and 0.15 s for nothing."""
 
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """See importlib.abc.MetaPathFinder."""
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas isn't used here", name=name)
+        if name in self._names:
+            raise ModuleNotFoundError(f"{name} isn't used here", name=name)
 
 
 def _screens(arguments: argparse.Namespace) -> int:

@@ -56,4 +56,5 @@ COMMAND = Command(
     examples=("steelyard claims", "steelyard claims --since 24h --format json"),
     add_arguments=_add_arguments,
     run=_run,
+    needs_numpy=False,
 )

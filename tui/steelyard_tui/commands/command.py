@@ -23,6 +23,7 @@ class Command:
         add_arguments: adds what is the command's own.
         run: does it; returns the exit code.
         notes: what `--help` says below the examples.
+        needs_numpy: whether pyarrow may load numpy; without it the command starts in half the time.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
     notes: str = ""
+    needs_numpy: bool = True
 
 
 _HELP: Final = {

@@ -119,4 +119,5 @@ COMMAND = Command(
     ),
     add_arguments=_add_arguments,
     run=_run,
+    needs_numpy=False,
 )
