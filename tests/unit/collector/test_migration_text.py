@@ -74,6 +74,7 @@ UNBOUNDED = {
     "live_fleet": "an agent",
     "live_window": "a store",
     "price": "a chip",
+    "profile_pause": "a store",
     "progress": "an agent's epoch",
     "roll_1h": "a device's hour, for ever",
     "roll_state": "a store",
