@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from steelyard_agent.model import Origin
+from steelyard_agent.profiling.settings import BOUNDS as PROFILING_BOUNDS
+from steelyard_agent.profiling.settings import Profiling, make_profiling
 from steelyard_agent.settings import Setting, Settings
 from steelyard_proto.errors import ConfigError
 from steelyard_proto.trainlog import load_patterns
@@ -26,6 +28,7 @@ _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "sampling.call_deadline_ms": (20, 10_000),
     "sampling.flush_ms": (200, 60_000),
     "spool.max_mb": (4, 1_000_000),
+    **PROFILING_BOUNDS,
 }
 
 
@@ -66,6 +69,7 @@ class Config:
         has_logs: whether the logs of trainings that tell nothing are followed.
         log_patterns: the user's file of lines that tell of steps; None for the shipped ones.
         has_allocations: whether schedulers are asked which devices they have given to which job.
+        profiling: how training processes are profiled; None where they aren't.
     """
 
     collector: CollectorAccess
@@ -82,6 +86,7 @@ class Config:
     has_logs: bool
     log_patterns: Path | None
     has_allocations: bool
+    profiling: Profiling | None
 
 
 def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
@@ -115,6 +120,7 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
         has_logs=bool(settings["training.logs"].value),
         log_patterns=_patterns_file(_path(settings["training.log_patterns"])),
         has_allocations=bool(settings["jobs.allocations"].value),
+        profiling=make_profiling(settings, environ),
     )
 
 

@@ -22,12 +22,13 @@ from steelyard_agent.spool.ring import Ring
 from steelyard_agent.training.endpoint import Endpoint, listen
 from steelyard_agent.training.logs import LogFollower
 from steelyard_agent.training.matching import open_matcher
-from steelyard_agent.training.watch import TrainingWatch
+from steelyard_agent.training.watch import Teller, TrainingWatch
 from steelyard_agent.version import VERSION
 from steelyard_proto.metrics import catalogue
 from steelyard_proto.v1 import ingest_pb2
 
 if TYPE_CHECKING:
+    from steelyard_agent.profiling.service import ProfilingService
     from steelyard_agent.sending.channel import Target
     from steelyard_agent.sending.sender import Sender
 
@@ -54,6 +55,8 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
     log.info("agent %s on node %s, spool %s", agent.directory.identity.agent_id, config.node, agent.ring.directory)
     agent.ring.start()
     agent.sender.start()
+    if agent.profiling is not None:
+        agent.profiling.start(agent.sender.wake)
     if agent.allocations is not None:
         agent.allocations.start()
     if agent.logs is not None:
@@ -65,6 +68,8 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
         agent.sender.stop(_DRAIN_S)
         for guard in agent.guards:
             guard.close()
+        if agent.profiling is not None:
+            agent.profiling.close()
         if agent.endpoint is not None:
             agent.endpoint.close()
         if agent.logs is not None:
@@ -87,6 +92,7 @@ class _Agent:
     endpoint: Endpoint | None
     logs: LogFollower | None
     allocations: Allocations | None
+    profiling: "ProfilingService | None"
 
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
@@ -102,7 +108,8 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
     import_grpc_lightly()
     from steelyard_agent.sending.sender import Sender
 
-    sender = Sender(ring, directory, _target(config), time.time)
+    profiling = _open_profiling(config)
+    sender = Sender(ring, directory, _target(config), time.time, asked=profiling)
 
     def observe() -> Observed:
         stats = [guard.stats() for guard in guards]
@@ -111,6 +118,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
     # A recording or a simulation has no processes here that could speak.
     endpoint = listen(config.training_socket) if config.origin == "measured" and config.has_training else None
     logs = LogFollower(open_matcher(config.log_patterns)) if endpoint is not None and config.has_logs else None
+    watch = None if endpoint is None else TrainingWatch(endpoint, open_reader(config.node), logs)
     allocations = open_allocations(config.node) if config.origin == "measured" and config.has_allocations else None
     loop = SamplingLoop(
         sampler,
@@ -120,9 +128,26 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         on_flush=sender.wake,
         own=OwnFigures(observe, config.sampling.agent_period_ms),
         follower=open_watch(config.node, sources, tuple if allocations is None else allocations.newest),
-        teller=None if endpoint is None else TrainingWatch(endpoint, open_reader(config.node), logs),
+        teller=_with_profiles(watch, profiling),
     )
-    return _Agent(ring, directory, guards, sender, loop, endpoint, logs, allocations)
+    return _Agent(ring, directory, guards, sender, loop, endpoint, logs, allocations, profiling)
+
+
+def _open_profiling(config: Config) -> "ProfilingService | None":
+    if config.profiling is None or config.origin != "measured":
+        return None
+    # Imported here: an agent that profiles nothing doesn't pay for it.
+    from steelyard_agent.profiling.opening import open_profiling
+
+    return open_profiling(config.profiling, config.state_dir, open_reader(config.node))
+
+
+def _with_profiles(watch: TrainingWatch | None, profiling: "ProfilingService | None") -> Teller | None:
+    if profiling is None:
+        return watch
+    from steelyard_agent.profiling.teller import ProfilingTeller
+
+    return ProfilingTeller(watch, profiling)
 
 
 def open_spool(config: Config) -> tuple[Ring, Directory]:

@@ -31,6 +31,8 @@ class Behaviour:
     cut_after: int | None = None
     welcome_at: dict[int, int] | None = None
     token: str = ""
+    asks: list[ingest_pb2.Ask] = field(default_factory=list)
+    pause_profiles: bool = False
 
 
 @dataclass
@@ -41,6 +43,7 @@ class Seen:
     describes: list[ingest_pb2.Describe] = field(default_factory=list)
     messages: dict[Key, list[tuple[int, ingest_pb2.AgentMessage]]] = field(default_factory=lambda: defaultdict(list))
     lost: list[tuple[int, ingest_pb2.Lost]] = field(default_factory=list)
+    answers: list[ingest_pb2.Answer] = field(default_factory=list)
     repeats: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -78,6 +81,8 @@ class _Service(ingest_pb2_grpc.IngestServicer):
             if which == "describe":
                 self.seen.describes.append(message.describe)
                 self._learn(who, message.describe)
+            elif which == "answer":
+                self.seen.answers.append(message.answer)
             elif which == "lost":
                 self._lose(who, message.lost)
             else:
@@ -85,6 +90,8 @@ class _Service(ingest_pb2_grpc.IngestServicer):
                 taken += 1
                 if self.behaviour.acks:
                     yield self._ack(who, kind)
+                while self.behaviour.asks:
+                    yield ingest_pb2.CollectorMessage(ask=self.behaviour.asks.pop(0))
                 if self.behaviour.cut_after is not None and taken >= self.behaviour.cut_after:
                     self.behaviour.cut_after = None
                     await context.abort(grpc.StatusCode.UNAVAILABLE, "cut")
@@ -107,7 +114,7 @@ class _Service(ingest_pb2_grpc.IngestServicer):
         return ingest_pb2.Welcome(
             agent=7,
             committed=[ingest_pb2.Committed(kind=kind, seq=seq) for kind, seq in at.items()],
-            wants=ingest_pb2.Wants(flush_ms=self.behaviour.flush_ms),
+            wants=self._wants(),
             max_message_bytes=self.behaviour.max_message_bytes,
             time_ms=time.time_ns() // 1_000_000,
             collector_version="standin",
@@ -115,7 +122,11 @@ class _Service(ingest_pb2_grpc.IngestServicer):
 
     def _ack(self, who: tuple[str, int], kind: int) -> ingest_pb2.CollectorMessage:
         committed = [ingest_pb2.Committed(kind=kind, seq=self.last[(*who, kind)])]
-        return ingest_pb2.CollectorMessage(ack=ingest_pb2.Ack(committed=committed, time_ms=time.time_ns() // 1_000_000))
+        ack = ingest_pb2.Ack(committed=committed, wants=self._wants(), time_ms=time.time_ns() // 1_000_000)
+        return ingest_pb2.CollectorMessage(ack=ack)
+
+    def _wants(self) -> ingest_pb2.Wants:
+        return ingest_pb2.Wants(flush_ms=self.behaviour.flush_ms, pause_profiles=self.behaviour.pause_profiles)
 
     def _lose(self, who: tuple[str, int], lost: ingest_pb2.Lost) -> None:
         key = (*who, int(lost.kind))

@@ -11,6 +11,9 @@ from steelyard_agent.sampling.records import (
     event_records,
     interval_records,
     process_records,
+    profile_records,
+    profile_row_records,
+    stack_records,
     step_records,
     training_records,
 )
@@ -121,6 +124,10 @@ class SamplingLoop:
             self._gatherer.put_records(batch_pb2.KIND_STEP, step_records(told.steps))
         if told.trainings:
             self._gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(told.trainings))
+        if told.profiles:
+            self._gatherer.put_records(batch_pb2.KIND_PROFILE, profile_records(told.profiles))
+            self._gatherer.put_records(batch_pb2.KIND_PROFILE_ROW, profile_row_records(told.profile_rows))
+            self._gatherer.put_records(batch_pb2.KIND_STACK, stack_records(told.stacks))
         return told.events
 
     def _take_own(self) -> None:

@@ -10,6 +10,7 @@ from steelyard_proto.v1 import batch_pb2, ingest_pb2
 _DAY_MS: Final = 86_400_000
 # So that a message stays far below any collector's limit.
 _MAX_ROWS: Final = 1000
+_MAX_STACKS: Final = 100
 
 Framed = tuple[ingest_pb2.AgentMessage, int, int]
 
@@ -70,10 +71,12 @@ def profile_row_records(rows: Iterable[batch_pb2.ProfileRow]) -> Iterator[Framed
 
 
 def stack_records(rows: Iterable[batch_pb2.Stack]) -> Iterator[Framed]:
-    """Messages of the kind STACK."""
-    for part in by_day(list(rows)):
-        records = batch_pb2.Records(kind=batch_pb2.KIND_STACK, stacks=part)
-        yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
+    """Messages of the kind STACK; fewer a message, for each has many names."""
+    for day in by_day(list(rows)):
+        for start in range(0, len(day), _MAX_STACKS):
+            part = day[start : start + _MAX_STACKS]
+            records = batch_pb2.Records(kind=batch_pb2.KIND_STACK, stacks=part)
+            yield ingest_pb2.AgentMessage(records=records), part[0].ts_ms, part[-1].ts_ms
 
 
 class _Stamped(Protocol):

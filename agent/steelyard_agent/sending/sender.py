@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from steelyard_agent.directory import Directory
+from steelyard_agent.sending.asking import Asked, NothingAsked
 from steelyard_agent.sending.channel import Target, metadata, open_channel
 from steelyard_agent.sending.session import Session
 from steelyard_agent.sending.state import SenderState
@@ -62,6 +63,7 @@ class Sender:
         target: Target,
         now_s: Callable[[], float],
         draw: Callable[[], float] = random.random,
+        asked: Asked | None = None,
     ) -> None:
         self.state = SenderState()
         self._ring = ring
@@ -69,6 +71,7 @@ class Sender:
         self._target = target
         self._now_s = now_s
         self._draw = draw
+        self._asked: Asked = asked or NothingAsked()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._is_ready = threading.Event()
@@ -138,7 +141,7 @@ class Sender:
     async def _stream(self, wake: asyncio.Event) -> None:
         headers = metadata(self._target)
         async with open_channel(self._target) as channel:
-            session = Session(self._ring, self._directory, self.state, wake, self._now_s)
+            session = Session(self._ring, self._directory, self.state, wake, self._now_s, self._asked)
             await session.run(Wire(channel, headers))
 
     def _note_refusal(self, error: grpc.aio.AioRpcError) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, cast
 
 from steelyard_agent.directory import Directory, Extent
+from steelyard_agent.sending.asking import Asked
 from steelyard_agent.sending.state import SenderState
 from steelyard_agent.sending.wire import ENDED, Wire
 from steelyard_agent.spool.reading import Cursor, Spooled
@@ -32,13 +33,20 @@ class Session:
     """Sends what the ring holds, in order, and hands back what the collector says."""
 
     def __init__(
-        self, ring: Ring, directory: Directory, state: SenderState, wake: asyncio.Event, now_s: Callable[[], float]
+        self,
+        ring: Ring,
+        directory: Directory,
+        state: SenderState,
+        wake: asyncio.Event,
+        now_s: Callable[[], float],
+        asked: Asked,
     ) -> None:
         self._ring = ring
         self._directory = directory
         self._state = state
         self._wake = wake
         self._now_s = now_s
+        self._asked = asked
         self._half_trip_ms = 0.0
         self._committed: dict[int, int] = {}
         self._expected: dict[int, int] = {}
@@ -62,6 +70,7 @@ class Session:
             await self._exchange(wire)
         finally:
             self._state.is_connected = False
+            self._asked.lose()
             wire.cancel()
 
     async def _shake_hands(self, wire: Wire) -> None:
@@ -123,7 +132,12 @@ class Session:
 
     async def _read(self, wire: Wire) -> None:
         while (reply := await wire.receive()) is not None:
-            if reply.WhichOneof("message") != "ack":
+            which = reply.WhichOneof("message")
+            if which == "ask":
+                self._asked.ask(reply.ask)
+                # What refuses at once has its answer already.
+                self._wake.set()
+            if which != "ack":
                 continue
             committed = _numbers(reply.ack.committed)
             for kind, seq in committed.items():
@@ -150,6 +164,10 @@ class Session:
                 any_sent = True
                 if item.seq >= self._expected.get(item.kind, 1):
                     await self._send(wire, item)
+            # In turns with samples, of which none waits for a large trace.
+            if (answer := self._asked.next_answer()) is not None:
+                any_sent = True
+                await wire.send(ingest_pb2.AgentMessage(answer=answer))
             if any_sent:
                 continue
             await self._declare_tails(wire)
@@ -229,6 +247,7 @@ class Session:
     def _take_wants(self, wants: ingest_pb2.Wants, time_ms: int) -> None:
         if wants.flush_ms:
             self._state.flush_ms = wants.flush_ms
+        self._asked.pause(is_paused=wants.pause_profiles)
         if time_ms:
             self._state.offset_ms = time_ms + self._half_trip_ms - self._now_s() * 1000
 

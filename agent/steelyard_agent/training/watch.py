@@ -35,6 +35,9 @@ class Told:
     steps: Sequence[batch_pb2.Step] = ()
     trainings: Sequence[batch_pb2.Training] = ()
     events: Sequence[Event] = ()
+    profiles: Sequence[batch_pb2.Profile] = ()
+    profile_rows: Sequence[batch_pb2.ProfileRow] = ()
+    stacks: Sequence[batch_pb2.Stack] = ()
 
 
 class Teller(Protocol):

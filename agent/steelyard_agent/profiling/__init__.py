@@ -1,0 +1,1 @@
+"""Profiles of training processes: asked for over the fabric that their own profilers listen to."""

@@ -1,0 +1,69 @@
+"""Wires the parts of profiling together; imported only where it is on."""
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from steelyard_agent.jobs.facts import ProcessReader
+from steelyard_agent.profiling.asks import Asks
+from steelyard_agent.profiling.child import Limits
+from steelyard_agent.profiling.endpoint import Endpoint
+from steelyard_agent.profiling.landing import Landing, Unusable
+from steelyard_agent.profiling.outbox import Outbox
+from steelyard_agent.profiling.raw_store import RawStore
+from steelyard_agent.profiling.reading import Reading
+from steelyard_agent.profiling.roster import Roster
+from steelyard_agent.profiling.service import Notes, Parts, ProfilingService, tell_window
+from steelyard_agent.profiling.settings import Profiling
+from steelyard_agent.profiling.sockets import KINETO_FILE, Listener, NameTaken, bind_abstract, bind_file
+from steelyard_agent.profiling.step_log import StepLog
+from steelyard_agent.profiling.window import Window
+from steelyard_agent.profiling.windows import BLIND_S, Clocks, Windows
+
+
+def open_profiling(
+    settings: Profiling, state_dir: Path, reader: ProcessReader, *, blind_s: float = BLIND_S
+) -> ProfilingService:
+    """Profiling as it is set; names that another daemon has are left to it, and that is told.
+
+    Args:
+        settings: of the table `profiling`.
+        state_dir: the agent's; raw traces are kept in it.
+        reader: who tells about processes, for this use alone.
+        blind_s: see windows.BLIND_S.
+    """
+    clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
+    notes = Notes(clocks.wall_ms)
+    landing = Landing(settings.folder, settings.is_shared, settings.max_trace_bytes)
+    listeners = list(_listeners(settings, landing, notes))
+    roster, steps, outbox = Roster(clocks.monotonic), StepLog(), Outbox()
+    store = RawStore(state_dir / "traces", settings.keep_bytes, settings.keep_s, time.time)
+    store.trim()
+
+    def tell(window: Window) -> None:
+        tell_window(asks, notes, steps, clocks.wall_ms, window)
+
+    windows = Windows(roster, landing, reader, steps, clocks, tell, blind_s)
+    remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
+    asks = Asks(roster, reader, windows, store, outbox, clocks, remedy)
+    reading = Reading(landing, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
+    endpoint = Endpoint(listeners, roster, windows, notes.complain)
+    return ProfilingService(Parts(endpoint, windows, reading, asks, landing, steps, outbox, clocks), notes)
+
+
+def _listeners(settings: Profiling, landing: Landing, notes: Notes) -> Iterator[Listener]:
+    wanted: list[Callable[[], Listener]] = []
+    try:
+        landing.open()
+        path = settings.folder / KINETO_FILE
+        wanted.append(functools.partial(bind_file, path, "kineto", is_shared=settings.is_shared))
+    except Unusable as error:
+        notes.complain("fabric_unusable", str(error))
+    if settings.is_abstract:
+        wanted.append(bind_abstract)
+    for bind in wanted:
+        try:
+            yield bind()
+        except NameTaken as error:
+            notes.complain("fabric_taken", str(error))
