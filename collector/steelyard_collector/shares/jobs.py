@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steelyard_collector.shares.window import Window
-from steelyard_collector.store.base import Store
-from steelyard_collector.store.job_figures import job_figures
+from steelyard_collector.store.job_figures import Query, job_figures
 from steelyard_efficiency.jobs import Basis, JobRow, Measured
 from steelyard_efficiency.pool import Excluded
 from steelyard_efficiency.within import JobFigure
@@ -30,13 +29,13 @@ class Jobs:
     left: tuple[Left, ...] = ()
 
 
-def read_jobs(store: Store, window: Window) -> Jobs:
+def read_jobs(query: Query, window: Window) -> Jobs:
     """Every job of a window, which holds some; see `told_part`.
 
     Raises:
         StoreError: the store can't be read.
     """
-    rows = job_figures(store, window.from_ms // 1000, window.to_ms // 1000).to_pylist()
+    rows = job_figures(query, window.from_ms // 1000, window.to_ms // 1000).to_pylist()
     wall_tokens = {
         (row["run"], row["chip"], row["workload"]): row["tokens"]
         for row in rows

@@ -13,13 +13,16 @@ from steelyard_collector.shares.jobs import read_jobs
 from steelyard_collector.shares.rows import claim_table, share_table
 from steelyard_collector.shares.sources import Sources
 from steelyard_collector.shares.window import KEPT_S, Window, told_part, window_of
-from steelyard_collector.store.base import PUBLIC_DATABASE, Store
+from steelyard_collector.store.base import PUBLIC_DATABASE, ReadLimits, Store
 from steelyard_collector.store.chips import put_prices
+from steelyard_collector.store.job_figures import Query
 from steelyard_collector.store.statements import statement
 from steelyard_proto.chips import ChipTable
 
 # Kept rows that are older than this are computed anew: the thread that keeps them has ended.
 _FRESH_MS: Final = 1_800_000
+# Nobody waits for what is kept: it takes one core, behind those who ask.
+_BELOW: Final = ReadLimits(seconds=600.0, memory_bytes=8_000_000_000, result_rows=10_000_000, threads=1)
 _CERTAIN: Final = ("quantity", "mode")
 
 
@@ -50,7 +53,11 @@ class Ledger:
             StoreError: ClickHouse refused; nothing, or only the shares, changed.
         """
         put_prices(self._store, self._sources.prices()[0], self._chips)
-        shares, claims, faults = self._computed(window_of(seconds, self._wall_ms()))
+        reader = self._store.reader(_BELOW)
+        try:
+            shares, claims, faults = self._computed(window_of(seconds, self._wall_ms()), reader.query_arrow)
+        finally:
+            reader.close()
         for name, table in (("share", shares), ("claim", claims)):
             if table.num_rows:
                 self._store.insert(name, table, token=f"{name}-{seconds}-{table['computed_at'][0].value}")
@@ -88,20 +95,20 @@ class Ledger:
             kept = self._store.query(sql, {"window": window.name, "since": since_ms, **certain})
             if kept.num_rows:
                 return Answer(_cut(kept, wanted), self._faults())
-        shares, claims, faults = self._computed(window)
+        shares, claims, faults = self._computed(window, self._store.query)
         return Answer(_cut(shares if view == "shares" else claims, wanted), faults)
 
     def _faults(self) -> tuple[str, ...]:
         return tuple(fault for _, fault in (self._sources.claims(), self._sources.prices()) if fault)
 
-    def _computed(self, window: Window) -> tuple[pa.Table, pa.Table, tuple[str, ...]]:
+    def _computed(self, window: Window, query: Query) -> tuple[pa.Table, pa.Table, tuple[str, ...]]:
         claims, claims_fault = self._sources.claims()
         prices, prices_fault = self._sources.prices()
         seen = self._store.query(statement("queries", "seen_chips")).to_pylist()
         fleet = Fleet(self._chips, prices, {row["chip"]: row["vendor"] for row in seen})
         # Planning the query for jobs takes longer than finding out that nothing trains.
         told = told_part(self._store, window)
-        compared = compare_all(read_jobs(self._store, told), fleet) if told else []
+        compared = compare_all(read_jobs(query, told), fleet) if told else []
         window = told or window
         now_ms = self._wall_ms()
         return (

@@ -1,30 +1,33 @@
 """The figures that a comparison is made of: one row a run, kind of device and quantity, over any window."""
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import pyarrow as pa
 
-from steelyard_collector.store.base import Store
+from steelyard_collector.store.base import SqlValue
 from steelyard_collector.store.job_sums import job_sums
 from steelyard_collector.store.statements import statement
 
+# Of a store, or of a reader.
+Query = Callable[[str, Mapping[str, SqlValue]], pa.Table]
 # A window up to so long is told by minutes, a longer one by hours: the cost grows with the rows of the rollups.
 MINUTES_UP_TO_S: Final = 48 * 3600
 _WINDOW: Final = "bucket >= toDateTime({from_s:UInt32}, 'UTC') AND bucket < toDateTime({to_s:UInt32}, 'UTC')"
 
 
-def job_figures(store: Store, from_s: int, to_s: int) -> pa.Table:
+def job_figures(query: Query, from_s: int, to_s: int) -> pa.Table:
     """Figures over a window; see docs/sql.md for the columns.
 
     Args:
-        store: with its rollups.
+        query: asks a store with its rollups.
         from_s: Unix time, rounded down to the rollup's bucket.
         to_s: Unix time, not part of the window.
 
     Raises:
         StoreError: the store can't be read.
     """
-    return store.query(figures_statement(from_s, to_s), {"from_s": from_s, "to_s": to_s})
+    return query(figures_statement(from_s, to_s), {"from_s": from_s, "to_s": to_s})
 
 
 def figures_statement(from_s: int, to_s: int) -> str:

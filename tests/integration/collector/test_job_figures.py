@@ -46,7 +46,7 @@ def minutes(job: str, counts: list[float], seconds: list[float], **same: Any) ->
 
 def figures(store: Store, from_s: int = BEGIN_S, to_s: int = NOW_S, **same: Any) -> list[dict[str, Any]]:
     wanted = {"quantity": "tokens_per_s_device", "marked": "productive", "token_kind": "processed"} | same
-    rows = job_figures(store, from_s, to_s).to_pylist()
+    rows = job_figures(store.query, from_s, to_s).to_pylist()
     return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 
