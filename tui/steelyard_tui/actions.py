@@ -47,6 +47,9 @@ _MOVING: Final = _TABLES | _CHIPS
 _PAST: Final = frozenset({"fleet", "device"})
 _ALL: Final = frozenset({ANY})
 _SQL: Final = frozenset({"sql"})
+_FLAME: Final = frozenset({"flame"})
+# Screens that stand alone: of what exists everywhere they have only what names them.
+_ALONE: Final = _FLAME
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
@@ -127,6 +130,25 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "export", ("ctrl+e",), "export", "Write the result to a file: .csv, .json, .parquet or .arrow", _SQL, "SQL", 7
     ),
     Action("other_pane", ("tab", "shift+tab"), "editor/result", "Between the editor and the result", _SQL, "SQL", 4),
+    Action("move('up')", ("up", "k"), "move", "The caller", _FLAME, "Moving", 3, "↑↓←→"),
+    Action("move('down')", ("down", "j"), "move", "The heaviest of what it calls", _FLAME, "Moving", shown="↓ j"),
+    Action("move('left')", ("left", "h"), "left", "Its neighbour to the left", _FLAME, "Moving", shown="← h"),
+    Action("move('right')", ("right", "l"), "right", "Its neighbour to the right", _FLAME, "Moving", shown="→ l"),
+    Action("move('page_up')", ("pageup", "ctrl+b"), "page", "A screen of callers up", _FLAME, "Moving"),
+    Action("move('page_down')", ("pagedown", "ctrl+f"), "page", "A screen of calls down", _FLAME, "Moving"),
+    Action(
+        "zoom", ("enter",), "zoom", "Let the selected frame fill the width; as a click does", _FLAME, "Moving", 4, "⏎"
+    ),
+    Action("whole", ("home", "g"), "all", "Everything again", _FLAME, "Moving", shown="home g"),
+    Action("back", ("escape", "backspace"), "back", "Drop the search, zoom out, or leave", _FLAME, "Moving", 5, "esc"),
+    Action("search", ("slash",), "search", "Find frames by a part of their name", _FLAME, "Looking", 6, "/"),
+    Action("found(1)", ("n",), "next", "The next place of what is searched", _FLAME, "Looking", 7),
+    Action("found(-1)", ("N",), "before", "The place before", _FLAME, "Looking"),
+    Action("fold", ("u",), "unfold", "Layers one by one, or as one: layer[*]", _FLAME, "Looking", 8),
+    Action("invert", ("i",), "callers", "From the kernels up: who calls them", _FLAME, "Looking", 8),
+    Action("swap", ("x",), "swap", "The other of two profiles", _FLAME, "Looking", 8),
+    Action("help", ("question_mark", "f1"), "help", "All keys and signs", _FLAME, "Steelyard", 1, "?"),
+    Action("leave", ("q",), "leave", "Back to where you came from", _FLAME, "Steelyard", 11),
     Action("app.help", ("question_mark", "f1"), "help", "All keys and signs", _ALL, "Steelyard", 1, "?"),
     Action("app.palette", ("ctrl+p",), "commands", "Find an action by its name", _ALL, "Steelyard", 10),
     Action("app.quit", ("q", "ctrl+q"), "quit", "Leave", _ALL, "Steelyard", 11),
@@ -135,7 +157,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
 
 def actions_of(scope: str) -> tuple[Action, ...]:
     """The actions of one kind of screen, in the table's order."""
-    return tuple(action for action in ACTIONS if ANY in action.scopes or scope in action.scopes)
+    is_alone = scope in _ALONE
+    return tuple(a for a in ACTIONS if scope in a.scopes or (ANY in a.scopes and not is_alone))
 
 
 def footer_of(actions: Iterable[Action]) -> tuple[Action, ...]:

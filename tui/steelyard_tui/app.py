@@ -212,7 +212,7 @@ class SteelyardApp(App[int]):
         """All keys and signs."""
         screen = self.live_screen
         if screen is not None and screen.is_current:
-            self.push_screen(HelpScreen(self.session, screen.SCOPE))
+            self.push_screen(HelpScreen(self.session.painter, self.session.glyphs, screen.SCOPE))
 
     def action_palette(self) -> None:
         """Every action by its name."""

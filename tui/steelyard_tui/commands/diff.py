@@ -25,6 +25,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parser.add_argument(
+        "--flame", action="store_true", help="look through B's stacks as a flame graph, with the change from A"
+    )
+    parser.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII alone")
+    parser.add_argument(
         "--steps",
         action="append",
         default=[],
@@ -49,10 +53,19 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{len(arguments.file)} recordings; give two, A then B", key="--file")
     steps = _pair(arguments.steps, "--steps")
     tokens = _pair(arguments.tokens_per_step, "--tokens-per-step")
-    profiles = [load_recording(path).profile for path in arguments.file]
+    recordings = [load_recording(path) for path in arguments.file]
+    profiles = [recording.profile for recording in recordings]
     for profile in profiles:
         for note in profile.notes:
             print(f"{profile.path}: {note}", file=sys.stderr)
+    if arguments.flame:
+        from steelyard_tui.flame.shown import compared, shown
+        from steelyard_tui.flame_app import run_flame
+
+        return run_flame(
+            lambda: compared(*(shown(one.profile.path, one.stacks()) for one in recordings)),
+            ascii_only=getattr(arguments, "ascii", False),
+        )
     from steelyard_traces.difference import difference_of
 
     difference = difference_of(profiles[0], profiles[1], steps or (None, None), tokens)
@@ -114,6 +127,7 @@ COMMAND = Command(
     examples=(
         "steelyard diff --file h100.json.gz --file mi300.json.gz",
         "steelyard diff --file before.json --file after.json --steps 3",
+        "steelyard diff --file before.json --file after.json --flame",
         "steelyard diff --file a.json --file b.json --tokens-per-step 8192 --tokens-per-step 16384",
     ),
     add_arguments=_add_arguments,

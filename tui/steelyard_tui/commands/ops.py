@@ -5,6 +5,7 @@ import csv
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from steelyard_tui.commands.command import Command
@@ -21,6 +22,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", metavar="PATH", required=True, help="a recording (docs/ops.md says which)")
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.add_argument(
+        "--flame", action="store_true", help="look through its stacks as a flame graph, on the terminal"
+    )
+    parser.add_argument("--ascii", action="store_true", default=argparse.SUPPRESS, help="draw with ASCII alone")
+    parser.add_argument(
         "--by", choices=("operator", "type", "core", "call"), help="what table and csv list (default: by operator)"
     )
     parser.add_argument("--top", type=int, default=_TOP, metavar="N", help=f"rows of the table (default {_TOP})")
@@ -32,6 +37,12 @@ def _run(arguments: argparse.Namespace) -> int:
     recording = load_recording(arguments.file)
     for note in recording.profile.notes:
         print(f"{arguments.file}: {note}", file=sys.stderr)
+    if arguments.flame:
+        from steelyard_tui.flame.shown import shown
+        from steelyard_tui.flame_app import run_flame
+
+        is_ascii = getattr(arguments, "ascii", False)
+        return run_flame(lambda: shown(Path(arguments.file).name, recording.stacks()), ascii_only=is_ascii)
     _write(recording, arguments)
     return 0
 
@@ -77,6 +88,7 @@ COMMAND = Command(
         "steelyard ops --file trace.json --by type --top 50",
         "steelyard ops --file trace.json --format json | jq .totals",
         "steelyard ops --file trace.json --format collapsed > stacks.txt",
+        "steelyard ops --file trace.json --flame",
     ),
     add_arguments=_add_arguments,
     run=_run,

@@ -94,8 +94,9 @@ def footer_line(actions: Sequence[Action], width: int, glyphs: Glyphs) -> Line:
     """Keys and what they do, as many as fit whole."""
     line: list[Span] = [(" ", "head")]
     room = width - 1
+    ways = glyphs.updown if glyphs.updown == glyphs.leftright else glyphs.updown + glyphs.leftright
     for action in actions:
-        key = {"↑↓": glyphs.updown, "⏎": glyphs.enter}.get(action.key_text, action.key_text)
+        key = {"↑↓": glyphs.updown, "↑↓←→": ways, "⏎": glyphs.enter}.get(action.key_text, action.key_text)
         size = len(key) + len(action.label) + 3
         if size - 2 > room:
             break

@@ -8,7 +8,14 @@ from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.present.line import Line, Span, fit_line, side_by_side
 
 _KEY: Final = 14
-_ASCII_NAMES: Final = {"↑↓": "up/down", "↓ j": "down j", "← h": "left h", "→ l": "right l", "⏎": "enter"}
+_ASCII_NAMES: Final = {
+    "↑↓": "up/down",
+    "↓ j": "down j",
+    "← h": "left h",
+    "→ l": "right l",
+    "⏎": "enter",
+    "↑↓←→": "arrows",
+}
 
 
 def key_lines(actions: Iterable[Action], glyphs: Glyphs) -> list[Line]:

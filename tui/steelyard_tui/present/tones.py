@@ -32,6 +32,33 @@ GROUNDS: Final[Mapping[str, str]] = {
     **{f"{name}-pale": pale for name, (_, pale) in _VENDORS.items()},
 }
 
+_DARK: Final = "#0d1117"
+_LIGHT: Final = "#e6edf3"
+
+# Operators by class, Okabe-Ito again; grey for Python and for what no class knows. Each has the ink that reads on it.
+_OPERATORS: Final[Mapping[str, tuple[str, str]]] = {
+    "matmul": (_DARK, "#e69f00"),
+    "attention": (_DARK, "#d55e00"),
+    "vector": (_DARK, "#1aab83"),
+    "optimizer": (_DARK, "#cc79a7"),
+    "memory": (_LIGHT, "#0072b2"),
+    "collective": (_DARK, "#56b4e9"),
+    "wait": (_DARK, "#f0e442"),
+    "python": (_LIGHT, "#39424e"),
+    "other": (_LIGHT, "#57606a"),
+}
+
+# The change between two profiles: orange grew, blue shrank, in three strengths.
+_CHANGES: Final[Mapping[str, tuple[str, str]]] = {
+    "grew-3": (_DARK, "#e69f00"),
+    "grew-2": (_LIGHT, "#8f6412"),
+    "grew-1": (_LIGHT, "#544430"),
+    "same": (_LIGHT, "#39424e"),
+    "shrank-1": (_LIGHT, "#34495a"),
+    "shrank-2": (_LIGHT, "#2f6f96"),
+    "shrank-3": (_DARK, "#56b4e9"),
+}
+
 TONES: Final[Mapping[str, Tone]] = {
     "ink": Tone("#c9d1d9"),
     "strong": Tone("#ffffff", bold=True),
@@ -46,6 +73,15 @@ TONES: Final[Mapping[str, Tone]] = {
     "cursor": Tone("#9ecbff"),
     "band": Tone("#f0e442", bold=True, ground="#4a3f00"),
     "code": Tone("#79c0ff"),
+    "picked": Tone(_DARK, bold=True, ground="#ffffff"),
+    "small": Tone("#9da7b1", ground="#21262d"),
+    "apart": Tone("#7d8590", ground="#161b22"),
+    **{f"op-{name}": Tone(ink, ground=ground) for name, (ink, ground) in _OPERATORS.items()},
+    **{f"bar-{name}": Tone(ground) for name, (_, ground) in _OPERATORS.items()},
+    "bar-memory": Tone("#3f8fd0"),
+    "bar-python": Tone("#7d8590"),
+    "bar-other": Tone("#9da7b1"),
+    **{name: Tone(ink, ground=ground) for name, (ink, ground) in _CHANGES.items()},
     **{name: Tone(full) for name, (full, _) in _VENDORS.items()},
     **{f"{name}-pale": Tone(pale) for name, (_, pale) in _VENDORS.items()},
 }

@@ -5,10 +5,11 @@ from textual.binding import Binding
 from textual.screen import ModalScreen
 
 from steelyard_tui.actions import actions_of
+from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.present.help import help_lines
 from steelyard_tui.present.line import Line, Painted
-from steelyard_tui.session import Session
 from steelyard_tui.widgets.canvas import Canvas
+from steelyard_tui.widgets.paint import Painter
 
 
 class HelpScreen(ModalScreen[None]):
@@ -22,11 +23,11 @@ class HelpScreen(ModalScreen[None]):
         Binding("pagedown,space", "scroll_by(15)", show=False),
     ]
 
-    def __init__(self, session: Session, scope: str) -> None:
+    def __init__(self, painter: Painter, glyphs: Glyphs, scope: str) -> None:
         super().__init__()
-        self._session = session
+        self._glyphs = glyphs
         self._scope = scope
-        self._canvas = Canvas(session.painter, id="help")
+        self._canvas = Canvas(painter, id="help")
         self._top = 0
 
     def compose(self) -> ComposeResult:
@@ -40,7 +41,7 @@ class HelpScreen(ModalScreen[None]):
     def _draw(self) -> None:
         width, height = self.size.width, self.size.height
         is_compare = self._scope == "compare"
-        lines = help_lines(actions_of(self._scope), width - 4, self._session.glyphs, has_bars=is_compare)
+        lines = help_lines(actions_of(self._scope), width - 4, self._glyphs, has_bars=is_compare)
         self._top = max(0, min(self._top, len(lines) - (height - 3)))
         shown: list[Line | Painted] = [((("  ", "ink"), *line)) for line in lines[self._top : self._top + height - 3]]
         head = (("  Steelyard: keys and signs of this screen", "strong"), ("   esc leaves", "quiet"))
