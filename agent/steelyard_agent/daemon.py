@@ -139,7 +139,9 @@ def _open_profiling(config: Config) -> "ProfilingService | None":
     # Imported here: an agent that profiles nothing doesn't pay for it.
     from steelyard_agent.profiling.opening import open_profiling
 
-    return open_profiling(config.profiling, config.state_dir, open_reader(config.node))
+    return open_profiling(
+        config.profiling, config.state_dir, open_reader(config.node), partition=config.labels.get("partition", "")
+    )
 
 
 def _with_profiles(watch: TrainingWatch | None, profiling: "ProfilingService | None") -> Teller | None:

@@ -62,6 +62,9 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
         "keep_bytes": 10**9,
         "keep_s": 3600.0,
         "reader_bytes": 2 * 10**9,
+        "continuous": (),
+        "every_s": 60.0,
+        "budget_share": 0.002,
     }
     return Profiling(**{**values, **others})  # type: ignore[arg-type]
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from steelyard_agent.jobs.facts import ProcessReader
+from steelyard_agent.profiling.accounts import Accounts
 from steelyard_agent.profiling.asks import Asks
 from steelyard_agent.profiling.child import Limits
+from steelyard_agent.profiling.continuous import Continuous, Plan
 from steelyard_agent.profiling.endpoint import Endpoint
 from steelyard_agent.profiling.landing import Landing, Unusable
 from steelyard_agent.profiling.outbox import Outbox
@@ -23,7 +25,7 @@ from steelyard_agent.profiling.windows import BLIND_S, Clocks, Windows
 
 
 def open_profiling(
-    settings: Profiling, state_dir: Path, reader: ProcessReader, *, blind_s: float = BLIND_S
+    settings: Profiling, state_dir: Path, reader: ProcessReader, *, partition: str = "", blind_s: float = BLIND_S
 ) -> ProfilingService:
     """Profiling as it is set; names that another daemon has are left to it, and that is told.
 
@@ -31,6 +33,7 @@ def open_profiling(
         settings: of the table `profiling`.
         state_dir: the agent's; raw traces are kept in it.
         reader: who tells about processes, for this use alone.
+        partition: of this node; empty where it is in none.
         blind_s: see windows.BLIND_S.
     """
     clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
@@ -40,16 +43,20 @@ def open_profiling(
     roster, steps, outbox = Roster(clocks.monotonic), StepLog(), Outbox()
     store = RawStore(state_dir / "traces", settings.keep_bytes, settings.keep_s, time.time)
     store.trim()
+    accounts = Accounts(steps, clocks.monotonic, clocks.wall_ms)
 
     def tell(window: Window) -> None:
-        tell_window(asks, notes, steps, clocks.wall_ms, window)
+        tell_window(asks, notes, accounts, window)
 
     windows = Windows(roster, landing, reader, steps, clocks, tell, blind_s)
     remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
     asks = Asks(roster, reader, windows, store, outbox, clocks, remedy)
     reading = Reading(landing, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
     endpoint = Endpoint(listeners, roster, windows, notes.complain)
-    return ProfilingService(Parts(endpoint, windows, reading, asks, landing, steps, outbox, clocks), notes)
+    plan = Plan(settings.continuous, partition, settings.every_s, settings.budget_share)
+    continuous = Continuous(plan, roster, reader, steps, windows, clocks, notes.note)
+    parts = Parts(endpoint, windows, reading, asks, accounts, continuous, landing, steps, outbox, clocks)
+    return ProfilingService(parts, notes)
 
 
 def _listeners(settings: Profiling, landing: Landing, notes: Notes) -> Iterator[Listener]:

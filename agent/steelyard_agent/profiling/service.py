@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from steelyard_agent.model import Event
+from steelyard_agent.profiling.accounts import LOOK_S as ACCOUNTS_LOOK_S
+from steelyard_agent.profiling.accounts import Accounts
 from steelyard_agent.profiling.asks import Asks
+from steelyard_agent.profiling.continuous import LOOK_S as CONTINUOUS_LOOK_S
+from steelyard_agent.profiling.continuous import Continuous
 from steelyard_agent.profiling.endpoint import Endpoint
 from steelyard_agent.profiling.landing import Landing
 from steelyard_agent.profiling.outbox import Outbox
@@ -47,6 +51,8 @@ class Parts:
     windows: Windows
     reading: Reading
     asks: Asks
+    accounts: Accounts
+    continuous: Continuous
     landing: Landing
     steps: StepLog
     outbox: Outbox
@@ -122,6 +128,7 @@ class ProfilingService:
 
     def pause(self, *, is_paused: bool) -> None:
         """Takes whether the collector wants no continuous windows."""
+        self._parts.continuous.is_paused = is_paused
 
     def next_answer(self) -> ingest_pb2.Answer | None:
         """The next answer for the collector."""
@@ -154,7 +161,12 @@ class ProfilingService:
         parts.endpoint.close()
 
     def _pause_s(self) -> float | None:
-        return None if self._parts.windows.is_idle and self._parts.reading.is_idle else _LOOK_S
+        parts = self._parts
+        if not (parts.windows.is_idle and parts.reading.is_idle):
+            return _LOOK_S
+        if parts.continuous.is_on:
+            return CONTINUOUS_LOOK_S
+        return None if parts.accounts.is_idle else ACCOUNTS_LOOK_S
 
     def _advance(self) -> None:
         parts = self._parts
@@ -167,6 +179,10 @@ class ProfilingService:
                 parts.windows.fail(window, str(outcome))
             else:
                 self._store(window, outcome)
+        for profile, loss in parts.accounts.settle():
+            parts.continuous.price(profile.job, loss)
+            self._notes.put(Result(profile))
+        parts.continuous.advance()
         self._sweep()
 
     def _land(self, window: Window) -> None:
@@ -182,6 +198,7 @@ class ProfilingService:
         profile = result.profile
         window.state, window.text = "stored", summary(profile)
         self._notes.put(result)
+        self._parts.accounts.add(profile)
         self._notes.note("profile_stored", f"{_name(window)}: {window.text}")
         self._parts.asks.tell(window)
 
@@ -194,10 +211,12 @@ class ProfilingService:
                 log.info("%d traces that nobody waited for were removed", dropped)
 
 
-def tell_window(asks: Asks, notes: Notes, steps: StepLog, wall_ms: Callable[[], int], window: Window) -> None:
+def tell_window(asks: Asks, notes: Notes, accounts: Accounts, window: Window) -> None:
     """What each state of a window leads to: an answer, and where it failed a row and an event."""
     if window.state == "failed":
-        notes.put(Result(profile_of(window, wall_ms(), steps.run_of(window.who.pid))))
+        profile = profile_of(window, accounts.wall_ms(), accounts.steps.run_of(window.who.pid))
+        accounts.add(profile, is_stored=False)
+        notes.put(Result(profile))
         notes.note("profile_failed", f"{_name(window)}: {window.text}", is_fault=True)
     asks.tell(window)
 

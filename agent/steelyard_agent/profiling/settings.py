@@ -14,6 +14,8 @@ BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "profiling.keep_mb": (1, 1_000_000),
     "profiling.keep_hours": (1, 24 * 366),
     "profiling.reader_mb": (256, 64_000),
+    "profiling.every_minutes": (1, 24 * 60),
+    "profiling.budget_ppm": (10, 100_000),
 }
 
 
@@ -33,6 +35,9 @@ class Profiling:
         keep_bytes: what the raw traces may take together.
         keep_s: how long they are kept.
         reader_bytes: memory of the child that reads a trace.
+        continuous: patterns of jobs that are profiled without being asked for; none where it is off.
+        every_s: between two such windows of a job on a node.
+        budget_share: of a job's time that they may take.
     """
 
     folder: Path
@@ -42,6 +47,9 @@ class Profiling:
     keep_bytes: int
     keep_s: float
     reader_bytes: int
+    continuous: tuple[str, ...]
+    every_s: float
+    budget_share: float
 
 
 def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling | None:
@@ -60,6 +68,9 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         keep_bytes=settings["profiling.keep_mb"].number * 1_000_000,
         keep_s=settings["profiling.keep_hours"].number * 3600.0,
         reader_bytes=settings["profiling.reader_mb"].number * 1_000_000,
+        continuous=tuple(settings["profiling.continuous"].text.split()),
+        every_s=settings["profiling.every_minutes"].number * 60.0,
+        budget_share=settings["profiling.budget_ppm"].number / 1e6,
     )
 
 

@@ -1,5 +1,6 @@
 """The steps that training processes told lately: whether one trains yet, and what a window cost it."""
 
+import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,31 +35,26 @@ class _Told:
     start_ms: int
     rows: deque[Steps]
     run: str = ""
-    device: int | None = None
 
 
 class StepLog:
-    """By process. Used by one thread."""
+    """By process. Filled by the sampling thread, read by the fabric's."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._told: dict[int, _Told] = {}
 
     def take(self, steps: Iterable[batch_pb2.Step]) -> None:
         """Takes rows in the order of time."""
-        for step in steps:
-            told = self._told.get(step.pid)
-            if told is None or told.start_ms != step.start_ms:
-                self._forget_one()
-                told = self._told[step.pid] = _Told(step.start_ms, deque(maxlen=_MOST_ROWS))
-            told.run = step.run
-            told.device = step.device if step.HasField("device") else None
-            if step.HasField("step_time_s") and step.steps:
-                told.rows.append(Steps(step.ts_ms, step.steps, step.step_time_s, bool(step.mark)))
+        with self._lock:
+            for step in steps:
+                self._take(step)
 
     def rows(self, pid: int, start_ms: int) -> tuple[Steps, ...]:
         """The steps of a process, oldest first; none where it tells none."""
-        told = self._told.get(pid)
-        return tuple(told.rows) if told is not None and told.start_ms == start_ms else ()
+        with self._lock:
+            told = self._told.get(pid)
+            return tuple(told.rows) if told is not None and told.start_ms == start_ms else ()
 
     def has(self, pid: int, start_ms: int) -> bool:
         """Whether a process has told a step."""
@@ -69,6 +65,15 @@ class StepLog:
         """The run that a process says it belongs to; empty where it says none."""
         told = self._told.get(pid)
         return "" if told is None else told.run
+
+    def _take(self, step: batch_pb2.Step) -> None:
+        told = self._told.get(step.pid)
+        if told is None or told.start_ms != step.start_ms:
+            self._forget_one()
+            told = self._told[step.pid] = _Told(step.start_ms, deque(maxlen=_MOST_ROWS))
+        told.run = step.run
+        if step.HasField("step_time_s") and step.steps:
+            told.rows.append(Steps(step.ts_ms, step.steps, step.step_time_s, bool(step.mark)))
 
     def _forget_one(self) -> None:
         if len(self._told) >= _MOST_PROCESSES:
