@@ -70,10 +70,10 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
 
 
 @contextmanager
-def open_for_test(path: Path, blind_s: float = 0.0, **others: object) -> Iterator[OpenProfiling]:
+def open_for_test(path: Path, blind_s: float = 0.0, appear_s: float = 0.2, **others: object) -> Iterator[OpenProfiling]:
     """Profiling over `path`; `others` are settings."""
     settings = profiling_settings(path / "fabric", **others)
-    service = open_profiling(settings, path / "state", open_reader("node-1"), blind_s=blind_s)
+    service = open_profiling(settings, path / "state", open_reader("node-1"), blind_s=blind_s, appear_s=appear_s)
     service.start(lambda: None)
     try:
         yield OpenProfiling(service, settings)

@@ -14,8 +14,11 @@ from steelyard_agent.profiling.window import Window
 from steelyard_agent.profiling.windows import Clocks, Windows
 from steelyard_proto.v1 import ingest_pb2
 
+# After a start of the agent or of a training a process is known once it has asked, which it does every 5 s.
+APPEAR_S: Final = 8.0
 # What one ask may set going on a node.
 _MOST_WINDOWS: Final = 64
+_MOST_WAITING: Final = 64
 
 
 @dataclass(slots=True)
@@ -23,6 +26,16 @@ class _Asked:
     """An ask under way: the windows that have not ended."""
 
     open: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An ask for a process that isn't known yet."""
+
+    ask: str
+    wanted: ingest_pb2.ProfileAsk
+    spec: WindowSpec
+    late_s: float
 
 
 class Asks:
@@ -37,8 +50,11 @@ class Asks:
         outbox: Outbox,
         clocks: Clocks,
         remedy: str,
+        appear_s: float = APPEAR_S,
     ) -> None:
-        """Args: as they are named; what to tell one whose process isn't on the fabric."""
+        """Args: as they are named; what to tell one whose process isn't on the fabric, and after how
+        long.
+        """
         self._roster = roster
         self._reader = reader
         self._windows = windows
@@ -46,7 +62,14 @@ class Asks:
         self._outbox = outbox
         self._clocks = clocks
         self._remedy = remedy
+        self._appear_s = appear_s
         self._asked: dict[str, _Asked] = {}
+        self._waiting: list[_Waiting] = []
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no ask waits for its process."""
+        return not self._waiting
 
     def take(self, ask: ingest_pb2.Ask) -> None:
         """Sets going what is asked."""
@@ -58,12 +81,14 @@ class Asks:
         elif which == "cancel":
             self._outbox.drop(ask.id)
             self._windows.cancel(ask.id)
+            self._waiting = [one for one in self._waiting if one.ask != ask.id]
         else:
             self._fail(ask.id, "this agent is too old for what is asked; update it")
 
     def lose(self) -> None:
         """The stream has ended: nobody waits for answers any more."""
         self._asked.clear()
+        self._waiting.clear()
         self._outbox.clear()
 
     def tell(self, window: Window) -> None:
@@ -95,17 +120,36 @@ class Asks:
         except ValueError as error:
             self._fail(ask, str(error))
             return
-        chosen = _chosen(wanted, [(one, who) for one in self._roster.all() if (who := self._reader.read(one.pid))])
-        if not chosen:
-            self._fail(ask, f"no such process on this node is on the fabric: {self._remedy}", wanted)
-            return
+        one = _Waiting(ask, wanted, spec, self._clocks.monotonic() + self._appear_s)
+        if not self._begin(one):
+            if len(self._waiting) >= _MOST_WAITING:
+                self._fail(ask, f"{_MOST_WAITING} asks wait already")
+                return
+            self._waiting.append(one)
+
+    def advance(self) -> None:
+        """Looks again for the processes that were not known."""
+        for one in list(self._waiting):
+            is_late = self._clocks.monotonic() >= one.late_s
+            if self._begin(one):
+                self._waiting.remove(one)
+            elif is_late:
+                self._waiting.remove(one)
+                self._fail(one.ask, f"no such process on this node is on the fabric: {self._remedy}", one.wanted)
+
+    def _begin(self, one: _Waiting) -> bool:
+        known = [(trainer, who) for trainer in self._roster.all() if (who := self._reader.read(trainer.pid))]
+        chosen = _chosen(one.wanted, known)
+        ask, now_s, wall_ms = one.ask, self._clocks.monotonic(), self._clocks.wall_ms()
         windows = [
-            Window(str(uuid.uuid4()), ask, "asked", one, who, spec, self._clocks.monotonic(), self._clocks.wall_ms())
-            for one, who in chosen[:_MOST_WINDOWS]
+            Window(str(uuid.uuid4()), ask, "asked", trainer, who, one.spec, now_s, wall_ms)
+            for trainer, who in chosen[:_MOST_WINDOWS]
         ]
-        self._asked[ask] = _Asked({window.id for window in windows})
+        if windows:
+            self._asked[ask] = _Asked({window.id for window in windows})
         for window in windows:
             self._windows.begin(window)
+        return bool(windows)
 
     def _send_trace(self, ask: str, profile: str) -> None:
         try:

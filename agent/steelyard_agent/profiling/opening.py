@@ -7,7 +7,7 @@ from pathlib import Path
 
 from steelyard_agent.jobs.facts import ProcessReader
 from steelyard_agent.profiling.accounts import Accounts
-from steelyard_agent.profiling.asks import Asks
+from steelyard_agent.profiling.asks import APPEAR_S, Asks
 from steelyard_agent.profiling.child import Limits
 from steelyard_agent.profiling.continuous import Continuous, Plan
 from steelyard_agent.profiling.endpoint import Endpoint
@@ -25,7 +25,13 @@ from steelyard_agent.profiling.windows import BLIND_S, Clocks, Windows
 
 
 def open_profiling(
-    settings: Profiling, state_dir: Path, reader: ProcessReader, *, partition: str = "", blind_s: float = BLIND_S
+    settings: Profiling,
+    state_dir: Path,
+    reader: ProcessReader,
+    *,
+    partition: str = "",
+    blind_s: float = BLIND_S,
+    appear_s: float = APPEAR_S,
 ) -> ProfilingService:
     """Profiling as it is set; names that another daemon has are left to it, and that is told.
 
@@ -35,6 +41,7 @@ def open_profiling(
         reader: who tells about processes, for this use alone.
         partition: of this node; empty where it is in none.
         blind_s: see windows.BLIND_S.
+        appear_s: see asks.APPEAR_S.
     """
     clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
     notes = Notes(clocks.wall_ms)
@@ -50,7 +57,7 @@ def open_profiling(
 
     windows = Windows(roster, landing, reader, steps, clocks, tell, blind_s)
     remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
-    asks = Asks(roster, reader, windows, store, outbox, clocks, remedy)
+    asks = Asks(roster, reader, windows, store, outbox, clocks, remedy, appear_s)
     reading = Reading(landing, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
     endpoint = Endpoint(listeners, roster, windows, notes.complain)
     plan = Plan(settings.continuous, partition, settings.every_s, settings.budget_share)

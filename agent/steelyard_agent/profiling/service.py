@@ -162,7 +162,7 @@ class ProfilingService:
 
     def _pause_s(self) -> float | None:
         parts = self._parts
-        if not (parts.windows.is_idle and parts.reading.is_idle):
+        if not (parts.windows.is_idle and parts.reading.is_idle and parts.asks.is_idle):
             return _LOOK_S
         if parts.continuous.is_on:
             return CONTINUOUS_LOOK_S
@@ -170,6 +170,7 @@ class ProfilingService:
 
     def _advance(self) -> None:
         parts = self._parts
+        parts.asks.advance()
         for window in parts.windows.advance():
             self._land(window)
         read = parts.reading.advance()

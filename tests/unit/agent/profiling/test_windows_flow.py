@@ -110,7 +110,7 @@ def test_an_empty_trace_is_no_profile_of_nothing(tmp_path: Path) -> None:
         assert opened.results[0].profile.HasField("window_ns") is False
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", '{"traceEvents": [{"ph"', "[" * 100_000])
+@pytest.mark.parametrize("text", ['{"traceEvents": [{"ph"', "[" * 100_000])
 def test_a_trace_that_makes_no_sense_fails_its_window_alone(tmp_path: Path, text: str) -> None:
     with open_for_test(tmp_path) as opened, FabricTrainer(tmp_path, opened.socket) as trainer:
         leave(fetched(opened, trainer), text)
@@ -167,6 +167,20 @@ def test_a_process_that_is_not_there_is_told_with_the_remedy(tmp_path: Path) -> 
         last = opened.wait_for_last()
         assert last.state == "failed"
         assert f"KINETO_IPC_SOCKET_DIR={tmp_path / 'fabric'}" in last.text
+
+
+def test_one_that_has_just_started_is_waited_for(tmp_path: Path) -> None:
+    with (
+        open_for_test(tmp_path, appear_s=20.0) as opened,
+        FabricTrainer(tmp_path, opened.socket) as trainer,
+        FabricTrainer(tmp_path, opened.socket) as stranger,
+    ):
+        opened.ask(ingest_pb2.ProfileAsk(pid=PID))
+        stranger.send(b"not yet")
+        until(lambda: opened.poll() or opened.events)
+        assert opened.states() == []
+        trainer.ask()
+        until(lambda: opened.states() == ["requested"])
 
 
 @pytest.mark.parametrize("what", [{"steps": 3, "duration_ms": 5}, {"steps": 10_000}, {"duration_ms": 10**7}])
