@@ -78,6 +78,7 @@ def ascend_profile(recording: AscendRecording) -> Profile:
         steps=tuple(
             Step(name, recording.walls_ns.get(name), split_of(work.of_step(index))) for index, name in enumerate(steps)
         ),
+        has_timeline=False,
         kernels=len(work.start_ns),
         kernels_ns=int((work.end_ns - work.start_ns).sum()),
         split=split,

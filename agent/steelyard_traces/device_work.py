@@ -7,7 +7,7 @@ import numpy as np
 
 from steelyard_traces.grouping import grouped
 from steelyard_traces.intervals import Intervals, Ints, covered_ns, first_come, sorted_intervals, union
-from steelyard_traces.profile import Layer, Part, Split, Work
+from steelyard_traces.profile import DATA_WAIT, Layer, Part, Split, Work
 
 _LAYERS: Final[tuple[Layer, ...]] = ("compute", "communication", "memory copy")
 NO_STEP: Final = -1
@@ -58,7 +58,15 @@ class DeviceWork:
 def split_of(work: DeviceWork) -> Split:
     """Where the time went, over the devices' common window."""
     parts = _shares_of(work)
-    return Split(parts.window_ns, parts.union_ns[0], parts.union_ns[1], parts.overlapped_ns, parts.copy_ns)
+    return Split(
+        window_ns=parts.window_ns,
+        compute_ns=parts.union_ns[0],
+        communication_ns=parts.union_ns[1],
+        overlapped_ns=parts.overlapped_ns,
+        memory_copy_ns=parts.copy_ns,
+        gaps=parts.gaps,
+        longest_gap_ns=parts.longest_gap_ns,
+    )
 
 
 def parts_of(work: DeviceWork, waiting: Intervals) -> tuple[Part, ...]:
@@ -69,7 +77,7 @@ def parts_of(work: DeviceWork, waiting: Intervals) -> tuple[Part, ...]:
         key = (work.kinds[kind].layer, work.kinds[kind].class_name)
         sums[key] = sums.get(key, 0) + int(own_ns)
     idle_ns = shares.window_ns - sum(sums.values())
-    sums["idle", "data wait"] = shares.waiting_ns
+    sums["idle", DATA_WAIT] = shares.waiting_ns
     sums["idle", "idle"] = idle_ns - shares.waiting_ns
     rows = [Part(layer_name, name, ns) for (layer_name, name), ns in sums.items() if ns]
     return tuple(sorted(rows, key=lambda part: (-part.duration_ns, part.name)))
@@ -116,6 +124,14 @@ class _Shares:
     overlapped_ns: int = 0
     copy_ns: int = 0
     waiting_ns: int = 0
+    gaps: int = 0
+    longest_gap_ns: int = 0
+
+    def add_gaps(self, busy: Intervals, window: tuple[int, int]) -> None:
+        """Counts the pieces of the window that joined intervals leave free."""
+        lengths = np.append(busy.start_ns, window[1]) - np.append(window[0], busy.end_ns)
+        self.gaps += int((lengths > 0).sum())
+        self.longest_gap_ns = max(self.longest_gap_ns, int(lengths.max()))
 
 
 def _shares_of(work: DeviceWork, waiting: Intervals | None = None) -> _Shares:
@@ -140,6 +156,7 @@ def _shares_of(work: DeviceWork, waiting: Intervals | None = None) -> _Shares:
             if index == 2:
                 shares.copy_ns += int((lengths - hidden).sum())
             taken = _joined(taken, ordered)
+        shares.add_gaps(taken, window)
         if waiting is not None:
             shares.waiting_ns += _uncovered_ns(waiting, taken, window)
     return shares

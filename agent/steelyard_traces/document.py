@@ -1,9 +1,16 @@
 """A profile as one JSON object: totals in integer nanoseconds, and rows by class, operator, type and core."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
-from steelyard_traces.profile import Calls, Profile, Split, Work
+from steelyard_traces.profile import Calls, Profile, Split, Stack, Work
+
+_SPLIT: Final = (
+    "compute_ns", "communication_ns", "overlapped_ns", "exposed_ns", "memory_copy_ns", "idle_ns", "gaps",
+    "longest_gap_ns",
+)  # fmt: skip
+_OTHERS: Final = "(other paths)"
 
 
 def as_document(profile: Profile) -> dict[str, Any]:
@@ -21,6 +28,7 @@ def as_document(profile: Profile) -> dict[str, Any]:
             "kernels": profile.kernels if profile.split else None,
             "kernels_ns": profile.kernels_ns,
             **_split(profile.split),
+            "data_wait_ns": profile.data_wait_ns,
             "unmatched_ns": profile.unmatched_ns,
             "unmatched_share": profile.unmatched_ns / window_ns if window_ns else None,
         },
@@ -42,18 +50,26 @@ def as_document(profile: Profile) -> dict[str, Any]:
     }
 
 
+def stacks_document(stacks: Sequence[Stack], devices: int, most: int) -> dict[str, Any]:
+    """The paths of calls with the most time, and the sum of the others as one path.
+
+    Args:
+        stacks: the longest first.
+        devices: that worked; where none did the paths are of the host.
+        most: how many paths are told one by one.
+    """
+    kind = "device" if devices else "host"
+    told = [{"kind": kind, "frames": list(one.frames), "duration_ns": one.duration_ns} for one in stacks[:most]]
+    left = stacks[most:]
+    if left:
+        told.append({"kind": kind, "frames": [_OTHERS], "duration_ns": sum(one.duration_ns for one in left)})
+    return {"stacks": told, "stacks_summed": len(left)}
+
+
 def _split(split: Split | None) -> dict[str, int | None]:
     if split is None:
-        names = ("compute", "communication", "overlapped", "exposed", "memory_copy", "idle")
-        return {f"{name}_ns": None for name in names}
-    return {
-        "compute_ns": split.compute_ns,
-        "communication_ns": split.communication_ns,
-        "overlapped_ns": split.overlapped_ns,
-        "exposed_ns": split.exposed_ns,
-        "memory_copy_ns": split.memory_copy_ns,
-        "idle_ns": split.idle_ns,
-    }
+        return dict.fromkeys(_SPLIT)
+    return {name: getattr(split, name) for name in _SPLIT}
 
 
 def _row(row: Work | Calls) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from steelyard_traces.device_work import (
 from steelyard_traces.grouping import grouped
 from steelyard_traces.intervals import Intervals, sorted_intervals, union
 from steelyard_traces.kineto import ANNOTATION, OPERATOR, PYTHON, KinetoTrace, Spans
-from steelyard_traces.profile import Calls, Part, Profile, Step
+from steelyard_traces.profile import DATA_WAIT, Calls, Part, Profile, Step
 
 OUTSIDE: Final = "outside operators"
 _STEP: Final = "ProfilerStep#"
@@ -36,6 +36,7 @@ def kineto_profile(trace: KinetoTrace) -> Profile:
         window_ns=sum(part.duration_ns for part in parts),
         step_count=len(spans.names) or None,
         steps=tuple(_step(index, spans, work) for index in range(len(spans.names))),
+        has_timeline=bool(len(trace.host)),
         kernels=int((work.layer < 2).sum()),
         kernels_ns=int((work.end_ns - work.start_ns)[work.layer < 2].sum()) if has_device else None,
         split=split_of(work) if has_device else None,
@@ -65,7 +66,7 @@ def _step(index: int, spans: Spans, work: DeviceWork) -> Step:
 def _waiting(trace: KinetoTrace) -> Intervals:
     """When the host was in its data loader."""
     c = trace.columns
-    is_wait = np.array([trace.classifier.class_of(label.name, "host") == "data wait" for label in c.labels], np.bool_)
+    is_wait = np.array([trace.classifier.class_of(label.name, "host") == DATA_WAIT for label in c.labels], np.bool_)
     waits = trace.host[trace.label_mask(is_wait)] if len(trace.host) else trace.host
     ordered, _ = sorted_intervals(c.start_ns[waits], c.start_ns[waits] + c.duration_ns[waits])
     return union(ordered)

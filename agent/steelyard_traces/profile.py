@@ -1,9 +1,11 @@
 """What is known of one recording, whichever profiler made it; all times in integer nanoseconds."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Layer = Literal["compute", "communication", "memory copy", "idle", "host"]
+
+DATA_WAIT: Final = "data wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class Split:
         communication_ns: while any collective ran.
         overlapped_ns: while both did.
         memory_copy_ns: while memory was copied or set, and neither of the two ran.
+        gaps: pieces of idle time, in which a device waited for its host or for another device; their sum is `idle_ns`.
+        longest_gap_ns: the longest of them; 0 where there is none.
     """
 
     window_ns: int
@@ -23,6 +27,8 @@ class Split:
     communication_ns: int
     overlapped_ns: int
     memory_copy_ns: int
+    gaps: int
+    longest_gap_ns: int
 
     @property
     def exposed_ns(self) -> int:
@@ -50,7 +56,7 @@ class Part:
 
     Attributes:
         layer: compute comes before communication, that before copies; `host` where the recording has no device.
-        name: the class of operators, `idle`, `data wait`, or `outside operators`.
+        name: the class of operators, `idle`, `DATA_WAIT`, or `outside operators`.
     """
 
     layer: Layer
@@ -109,6 +115,7 @@ class Profile:
         devices: how many worked; 0 where the recording has the host alone, and `parts` are of its busiest thread.
         window_ns: the sum of `parts`.
         step_count: how many steps the window holds; None where nothing marks them.
+        has_timeline: whether it tells when the host did what.
         kernels_ns: the sum over all kernels, collectives among them; None without a device.
         operators: device work by the operator that launched it, most time first.
         types: by kernel or type.
@@ -124,6 +131,7 @@ class Profile:
     window_ns: int
     step_count: int | None
     steps: tuple[Step, ...]
+    has_timeline: bool
     kernels: int
     kernels_ns: int | None
     split: Split | None
@@ -133,6 +141,11 @@ class Profile:
     cores: tuple[Work, ...]
     calls: tuple[Calls, ...]
     notes: tuple[str, ...]
+
+    @property
+    def data_wait_ns(self) -> int | None:
+        """While nothing ran and the host was in its data loader; None where the recording has no host's timeline."""
+        return sum(part.duration_ns for part in self.parts if part.name == DATA_WAIT) if self.has_timeline else None
 
     @property
     def unmatched_ns(self) -> int:

@@ -87,11 +87,13 @@ class TraceError(SteelyardError):
     Attributes:
         path: the file.
         place: where in it: a byte, a line, a table or a column; empty where it is the whole.
+        reason: what is wrong and what to do, without the two.
     """
 
     def __init__(self, message: str, *, path: str, place: str = "") -> None:
         self.path = path
         self.place = place
+        self.reason = message
         super().__init__(": ".join(part for part in (path, place, message) if part))
 
 

@@ -17,21 +17,7 @@ import psutil
 
 _MOST_RESULT_BYTES: Final = 32_000_000
 _NICENESS: Final = 19
-_CODE: Final = """
-import json, sys
-from dataclasses import asdict
-from pathlib import Path
-from steelyard_proto.errors import TraceError
-from steelyard_traces.document import as_document
-from steelyard_traces.reading import read_recording
-try:
-    recording = read_recording(Path(sys.argv[1]))
-except TraceError as error:
-    sys.exit(str(error))
-stacks = [asdict(stack) for stack in recording.stacks()]
-json.dump({**as_document(recording.profile), "stacks": stacks}, sys.stdout)
-"""
-PROGRAM: Final = (sys.executable, "-c", _CODE)
+PROGRAM: Final = (sys.executable, "-P", "-m", "steelyard_traces")
 
 
 class Unread(Exception):
@@ -115,27 +101,36 @@ class TraceReader:
         self._end()
 
     def _result(self, status: int) -> dict[str, Any]:
+        document = self._document()
         if status:
-            raise Unread(self._reason(status))
+            raise Unread(self._reason(status, (document or {}).get("error")))
+        if document is None:
+            raise Unread("its reader gave no result that could be understood")
+        return document
+
+    def _document(self) -> dict[str, Any] | None:
         self._out.seek(0)
         try:
             document = json.loads(self._out.read(_MOST_RESULT_BYTES + 1))
-        except ValueError as error:
-            raise Unread("its reader gave no result that could be understood") from error
-        if not isinstance(document, dict):
-            raise Unread("its reader gave no profile")
-        return document
+        except ValueError:
+            return None
+        return document if isinstance(document, dict) else None
 
-    def _reason(self, status: int) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read(1 << 16).decode("utf-8", "replace").strip().splitlines() or [f"ended with {status}"]
-        memory = f"{self._limits.memory_bytes / 1e6:.0f} MB"
-        if "MemoryError" in lines[-1] or "Unable to allocate" in lines[-1]:
+    def _reason(self, status: int, error: object) -> str:
+        told = error if isinstance(error, dict) else {}
+        reason = str(told.get("reason") or self._last_words(status))[:300]
+        if told.get("kind") == "too_large" or "MemoryError" in reason:
+            memory = f"{self._limits.memory_bytes / 1e6:.0f} MB"
             return f"reading it takes more than {memory} of memory; ask for fewer steps, or raise profiling.reader_mb"
-        if "No module named" in lines[-1]:
-            return f"{lines[-1].strip()}: the agent reads traces with steelyard[traces]; install it on this node"
-        # The path is the agent's own, and tells nobody anything.
-        return f"its trace can't be read: {lines[-1].strip().removeprefix(f'{self._path}: ')[:300]}"
+        if told.get("kind") == "not_installed" or "No module named" in reason:
+            return f"{reason}: the agent reads traces with steelyard[traces]; install it on this node"
+        return f"its trace can't be read: {reason}"
+
+    def _last_words(self, status: int) -> str:
+        """Of a reader that could not even say what went wrong."""
+        self._errors.seek(0)
+        lines = self._errors.read(1 << 16).decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip() if lines else f"the reader ended with {status}"
 
     def _hold_back(self, pid: int) -> None:
         os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
