@@ -1,27 +1,46 @@
-"""`steelyard diff --file A --file B`: two recordings by operator class, and which class makes the gap."""
+"""`steelyard diff A B`: two jobs, profiles or recordings by operator class, and which class makes the gap."""
 
 import argparse
 import csv
 import json
 import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from steelyard_proto.errors import ConfigError
-from steelyard_tui.commands.command import Command
+from steelyard_tui.commands.command import Command, add_collector_arguments, client_of
+from steelyard_tui.commands.ops import add_stored_arguments
 
 if TYPE_CHECKING:
     from steelyard_traces.difference import Difference, Side
+    from steelyard_traces.profile import Profile, Stack
 
 _SIDES: Final = 2
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """One side; `tokens` are of a step on one device, where they are known."""
+
+    profile: "Profile"
+    stacks: "Callable[[], tuple[Stack, ...]]"
+    tokens: int | None = None
+
+
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="A B", nargs="*", help="two jobs, or ids of stored profiles; A, then B")
     parser.add_argument(
         "--file",
         action="append",
         default=[],
         metavar="PATH",
-        help="a recording (docs/ops.md says which); two, A then B",
+        help="a recording instead (docs/ops.md says which); two, A then B",
+    )
+    add_stored_arguments(parser)
+    parser.add_argument(
+        "--per", choices=("step", "token"), help="what times are of (default: token, where both sides' are known)"
     )
     parser.add_argument("--format", choices=("table", "csv", "json"), default="table")
     parser.add_argument(
@@ -44,17 +63,55 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="on one device: compares times per token; once, or for A and B",
     )
+    add_collector_arguments(parser)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.file and arguments.what:
+        raise ConfigError("stands beside jobs or profiles; give two of one or of the other", key="--file")
+    names = arguments.file or arguments.what
+    if len(names) != _SIDES:
+        what, key = ("recordings", "--file") if arguments.file else ("jobs or profiles", "A B")
+        raise ConfigError(f"{len(names)} {what}; give two, A then B", key=key)
+    steps = _pair(arguments.steps, "--steps")
+    if arguments.file:
+        return _show([_of_file(path) for path in arguments.file], steps, arguments)
+    from steelyard_tui.traces.stored import read_stored, wanted_of
+
+    from_ms = int((time.time() - arguments.since) * 1000)
+    with client_of(arguments) as client:
+        stored = [read_stored(client, wanted_of(name, from_ms, is_newest=arguments.newest)) for name in names]
+        sides = [
+            _Opened(one.profile, one.stacks, round(one.tokens_per_step) if one.tokens_per_step else None)
+            for one in stored
+        ]
+        return _show(sides, steps, arguments)
+
+
+def _of_file(path: str) -> _Opened:
     from steelyard_tui.traces.load import load_recording
 
-    if len(arguments.file) != _SIDES:
-        raise ConfigError(f"{len(arguments.file)} recordings; give two, A then B", key="--file")
-    steps = _pair(arguments.steps, "--steps")
-    tokens = _pair(arguments.tokens_per_step, "--tokens-per-step")
-    recordings = [load_recording(path) for path in arguments.file]
-    profiles = [recording.profile for recording in recordings]
+    recording = load_recording(path)
+    return _Opened(recording.profile, recording.stacks)
+
+
+def _tokens(sides: list[_Opened], arguments: argparse.Namespace) -> tuple[int, int] | None:
+    """Tokens of a step of both sides, where times are wanted per token."""
+    if arguments.per == "step":
+        return None
+    if given := _pair(arguments.tokens_per_step, "--tokens-per-step"):
+        return given
+    a, b = (side.tokens for side in sides)
+    if a and b:
+        return a, b
+    if arguments.per == "token":
+        lacking = " and ".join(side.profile.path for side in sides if not side.tokens)
+        raise ConfigError(f"the tokens of a step aren't known of {lacking}; give --tokens-per-step", key="--per")
+    return None
+
+
+def _show(sides: list[_Opened], steps: tuple[int, int] | None, arguments: argparse.Namespace) -> int:
+    profiles = [side.profile for side in sides]
     for profile in profiles:
         for note in profile.notes:
             print(f"{profile.path}: {note}", file=sys.stderr)
@@ -63,9 +120,10 @@ def _run(arguments: argparse.Namespace) -> int:
         from steelyard_tui.flame_app import run_flame
 
         return run_flame(
-            lambda: compared(*(shown(one.profile.path, one.stacks()) for one in recordings)),
+            lambda: compared(*(shown(one.profile.path, one.stacks()) for one in sides)),
             ascii_only=getattr(arguments, "ascii", False),
         )
+    tokens = _tokens(sides, arguments)
     from steelyard_traces.difference import difference_of
 
     difference = difference_of(profiles[0], profiles[1], steps or (None, None), tokens)
@@ -123,8 +181,10 @@ def _document(difference: "Difference") -> dict[str, Any]:
 
 COMMAND = Command(
     name="diff",
-    help="two profilers' recordings by operator class: which class makes the gap, in points that add up to it",
+    help="two jobs or recordings by operator class: which class makes the gap, in points that add up to it",
     examples=(
+        "steelyard diff 48213 48377",
+        "steelyard diff 48213 48377 --newest --per step",
         "steelyard diff --file h100.json.gz --file mi300.json.gz",
         "steelyard diff --file before.json --file after.json --steps 3",
         "steelyard diff --file before.json --file after.json --flame",
@@ -132,5 +192,8 @@ COMMAND = Command(
     ),
     add_arguments=_add_arguments,
     run=_run,
-    notes="Times are per step where steps are marked or --steps says how many there are. A is 100 %.",
+    notes=(
+        "Times are per token where both jobs' tokens are known, else per step where steps are marked or --steps says\n"
+        "how many there are. A is 100 %."
+    ),
 )

@@ -1,25 +1,35 @@
-"""`steelyard ops --file`: where the time of a recording went, by class, operator and kernel, without a collector."""
+"""`steelyard ops`: where the time of a job's windows, or of a recording, went, by class, operator and kernel."""
 
 import argparse
 import csv
 import json
 import sys
-from dataclasses import asdict
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from steelyard_tui.commands.command import Command
+from steelyard_proto.errors import ConfigError
+from steelyard_tui.commands.command import Command, add_collector_arguments, client_of
+from steelyard_tui.commands.window import seconds_of
 
 if TYPE_CHECKING:
-    from steelyard_traces.profile import Profile
-    from steelyard_traces.reading import Recording
+    from steelyard_traces.profile import Profile, Stack
 
 FORMATS: Final = ("table", "csv", "json", "speedscope", "collapsed")
 _TOP: Final = 20
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--file", metavar="PATH", required=True, help="a recording (docs/ops.md says which)")
+    parser.add_argument("what", metavar="JOB", nargs="?", default="", help="a job, or the id of a stored profile")
+    parser.add_argument("--file", metavar="PATH", help="a recording instead (docs/ops.md says which)")
+    add_stored_arguments(parser)
+    parser.add_argument(
+        "--stacks",
+        choices=("device", "host", "sampled"),
+        help="which stacks of a stored profile speedscope and collapsed have (default: the first of these there is)",
+    )
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.add_argument(
         "--flame", action="store_true", help="look through its stacks as a flame graph, on the terminal"
@@ -29,25 +39,60 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--by", choices=("operator", "type", "core", "call"), help="what table and csv list (default: by operator)"
     )
     parser.add_argument("--top", type=int, default=_TOP, metavar="N", help=f"rows of the table (default {_TOP})")
+    add_collector_arguments(parser)
+
+
+def add_stored_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags that say which of a job's windows are meant."""
+    parser.add_argument(
+        "--since", type=seconds_of, default="24h", metavar="SPAN", help="of a job, the windows of so long (default 24h)"
+    )
+    parser.add_argument("--newest", action="store_true", help="of a job, its newest window alone")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is shown: its sums, how its stacks are read, and its name in short."""
+
+    profile: "Profile"
+    stacks: "Callable[[], tuple[Stack, ...]]"
+    title: str
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if bool(arguments.what) == bool(arguments.file):
+        raise ConfigError("name a job or a profile's id, or a recording with --file", key="JOB")
+    if arguments.file:
+        return _show(_of_file(arguments.file), arguments)
+    from steelyard_tui.traces.stored import read_stored, wanted_of
+
+    from_ms = int((time.time() - arguments.since) * 1000)
+    with client_of(arguments) as client:
+        stored = read_stored(client, wanted_of(arguments.what, from_ms, is_newest=arguments.newest))
+        return _show(Opened(stored.profile, lambda: stored.stacks(arguments.stacks), stored.profile.path), arguments)
+
+
+def _of_file(path: str) -> Opened:
     from steelyard_tui.traces.load import load_recording
 
-    recording = load_recording(arguments.file)
+    recording = load_recording(path)
+    return Opened(recording.profile, recording.stacks, Path(path).name)
+
+
+def _show(recording: Opened, arguments: argparse.Namespace) -> int:
     for note in recording.profile.notes:
-        print(f"{arguments.file}: {note}", file=sys.stderr)
+        print(f"{recording.profile.path}: {note}", file=sys.stderr)
     if arguments.flame:
         from steelyard_tui.flame.shown import shown
         from steelyard_tui.flame_app import run_flame
 
         is_ascii = getattr(arguments, "ascii", False)
-        return run_flame(lambda: shown(Path(arguments.file).name, recording.stacks()), ascii_only=is_ascii)
+        return run_flame(lambda: shown(recording.title, recording.stacks()), ascii_only=is_ascii)
     _write(recording, arguments)
     return 0
 
 
-def _write(recording: "Recording", arguments: argparse.Namespace) -> None:
+def _write(recording: Opened, arguments: argparse.Namespace) -> None:
     from steelyard_tui.present.ops import default_by, profile_lines
     from steelyard_tui.traces.flame import as_collapsed, as_speedscope
 
@@ -58,7 +103,7 @@ def _write(recording: "Recording", arguments: argparse.Namespace) -> None:
 
         sys.stdout.write(json.dumps(as_document(profile), indent=1, ensure_ascii=False) + "\n")
     elif arguments.format == "speedscope":
-        sys.stdout.write(as_speedscope(recording.stacks(), arguments.file))
+        sys.stdout.write(as_speedscope(recording.stacks(), recording.title))
     elif arguments.format == "collapsed":
         sys.stdout.write(as_collapsed(recording.stacks()))
     elif arguments.format == "csv":
@@ -82,8 +127,11 @@ def _write_csv(profile: "Profile", by: str) -> None:
 
 COMMAND = Command(
     name="ops",
-    help="where the time of a profiler's recording went: compute, exposed communication, idle, and which operators",
+    help="where a job's time went, or a recording's: compute, exposed communication, idle, and which operators",
     examples=(
+        "steelyard ops 48213",
+        "steelyard ops 48213 --newest --by type",
+        "steelyard ops 6f0c1a52-8f0e-4d6e-9f6b-1d2c3b4a5e6f --format speedscope > window.speedscope.json",
         "steelyard ops --file trace.json.gz",
         "steelyard ops --file trace.json --by type --top 50",
         "steelyard ops --file trace.json --format json | jq .totals",
