@@ -22,6 +22,7 @@ BENCHES = {
     "intervals": "coverage of the comparison's intervals, and its verdicts' errors",
     "hook": "what the hook costs a training: CPU a step, and pairs of the same training",
     "exact": "totals of real recordings, to the last digit",
+    "flame": "a flame graph of 100,000 distinct stacks: draw and zoom",
     "parse": "a trace of 250 MB: CPU beside json.load, memory also at 1 GB, and a small one",
     "stragglers": "delay until a slow rank is found, and false alarms",
 }
