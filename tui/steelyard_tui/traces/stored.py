@@ -140,6 +140,7 @@ def _profile(row: Row, parts: "tuple[Part, ...]", sums: Sequence[Row], notes: tu
         window_ns=sum(part.duration_ns for part in parts),
         step_count=steps if row["has_steps"] else None,
         steps=(),
+        has_timeline=bool(row["has_timeline"]),
         kernels=row["kernels"] or 0,
         kernels_ns=row["kernels_ns"],
         split=_split(row, sum(part.duration_ns for part in parts)),
