@@ -20,6 +20,8 @@ COMMANDS: Final = {
     "compare": "compare.COMMAND",
     "claims": "claims.COMMAND",
     "job": "job.COMMAND",
+    "profile": "profile.COMMAND",
+    "trace": "trace.COMMAND",
     "ops": "ops.COMMAND",
     "diff": "diff.COMMAND",
     "report": "report.COMMAND",
@@ -38,6 +40,7 @@ examples:
   steelyard --collector head-node:8470        of another
   steelyard local                             collector, agent and screens for this machine, in one
   steelyard compare --reference H100          how much of an H100 each chip is
+  steelyard profile 48213                     profile a job now, and print where its time goes
   steelyard report --since 7d -o report.html  a week as one page
   steelyard sql "SELECT * FROM fleet_live"    ask the store
 

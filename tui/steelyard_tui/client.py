@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from steelyard_proto.errors import ContractError, SteelyardError, StoreError, TransportError
 from steelyard_proto.peer import Peer
-from steelyard_proto.v1 import query_pb2, query_pb2_grpc
+from steelyard_proto.v1 import control_pb2, control_pb2_grpc, query_pb2, query_pb2_grpc
 from steelyard_tui.settings import Settings, Tls
 
 _OPTIONS: Final = (
@@ -212,6 +212,11 @@ class Client:
         """The verdicts on the claims over the window that ends now; raises as `compare`."""
         return self._share_rows(self._stub.Claims, query_pb2.ClaimsRequest(window_s=window_s))
 
+    @property
+    def control(self) -> "Control":
+        """What is asked of agents through the collector."""
+        return Control(self._channel, self._peer, self._metadata)
+
     def _share_rows(self, method: Any, request: Any) -> ShareRows:
         try:
             reply = method(request, metadata=self._metadata)
@@ -230,6 +235,54 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Control:
+    """Asks agents for profiles and traces. Every call raises as it is read.
+
+    Raises:
+        StoreError: nothing of that name is there, an agent doesn't answer, or too much is asked for at once.
+        TransportError: the collector can't be reached, or takes an operator's token.
+    """
+
+    def __init__(self, channel: grpc.Channel, peer: Peer, metadata: Any) -> None:
+        self._stub = control_pb2_grpc.ControlStub(channel)  # type: ignore[no-untyped-call]
+        self._peer = peer
+        self._metadata = metadata
+
+    def profile(self, request: control_pb2.ProfileRequest) -> Iterator[control_pb2.ProfileProgress]:
+        """How it goes with each process, until all are stored or failed; see control.proto."""
+        return self._read(self._stub.Profile(request, metadata=self._metadata))
+
+    def fetch(self, profile: str) -> Iterator[control_pb2.FetchReply]:
+        """The raw trace of a stored profile, in pieces."""
+        return self._read(self._stub.Fetch(control_pb2.FetchRequest(profile=profile), metadata=self._metadata))
+
+    def pause(self, is_paused: bool | None = None, reason: str = "") -> control_pb2.PauseReply:
+        """Stops or resumes continuous profiles of the whole fleet; None only asks."""
+        request = control_pb2.PauseRequest(reason=reason)
+        if is_paused is not None:
+            request.pause = is_paused
+        try:
+            reply: control_pb2.PauseReply = self._stub.Pause(request, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _control_error(error, self._peer) from error
+        return reply
+
+    def _read(self, call: Any) -> Iterator[Any]:
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise _control_error(error, self._peer) from error
+        finally:
+            call.cancel()
+
+
+def _control_error(error: grpc.RpcError, peer: Peer) -> SteelyardError:
+    """What the collector says of an agent comes with a name; the rest is of the connection."""
+    told: Any = error.trailing_metadata() or ()
+    name = next((value for key, value in told if key == "steelyard-name"), "")
+    return StoreError(error.details() or name, name=name) if name else _translated(error, peer, "an operator's")
 
 
 def connect(address: str, tls: Tls | None = None, token: str = "") -> Client:
@@ -288,7 +341,7 @@ class _Pieces(io.RawIOBase):
         return bytes(reply.arrow_ipc)
 
 
-def _translated(error: grpc.RpcError, peer: Peer) -> SteelyardError:
+def _translated(error: grpc.RpcError, peer: Peer, whose: str = "a viewer's") -> SteelyardError:
     code, details, address = error.code(), error.details() or "", peer.address
     if code is grpc.StatusCode.CANCELLED:
         return Cancelled("cancelled")
@@ -297,7 +350,7 @@ def _translated(error: grpc.RpcError, peer: Peer) -> SteelyardError:
     if code in _ACCESS:
         return TransportError(
             f"the collector at {address} refuses access: {details or code.name}; "
-            "give a viewer's token with --token-file, STEELYARD_TOKEN or client.toml"
+            f"give {whose} token with --token-file, STEELYARD_TOKEN or client.toml"
         )
     if code is grpc.StatusCode.UNAVAILABLE:
         if trouble := peer.trouble(details):

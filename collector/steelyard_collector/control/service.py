@@ -218,5 +218,6 @@ async def refuse(context: Context, error: StoreError) -> NoReturn:
     status = _STATUS.get(error.name, grpc.StatusCode.INTERNAL)
     if isinstance(error, BadRequest):
         status = grpc.StatusCode.INVALID_ARGUMENT
+    context.set_trailing_metadata((("steelyard-name", error.name or status.name),))
     await context.abort(status, str(error))
     raise error

@@ -5,8 +5,9 @@ SELECT
     sum(p.steps) AS steps, sum(p.steps * greatest(p.devices, 1)) AS device_steps,
     if(count(p.tokens_per_step) = count(), sum(p.tokens_per_step * p.steps), NULL) AS tokens,
     sum(p.window_ns) AS window_ns, sum(p.compute_ns) AS compute_ns, sum(p.communication_ns) AS communication_ns,
-    sum(p.overlapped_ns) AS overlapped_ns, sum(p.memory_copy_ns) AS memory_copy_ns, sum(p.kernels) AS kernels, sum(p.kernels_ns) AS kernels_ns,
-    count(p.data_wait_ns) = count() AS has_timeline, max(p.sampled_hz) AS sampled_hz, arrayDistinct(arrayFlatten(groupUniqArray(20)(p.notes))) AS notes
+    sum(p.overlapped_ns) AS overlapped_ns, sum(p.memory_copy_ns) AS memory_copy_ns, sum(p.gaps) AS gaps,
+    max(p.longest_gap_ns) AS longest_gap_ns, count(p.data_wait_ns) = count() AS has_timeline, sum(p.kernels) AS kernels, sum(p.kernels_ns) AS kernels_ns,
+    max(p.sampled_hz) AS sampled_hz, arrayDistinct(arrayFlatten(groupUniqArray(20)(p.notes))) AS notes
 FROM (SELECT * FROM profiles WHERE ${chosen}) AS p
 GROUP BY has_device, has_steps, chip, origin
 ORDER BY has_device AND has_steps DESC, has_device DESC, window_ns DESC

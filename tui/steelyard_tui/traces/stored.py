@@ -73,6 +73,13 @@ def wanted_of(name: str, from_ms: int, *, rank: int | None = None, is_newest: bo
     return Wanted(job=name, from_ms=from_ms, rank=rank, is_newest=is_newest)
 
 
+def stored_of(client: "Client", profiles: Sequence[str]) -> list[str]:
+    """Which of these are stored so far, in their order; raises as `read_stored`."""
+    rows = _asked(client, "stored_ids", Wanted(profiles=tuple(profiles)).parameters)
+    there = {row["profile"] for row in rows}
+    return [one for one in profiles if one in there]
+
+
 def read_stored(client: "Client", wanted: Wanted) -> StoredRecording:
     """Reads the sums of the windows that can be added up: one kind of chip, with a device where any has one.
 
@@ -165,7 +172,7 @@ def _label(row: Row) -> str:
 def _split(row: Row, window_ns: int) -> "Split | None":
     from steelyard_traces.profile import Split
 
-    names = ("compute_ns", "communication_ns", "overlapped_ns", "memory_copy_ns")
+    names = ("compute_ns", "communication_ns", "overlapped_ns", "memory_copy_ns", "gaps", "longest_gap_ns")
     values = [row[name] for name in names]
     return None if not row["has_device"] or None in values else Split(window_ns, *values)
 
