@@ -8,15 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from steelyard_proto.errors import TraceError
+from steelyard_traces.ascend_calls import HostCalls, data_waits, torch_calls
 from steelyard_traces.ascend_text import rank_of
-from steelyard_traces.ascend_work import AscendRecording, Task, class_of_torch
-from steelyard_traces.classify import load_classifier
-from steelyard_traces.grouping import grouped
-from steelyard_traces.nesting import nest
-from steelyard_traces.profile import Calls
+from steelyard_traces.ascend_work import AscendRecording, Task
 
 MAGIC: Final = b"SQLite format 3\x00"
 _Rows = Sequence[tuple[Any, ...]]
@@ -68,13 +63,15 @@ def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:
         raise TraceError("no kernel in its tables: none ran while it was recorded; record again", path=str(path))
     launches: dict[int, int] = dict(ask("launches", "CANN_API"))
     skipped = len(rows) - len(good)
+    calls: HostCalls = ask("calls", "PYTORCH_API")
     ranks = ask("rank", "RANK_DEVICE_MAP")
     return AscendRecording(
         path=str(path),
         tasks=tuple(_task(row, device, launches, steps) for row in good),
         chip=next((str(name) for (name,) in ask("chip", "NPU_INFO")), ""),
         rank=str(ranks[0][0]) if ranks else rank_of(path.parent),
-        calls=_calls(ask("calls", "PYTORCH_API")),
+        calls=torch_calls(calls),
+        waits=data_waits(calls) if "PYTORCH_API" in tables else None,
         walls_ns={str(step): end_ns - start_ns for step, start_ns, end_ns in steps},
         notes=(f"{skipped:,} rows without a usable time were left out",) if skipped else (),
     )
@@ -87,24 +84,3 @@ def _task(row: tuple[Any, ...], device: int, launches: dict[int, int], steps: _R
     step = str(steps[index][0]) if index >= 0 else ""
     on = device if of_device is None else int(of_device)
     return Task(str(name or ""), str(kind or ""), str(core or ""), start_ns, end_ns - start_ns, step, on)
-
-
-def _calls(rows: _Rows) -> tuple[Calls, ...]:
-    if not rows:
-        return ()
-    classifier = load_classifier()
-    names: dict[str, int] = {}
-    columns = np.array(
-        [(thread, start, max(end - start, 0), names.setdefault(name, len(names))) for thread, start, end, name in rows],
-        dtype=np.int64,
-    ).T
-    thread, start_ns, length_ns, name_index = columns
-    told = list(names)
-    calls = []
-    for group in grouped(name_index, length_ns, nest(thread, start_ns, length_ns).self_ns):
-        name, (self_ns,) = told[group.index], group.other_sums
-        class_name = class_of_torch(name, classifier)
-        calls.append(
-            Calls(name, class_name, "cpu_op", group.count, group.total_ns, self_ns, group.min_ns, group.max_ns)
-        )
-    return tuple(sorted(calls, key=lambda call: (-call.self_ns, call.name)))

@@ -18,17 +18,25 @@ from steelyard_traces.device_work import (
     works_by_operator,
 )
 from steelyard_traces.intervals import Intervals
-from steelyard_traces.profile import Calls, Profile, Split, Stack, Step, Work
+from steelyard_traces.profile import Calls, Layer, Profile, Split, Stack, Step, Work
 
 ABSENT: Final = ("", "N/A")
 _AGREE_NS: Final = 1_000
 _COLLECTIVES: Final = ("HCCL", "COMMUNICATION")
+_COMPUTE: Final = {
+    "AI_CORE", "AICORE", "AI_VECTOR_CORE", "AIVEC", "MIX_AIC", "MIX_AIV", "AI_CPU", "AICPU", "DSA_SQE", "DSA",
+}  # fmt: skip
+_COPIES: Final = {"PCIE_DMA_SQE", "SDMA_SQE"}
 _NOTHING: Final = Intervals(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task of an NPU: a kernel, or a whole collective (not its small tasks)."""
+    """One task of an NPU: a kernel, a copy of memory, or a whole collective (not its small tasks).
+
+    Attributes:
+        callers: the calls of torch around its launch, from the outermost on; empty where the export doesn't tell.
+    """
 
     name: str
     type: str
@@ -37,6 +45,7 @@ class Task:
     duration_ns: int
     step: str = ""
     device: int = 0
+    callers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class AscendRecording:
         calls: of torch operators on the host, where the export has them.
         launchers: device work by the torch operator that launched it; empty where the export doesn't tell.
         walls_ns: how long each step took on the host, by its name.
+        waits: when the host was in its data loader; None where the export has no timeline of the host.
         vendor_ns: what the export itself says of all steps: computing, overlapped and communication.
     """
 
@@ -57,6 +67,7 @@ class AscendRecording:
     calls: tuple[Calls, ...] = ()
     launchers: tuple[Work, ...] = ()
     walls_ns: dict[str, int] = field(default_factory=dict)
+    waits: Intervals | None = None
     vendor_ns: dict[str, int] | None = None
     notes: tuple[str, ...] = ()
 
@@ -65,7 +76,7 @@ def ascend_profile(recording: AscendRecording) -> Profile:
     """The profile of an export."""
     steps = tuple(dict.fromkeys(task.step for task in recording.tasks if task.step not in ABSENT))
     work = _work_of(recording.tasks, steps, load_classifier())
-    parts = parts_of(work, _NOTHING)
+    parts = parts_of(work, _NOTHING if recording.waits is None else recording.waits)
     split = split_of(work)
     return Profile(
         path=recording.path,
@@ -78,9 +89,9 @@ def ascend_profile(recording: AscendRecording) -> Profile:
         steps=tuple(
             Step(name, recording.walls_ns.get(name), split_of(work.of_step(index))) for index, name in enumerate(steps)
         ),
-        has_timeline=False,
-        kernels=len(work.start_ns),
-        kernels_ns=int((work.end_ns - work.start_ns).sum()),
+        has_timeline=recording.waits is not None,
+        kernels=int((work.layer < 2).sum()),
+        kernels_ns=int((work.end_ns - work.start_ns)[work.layer < 2].sum()),
         split=split,
         parts=parts,
         operators=recording.launchers or works_by_operator(work),
@@ -92,12 +103,12 @@ def ascend_profile(recording: AscendRecording) -> Profile:
 
 
 def ascend_stacks(recording: AscendRecording) -> tuple[Stack, ...]:
-    """Work under its class and type: an export has no calls around a task."""
+    """Work under the calls that launched it, and where an export doesn't tell them under its class and type."""
     classifier = load_classifier()
     sums: dict[tuple[str, ...], int] = {}
     for task in recording.tasks:
         kind = _kind(task, classifier)
-        frames = (kind.class_name, kind.name, task.name)
+        frames = (*task.callers, task.name) if task.callers else (kind.class_name, kind.name, task.name)
         sums[frames] = sums.get(frames, 0) + task.duration_ns
     return tuple(Stack(frames, ns) for frames, ns in sorted(sums.items(), key=lambda item: (-item[1], item[0])) if ns)
 
@@ -109,6 +120,13 @@ def class_of_torch(name: str, classifier: Classifier) -> str:
     return classifier.class_of(cann, "cann") if known == UNMATCHED else known
 
 
+def layer_of(core: str, name: str) -> Layer | None:
+    """What a task of a timeline is by its core: compute or a copy; None for waits, records and parts of collectives."""
+    if core.removeprefix("KERNEL_") in _COMPUTE:
+        return "compute"
+    return "memory copy" if core in _COPIES and name.upper().startswith("MEMCPY") else None
+
+
 def _disagreements(split: Split, vendor_ns: dict[str, int]) -> Iterator[str]:
     """Where the export's own summary says something else than its kernels."""
     ours = {
@@ -118,7 +136,7 @@ def _disagreements(split: Split, vendor_ns: dict[str, int]) -> Iterator[str]:
     }
     for name, told_ns in vendor_ns.items():
         if abs(told_ns - ours[name]) > _AGREE_NS:
-            yield f"step_trace_time.csv says {told_ns / 1e6:.3f} ms {name}, the kernels {ours[name] / 1e6:.3f} ms"
+            yield f"the export itself says {told_ns / 1e6:.3f} ms {name}, the kernels {ours[name] / 1e6:.3f} ms"
 
 
 def _work_of(tasks: Iterable[Task], steps: tuple[str, ...], classifier: Classifier) -> DeviceWork:
@@ -130,7 +148,7 @@ def _work_of(tasks: Iterable[Task], steps: tuple[str, ...], classifier: Classifi
         key = (task.name if task.type in ABSENT else task.type, task.core, task.type in ABSENT)
         if key not in kinds:
             kinds[key] = (len(kinds), _kind(task, classifier))
-        operator = operators.setdefault(task.name, len(operators))
+        operator = operators.setdefault(task.callers[-1] if task.callers else task.name, len(operators))
         step = step_index.get(task.step, NO_STEP)
         end_ns = task.start_ns + task.duration_ns
         rows.append((task.start_ns, end_ns, task.device, kinds[key][0], operator, step))
@@ -140,15 +158,15 @@ def _work_of(tasks: Iterable[Task], steps: tuple[str, ...], classifier: Classifi
 
 def _kind(task: Task, classifier: Classifier) -> Kind:
     name = task.name if task.type in ABSENT else task.type
-    class_name = classifier.class_of(name, "cann")
-    if class_name == UNMATCHED and task.type in ABSENT:
-        class_name = _class_by_name(name, classifier)
+    is_named = task.type in ABSENT and not name.lower().startswith(("hcom", "hccl"))
+    class_name = _class_by_name(name, classifier) if is_named else classifier.class_of(name, "cann")
     is_collective = task.core in _COLLECTIVES
     if is_collective and not classifier.is_communication(class_name):
         class_name = "other collective"
-    return Kind(
-        name, class_name, "" if task.core in ABSENT else task.core, "communication" if is_collective else "compute"
-    )
+    layer: Layer = "communication" if is_collective else layer_of(task.core, task.name) or "compute"
+    if layer == "memory copy":
+        class_name = "memory movement"
+    return Kind(name, class_name, "" if task.core in ABSENT else task.core, layer)
 
 
 def _class_by_name(name: str, classifier: Classifier) -> str:

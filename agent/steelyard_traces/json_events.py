@@ -52,8 +52,6 @@ class _Digits(msgspec.Struct, gc=False):
     dur: msgspec.Raw = msgspec.Raw(b"")
 
 
-_EVENTS: Final = msgspec.json.Decoder(list[Event])
-_EVENT: Final = msgspec.json.Decoder(Event)
 _DIGITS: Final = msgspec.json.Decoder(list[_Digits])
 _RAW: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -63,11 +61,12 @@ class Block:
     """Some events and their text.
 
     Attributes:
+        events: of the kind that the reader was asked for.
         skipped: events that were left out because they are none: a number as their category, a list as their time.
     """
 
     text: bytes
-    events: list[Event]
+    events: list[Any]
     skipped: int = 0
 
     def digits(self) -> list[tuple[bytes, bytes]]:
@@ -82,15 +81,24 @@ class EventReader:
     Attributes:
         facts: what the trace says of itself beside its events: `deviceProperties`, `distributedInfo` ...; complete
             once all blocks are read.
+        kind: the struct that an event is read as; fields that it lacks are skipped.
         block_bytes: how much is read before a block is cut; events that are longer are waited for.
     """
 
     text: TraceText
+    kind: type[msgspec.Struct] = Event
     facts: dict[str, Any] = field(default_factory=dict)
     block_bytes: int = _BLOCK_BYTES
     _rest: bytes = b""
     _read_bytes: int = 0
     _is_array: bool = False
+    _one: msgspec.json.Decoder[Any] = field(init=False)
+    _many: msgspec.json.Decoder[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepares the decoders."""
+        self._one = msgspec.json.Decoder(self.kind)
+        self._many = msgspec.json.Decoder(list[self.kind])  # type: ignore[name-defined]
 
     def blocks(self) -> Iterator[Block]:
         """All events, in the order of the file.
@@ -180,9 +188,9 @@ class EventReader:
 
     def _decode(self, text: bytes) -> Block:
         try:
-            return Block(text, _EVENTS.decode(text))
+            return Block(text, self._many.decode(text))
         except msgspec.ValidationError:
-            return _only_events(text)
+            return _only_events(text, self._one)
         except UnicodeDecodeError as error:
             raise self._error("not UTF-8; write the file as UTF-8 (iconv -t UTF-8)") from error
         except msgspec.DecodeError as error:
@@ -191,7 +199,7 @@ class EventReader:
             mended = _NO_JSON_NUMBER.sub(b"null", text)
             if mended == text:
                 raise
-            return Block(mended, _EVENTS.decode(mended))
+            return Block(mended, self._many.decode(mended))
 
     def _keep_facts(self, text: bytes, at: int) -> None:
         try:
@@ -214,12 +222,12 @@ class EventReader:
         return self.text.error(message, self._read_bytes)
 
 
-def _only_events(text: bytes) -> Block:
+def _only_events(text: bytes, decoder: msgspec.json.Decoder[Any]) -> Block:
     """What can be read of a block in which something is not of the kind that it should be."""
     events, texts, skipped = [], [], 0
     for raw in _RAW.decode(text):
         try:
-            events.append(_EVENT.decode(raw))
+            events.append(decoder.decode(raw))
             texts.append(bytes(raw))
         except msgspec.ValidationError:
             skipped += 1

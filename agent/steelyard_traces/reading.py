@@ -3,16 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from steelyard_proto.errors import TraceError
 from steelyard_traces.ascend_db import is_database, read_ascend_db
 from steelyard_traces.ascend_folder import AscendExport, find_export
 from steelyard_traces.ascend_text import read_ascend_text
+from steelyard_traces.ascend_trace import read_ascend_trace
 from steelyard_traces.ascend_work import ascend_profile, ascend_stacks
 from steelyard_traces.kineto import read_kineto
 from steelyard_traces.kineto_profile import kineto_profile
 from steelyard_traces.profile import Profile, Stack
 from steelyard_traces.stacks import kineto_stacks
+from steelyard_traces.trace_file import open_trace
+
+_HEAD_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,18 @@ def read_recording(path: Path) -> Recording:
         raise TraceError("is not there; name a trace of torch.profiler or a folder of Ascend", path=str(path))
     if path.is_dir() or path.suffix == ".csv" or is_database(path):
         return _ascend(path)
+    if _is_list(path):
+        timeline = read_ascend_trace(path)
+        if timeline:
+            return Recording(ascend_profile(timeline), lambda: ascend_stacks(timeline))
     trace = read_kineto(path)
     return Recording(kineto_profile(trace), lambda: kineto_stacks(trace))
+
+
+def _is_list(path: Path) -> bool:
+    """Whether a file is a list of events, as Ascend's tools write it, and not an object that holds one."""
+    with open_trace(path) as text:
+        return text.read(_HEAD_BYTES).lstrip().startswith(b"[")
 
 
 def _ascend(path: Path) -> Recording:

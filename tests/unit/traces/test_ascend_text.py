@@ -95,7 +95,7 @@ def test_what_the_vendor_says_of_the_steps_is_read(tmp_path: Path) -> None:
     assert vendor_sums_ns(run / OUTPUT) == {"computing": 130_001, "overlapped": 30_000, "communication": 100_000}
     assert read_recording(run).profile.notes == ()
     write_table(run / OUTPUT / "step_trace_time.csv", columns, [{**rows[0], "Overlapped": "35.1"}])
-    assert read_recording(run).profile.notes == ("step_trace_time.csv says 0.035 ms overlapped, the kernels 0.030 ms",)
+    assert read_recording(run).profile.notes == ("the export itself says 0.035 ms overlapped, the kernels 0.030 ms",)
 
 
 def test_rows_without_a_time_are_left_out_and_counted(tmp_path: Path) -> None:
