@@ -97,7 +97,7 @@ PARTS = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 10**9)), mi
 def _profile(parts: list[tuple[str, int]], steps: int) -> Profile:
     rows = tuple(Part("compute", name, duration_ns) for name, duration_ns in parts)
     total_ns = sum(duration_ns for _, duration_ns in parts)
-    return Profile("p", "f", "", "", 1, total_ns, steps, (), 0, total_ns, None, rows, (), (), (), (), ())
+    return Profile("p", "f", "", "", 1, total_ns, steps, (), False, 0, total_ns, None, rows, (), (), (), (), ())
 
 
 @given(PARTS, PARTS, st.integers(1, 9), st.integers(1, 9))
