@@ -3,6 +3,7 @@
 import argparse
 import io
 import sys
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from steelyard_proto.errors import SteelyardError
@@ -15,8 +16,9 @@ from steelyard_tui.queries import read_query
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from steelyard_tui.client import Client
+    from steelyard_tui.client import Client, SqlCall
     from steelyard_tui.present.glyphs import Glyphs
+    from steelyard_tui.present.shares import Row
 
 _QUANTITIES: Final = {
     "tokens_per_s_device": "tokens_per_s_device",
@@ -59,29 +61,43 @@ def _run(arguments: argparse.Namespace) -> int:
     mode = "as run" if arguments.as_run else "matched"
     with client_of(arguments) as client:
         answer = client.compare(arguments.since, quantity=quantity, mode=mode)
-        chips = _chips(client, answer.table) if arguments.format == "table" else None
-    for fault in answer.faults:
-        print(f"left out by the collector: {fault}", file=sys.stderr)
-    rows = [row for row in answer.table.to_pylist() if row["unit"] == unit]
-    references = sorted({row["reference"] for row in rows})
-    if arguments.reference not in references:
-        told = f"jobs ran on {', '.join(references)}: choose --reference" if references else "nothing ran at all"
-        raise SteelyardError(f"no job ran on {arguments.reference} in this window; {told}, or look further back")
-    rows = [row for row in rows if row["reference"] == arguments.reference]
-    if arguments.format == "table":
+        # The chips' query runs while the shares are written down.
+        chips = _start_chips(client, answer.table) if arguments.format == "table" else None
+        for fault in answer.faults:
+            print(f"left out by the collector: {fault}", file=sys.stderr)
+        rows = _rows(answer.table, unit, arguments.reference)
+        if arguments.format != "table":
+            write_rows(rows, arguments.format)
+            return 0
         from steelyard_tui.present.glyphs import ASCII, UNICODE
 
         glyphs = ASCII if getattr(arguments, "ascii", False) else UNICODE
+        lines = [line.rstrip() for line in table_lines(rows, glyphs)]
         if chips is not None:
-            _write_chips(chips, glyphs)
-        sys.stdout.write("\n".join(line.rstrip() for line in table_lines(rows, glyphs)) + "\n")
-    else:
-        write_rows(rows, arguments.format)
+            _write_chips(chips.result().table, glyphs)
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
-def _chips(client: "Client", shares: "pa.Table") -> "pa.Table | None":
-    """The chips' own figures over the window of the shares; None where nothing ran."""
+def _rows(shares: "pa.Table", unit: str, reference: str) -> "list[Row]":
+    """The rows of a reference and unit, which are few of many."""
+    keys = [(row["unit"], row["reference"]) for row in shares.select(["unit", "reference"]).to_pylist()]
+    references = sorted({of for in_unit, of in keys if in_unit == unit})
+    if reference not in references:
+        told = f"jobs ran on {', '.join(references)}: choose --reference" if references else "nothing ran at all"
+        raise SteelyardError(f"no job ran on {reference} in this window; {told}, or look further back")
+    rows: list[Row] = []
+    begin = 0
+    for key, run in groupby(keys):
+        count = len(list(run))
+        if key == (unit, reference):
+            rows += shares.slice(begin, count).to_pylist()
+        begin += count
+    return rows
+
+
+def _start_chips(client: "Client", shares: "pa.Table") -> "SqlCall | None":
+    """Asks for the chips' own figures over the window of the shares; None where nothing ran."""
     if shares.num_rows == 0:
         return None
     begin, end = (shares[name][0].as_py() for name in ("from_ts", "to_ts"))
@@ -91,7 +107,7 @@ def _chips(client: "Client", shares: "pa.Table") -> "pa.Table | None":
         "from_ms": str(round(1000 * begin.timestamp())),
         "to_ms": str(round(1000 * end.timestamp())),
     }
-    return client.sql(read_query("compare_chips"), parameters).table
+    return client.start_sql(read_query("compare_chips"), parameters)
 
 
 def _write_chips(chips: "pa.Table", glyphs: "Glyphs") -> None:
