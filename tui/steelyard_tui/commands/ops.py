@@ -17,7 +17,7 @@ from steelyard_tui.commands.window import seconds_of
 if TYPE_CHECKING:
     from steelyard_traces.profile import Profile, Stack
 
-FORMATS: Final = ("table", "csv", "json", "speedscope", "collapsed")
+FORMATS: Final = ("table", "csv", "json", "speedscope", "collapsed", "pprof")
 _TOP: Final = 20
 
 
@@ -28,7 +28,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stacks",
         choices=("device", "host", "sampled"),
-        help="which stacks of a stored profile speedscope and collapsed have (default: the first of these there is)",
+        help="of a stored profile, the stacks that speedscope, collapsed and pprof have (default: the first there are)",
     )
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.add_argument(
@@ -106,6 +106,8 @@ def _write(recording: Opened, arguments: argparse.Namespace) -> None:
         sys.stdout.write(as_speedscope(recording.stacks(), recording.title))
     elif arguments.format == "collapsed":
         sys.stdout.write(as_collapsed(recording.stacks()))
+    elif arguments.format == "pprof":
+        _write_pprof(recording)
     elif arguments.format == "csv":
         _write_csv(profile, by)
     else:
@@ -113,6 +115,14 @@ def _write(recording: Opened, arguments: argparse.Namespace) -> None:
 
         ellipsis = (ASCII if getattr(arguments, "ascii", False) else UNICODE).ellipsis
         sys.stdout.write("\n".join(profile_lines(profile, by, max(arguments.top, 1), ellipsis)) + "\n")
+
+
+def _write_pprof(recording: Opened) -> None:
+    from steelyard_tui.traces.pprof import as_pprof
+
+    if sys.stdout.isatty():
+        raise ConfigError("pprof is no text; write it to a file: --format pprof > profile.pb.gz", key="--format")
+    sys.stdout.buffer.write(as_pprof(recording.stacks()))
 
 
 def _write_csv(profile: "Profile", by: str) -> None:
@@ -136,6 +146,7 @@ COMMAND = Command(
         "steelyard ops --file trace.json --by type --top 50",
         "steelyard ops --file trace.json --format json | jq .totals",
         "steelyard ops --file trace.json --format collapsed > stacks.txt",
+        "steelyard ops --file trace.json --format pprof > trace.pb.gz",
         "steelyard ops --file trace.json --flame",
     ),
     add_arguments=_add_arguments,
