@@ -63,6 +63,7 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
         "keep_s": 3600.0,
         "reader_bytes": 2 * 10**9,
         "continuous": (),
+        "stacks": (),
         "every_s": 60.0,
         "budget_share": 0.002,
     }
@@ -70,10 +71,14 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
 
 
 @contextmanager
-def open_for_test(path: Path, blind_s: float = 0.0, appear_s: float = 0.2, **others: object) -> Iterator[OpenProfiling]:
+def open_for_test(
+    path: Path, blind_s: float = 0.0, appear_s: float = 0.2, spy: str = "", **others: object
+) -> Iterator[OpenProfiling]:
     """Profiling over `path`; `others` are settings."""
     settings = profiling_settings(path / "fabric", **others)
-    service = open_profiling(settings, path / "state", open_reader("node-1"), blind_s=blind_s, appear_s=appear_s)
+    service = open_profiling(
+        settings, path / "state", open_reader("node-1"), blind_s=blind_s, appear_s=appear_s, spy=spy
+    )
     service.start(lambda: None)
     try:
         yield OpenProfiling(service, settings)

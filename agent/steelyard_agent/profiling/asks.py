@@ -10,6 +10,7 @@ from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.raw_store import NoTrace, RawStore
 from steelyard_agent.profiling.request import DEFAULT_STEPS, MOST_DURATION_MS, MOST_STEPS, WindowSpec
 from steelyard_agent.profiling.roster import Roster, Trainer
+from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
 from steelyard_agent.profiling.window import Window
 from steelyard_agent.profiling.windows import Clocks, Windows
 from steelyard_proto.v1 import ingest_pb2
@@ -46,6 +47,7 @@ class Asks:
         roster: Roster,
         reader: ProcessReader,
         windows: Windows,
+        stacks: StackWindows,
         store: RawStore,
         outbox: Outbox,
         clocks: Clocks,
@@ -58,6 +60,7 @@ class Asks:
         self._roster = roster
         self._reader = reader
         self._windows = windows
+        self._stacks = stacks
         self._store = store
         self._outbox = outbox
         self._clocks = clocks
@@ -81,6 +84,7 @@ class Asks:
         elif which == "cancel":
             self._outbox.drop(ask.id)
             self._windows.cancel(ask.id)
+            self._stacks.cancel(ask.id)
             self._waiting = [one for one in self._waiting if one.ask != ask.id]
         else:
             self._fail(ask.id, "this agent is too old for what is asked; update it")
@@ -145,10 +149,16 @@ class Asks:
             Window(str(uuid.uuid4()), ask, "asked", trainer, who, one.spec, now_s, wall_ms)
             for trainer, who in chosen[:_MOST_WINDOWS]
         ]
+        if one.wanted.host_stacks:
+            span = WindowSpec(steps=0, duration_ms=one.spec.duration_ms or DEFAULT_MS)
+            windows += [
+                Window(str(uuid.uuid4()), ask, "asked", trainer, who, span, now_s, wall_ms, tool="py_spy")
+                for trainer, who in chosen[:_MOST_WINDOWS]
+            ]
         if windows:
             self._asked[ask] = _Asked({window.id for window in windows})
         for window in windows:
-            self._windows.begin(window)
+            (self._stacks if window.tool == "py_spy" else self._windows).begin(window)
         return bool(windows)
 
     def _send_trace(self, ask: str, profile: str) -> None:

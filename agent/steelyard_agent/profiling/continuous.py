@@ -5,7 +5,7 @@ import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from steelyard_agent.jobs.facts import ProcessFacts, ProcessReader
 from steelyard_agent.profiling.budget import Budget
@@ -13,14 +13,27 @@ from steelyard_agent.profiling.loss import Loss
 from steelyard_agent.profiling.request import WindowSpec
 from steelyard_agent.profiling.roster import Roster, Trainer
 from steelyard_agent.profiling.step_log import StepLog
-from steelyard_agent.profiling.window import Window
-from steelyard_agent.profiling.windows import Clocks, Windows
+from steelyard_agent.profiling.window import Tool, Window
+from steelyard_agent.profiling.windows import Clocks
 
 _MOST_JOBS: Final = 64
+_THREE_STEPS: Final = WindowSpec()
 # Between looks at who trains.
 LOOK_S: Final = 5.0
 
 Pair = tuple[Trainer, ProcessFacts]
+
+
+class Beginner(Protocol):
+    """Has windows; see windows.py and stack_windows.py."""
+
+    def is_busy(self, pid: int) -> bool:
+        """Whether a window of this process would have to wait."""
+        ...
+
+    def begin(self, window: Window) -> None:
+        """Takes a window."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +45,16 @@ class Plan:
         partition: of this node.
         every_s: between two windows of a job on this node, give or take a half.
         share: of a job's time that its windows may take.
+        tool: what profiles.
+        spec: a window.
     """
 
     patterns: tuple[str, ...]
     partition: str
     every_s: float
     share: float
+    tool: Tool = "kineto"
+    spec: WindowSpec = _THREE_STEPS
 
     def includes(self, who: ProcessFacts) -> bool:
         """Whether the process's job has opted in."""
@@ -63,7 +80,7 @@ class Continuous:
     roster: Roster
     reader: ProcessReader
     steps: StepLog
-    windows: Windows
+    windows: Beginner
     clocks: Clocks
     note: Callable[[str, str], None]
     draw: Callable[[], float] = random.random
@@ -112,7 +129,11 @@ class Continuous:
 
     def _begin(self, job: str, known: _Job, pairs: Sequence[Pair], now_s: float) -> None:
         ordered = sorted(pairs, key=lambda pair: (pair[1].ranks.rank is None, pair[1].ranks.rank or 0, pair[0].pid))
-        free = [pair for pair in ordered if pair[0].is_free and not self.windows.is_busy(pair[0].pid)]
+        free = [
+            pair
+            for pair in ordered
+            if (pair[0].is_free or self.plan.tool == "py_spy") and not self.windows.is_busy(pair[0].pid)
+        ]
         if not free:
             return
         last = next((at for at, pair in enumerate(ordered) if pair[0].pid == known.last_pid), -1)
@@ -122,9 +143,8 @@ class Continuous:
         period_s = known.budget.period_s(_nodes(who, len(pairs)))
         known.due_s = now_s + period_s * (0.5 + self.draw())
         self._tell_period(job, known, period_s)
-        spec = WindowSpec()
-        wall_ms = self.clocks.wall_ms()
-        self.windows.begin(Window(str(uuid.uuid4()), "", "continuous", trainer, who, spec, now_s, wall_ms))
+        spec, wall_ms, tool = self.plan.spec, self.clocks.wall_ms(), self.plan.tool
+        self.windows.begin(Window(str(uuid.uuid4()), "", "continuous", trainer, who, spec, now_s, wall_ms, tool=tool))
 
     def _tell_period(self, job: str, known: _Job, period_s: float) -> None:
         """Says when a job is profiled much less often than was wished, or as often again."""
@@ -133,7 +153,8 @@ class Continuous:
             return
         known.told_period_s = period_s
         text = (
-            f"job {job} is profiled every {period_s:.0f} s: a window costs it at most {upper_s:.2f} s (95 %), and "
+            f"job {job} is profiled by {self.plan.tool} every {period_s:.0f} s: "
+            f"a window costs it at most {upper_s:.2f} s (95 %), and "
             f"{100 * self.plan.share:g} % of its time may be spent"
         )
         self.note("profile_period", text)

@@ -15,10 +15,12 @@ from steelyard_agent.profiling.landing import Landing, Unusable
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.reading import Reading
+from steelyard_agent.profiling.request import WindowSpec
 from steelyard_agent.profiling.roster import Roster
 from steelyard_agent.profiling.service import Notes, Parts, ProfilingService, tell_window
 from steelyard_agent.profiling.settings import Profiling
 from steelyard_agent.profiling.sockets import KINETO_FILE, Listener, NameTaken, bind_abstract, bind_file
+from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import Window
 from steelyard_agent.profiling.windows import BLIND_S, Clocks, Windows
@@ -32,6 +34,7 @@ def open_profiling(
     partition: str = "",
     blind_s: float = BLIND_S,
     appear_s: float = APPEAR_S,
+    spy: str = "",
 ) -> ProfilingService:
     """Profiling as it is set; names that another daemon has are left to it, and that is told.
 
@@ -42,6 +45,7 @@ def open_profiling(
         partition: of this node; empty where it is in none.
         blind_s: see windows.BLIND_S.
         appear_s: see asks.APPEAR_S.
+        spy: py-spy's path; empty for the usual places.
     """
     clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
     notes = Notes(clocks.wall_ms)
@@ -57,12 +61,18 @@ def open_profiling(
 
     windows = Windows(roster, landing, reader, steps, clocks, tell, blind_s)
     remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
-    asks = Asks(roster, reader, windows, store, outbox, clocks, remedy, appear_s)
+    stacks = StackWindows(store, steps, clocks, tell, spy)
+    asks = Asks(roster, reader, windows, stacks, store, outbox, clocks, remedy, appear_s)
     reading = Reading(landing, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
     endpoint = Endpoint(listeners, roster, windows, notes.complain)
     plan = Plan(settings.continuous, partition, settings.every_s, settings.budget_share)
-    continuous = Continuous(plan, roster, reader, steps, windows, clocks, notes.note)
-    parts = Parts(endpoint, windows, reading, asks, accounts, continuous, landing, steps, outbox, clocks)
+    spans = WindowSpec(steps=0, duration_ms=DEFAULT_MS)
+    stack_plan = Plan(settings.stacks, partition, settings.every_s, settings.budget_share, "py_spy", spans)
+    continuous = (
+        Continuous(plan, roster, reader, steps, windows, clocks, notes.note),
+        Continuous(stack_plan, roster, reader, steps, stacks, clocks, notes.note),
+    )
+    parts = Parts(endpoint, windows, reading, asks, accounts, continuous, stacks, landing, steps, outbox, clocks)
     return ProfilingService(parts, notes)
 
 

@@ -76,7 +76,7 @@ def profile_of(window: Window, written_ms: int, run: str) -> batch_pb2.Profile:
         run=run or who.job.id,
         rank=ranks.rank,
         world_size=ranks.world_size,
-        profiler="kineto" if window.trainer.profiler == "kineto" else "npu_trace",
+        profiler=window.tool,
         cause=window.cause,
         state="failed" if window.state == "failed" else "stored",
         reason=window.text if window.state == "failed" else "",

@@ -20,6 +20,7 @@ from steelyard_agent.profiling.landing import Landing
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.reading import Failed, Reading
 from steelyard_agent.profiling.rows import Result, profile_of
+from steelyard_agent.profiling.stack_windows import StackWindows
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import Window
 from steelyard_agent.profiling.windows import Clocks, Windows
@@ -52,7 +53,8 @@ class Parts:
     reading: Reading
     asks: Asks
     accounts: Accounts
-    continuous: Continuous
+    continuous: tuple[Continuous, ...]
+    stacks: StackWindows
     landing: Landing
     steps: StepLog
     outbox: Outbox
@@ -128,7 +130,8 @@ class ProfilingService:
 
     def pause(self, *, is_paused: bool) -> None:
         """Takes whether the collector wants no continuous windows."""
-        self._parts.continuous.is_paused = is_paused
+        for one in self._parts.continuous:
+            one.is_paused = is_paused
 
     def next_answer(self) -> ingest_pb2.Answer | None:
         """The next answer for the collector."""
@@ -158,13 +161,14 @@ class ProfilingService:
                     self._inbox.popleft()()
                 self._advance()
         parts.reading.close()
+        parts.stacks.close()
         parts.endpoint.close()
 
     def _pause_s(self) -> float | None:
         parts = self._parts
-        if not (parts.windows.is_idle and parts.reading.is_idle and parts.asks.is_idle):
+        if not all(part.is_idle for part in (parts.windows, parts.stacks, parts.reading, parts.asks)):
             return _LOOK_S
-        if parts.continuous.is_on:
+        if any(one.is_on for one in parts.continuous):
             return CONTINUOUS_LOOK_S
         return None if parts.accounts.is_idle else ACCOUNTS_LOOK_S
 
@@ -180,10 +184,16 @@ class ProfilingService:
                 parts.windows.fail(window, str(outcome))
             else:
                 self._store(window, outcome)
+        sampled = parts.stacks.advance()
+        if sampled is not None:
+            self._store(*sampled)
         for profile, loss in parts.accounts.settle():
-            parts.continuous.price(profile.job, loss)
+            for one in parts.continuous:
+                if one.plan.tool == profile.profiler:
+                    one.price(profile.job, loss)
             self._notes.put(Result(profile))
-        parts.continuous.advance()
+        for one in parts.continuous:
+            one.advance()
         self._sweep()
 
     def _land(self, window: Window) -> None:
@@ -224,6 +234,8 @@ def tell_window(asks: Asks, notes: Notes, accounts: Accounts, window: Window) ->
 
 def summary(profile: batch_pb2.Profile) -> str:
     """One line about a profile."""
+    if profile.HasField("samples"):
+        return f"{profile.samples} samples of host stacks, {profile.sampled_hz:g} a second"
     words = [f"{profile.window_ns / 1e6:.1f} ms"]
     if profile.HasField("steps"):
         words.insert(0, f"{profile.steps} steps")

@@ -36,6 +36,7 @@ class Profiling:
         keep_s: how long they are kept.
         reader_bytes: memory of the child that reads a trace.
         continuous: patterns of jobs that are profiled without being asked for; none where it is off.
+        stacks: the same of jobs whose host stacks are sampled.
         every_s: between two such windows of a job on a node.
         budget_share: of a job's time that they may take.
     """
@@ -48,6 +49,7 @@ class Profiling:
     keep_s: float
     reader_bytes: int
     continuous: tuple[str, ...]
+    stacks: tuple[str, ...]
     every_s: float
     budget_share: float
 
@@ -69,6 +71,7 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         keep_s=settings["profiling.keep_hours"].number * 3600.0,
         reader_bytes=settings["profiling.reader_mb"].number * 1_000_000,
         continuous=tuple(settings["profiling.continuous"].text.split()),
+        stacks=tuple(settings["profiling.stacks"].text.split()),
         every_s=settings["profiling.every_minutes"].number * 60.0,
         budget_share=settings["profiling.budget_ppm"].number / 1e6,
     )

@@ -9,6 +9,7 @@ from steelyard_agent.profiling.roster import Trainer
 
 State = Literal["requested", "warming_up", "recording", "parsing", "stored", "failed"]
 Cause = Literal["continuous", "asked"]
+Tool = Literal["kineto", "npu_trace", "py_spy"]
 
 
 @dataclass(slots=True)
@@ -16,6 +17,7 @@ class Window:
     """A window.
 
     Attributes:
+        tool: what profiles.
         id: a UUID; the profile's, and the name of its trace.
         ask: of whom it was asked; empty where nobody waits for answers.
         asked_s: on the clock that never jumps.
@@ -33,6 +35,7 @@ class Window:
     spec: WindowSpec
     asked_s: float
     begin_ms: int
+    tool: Tool = "kineto"
     state: State = "requested"
     sent_s: float | None = None
     end_ms: int = 0

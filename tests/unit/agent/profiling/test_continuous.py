@@ -1,7 +1,6 @@
 """Windows that nobody asks for: who has opted in, whose turn it is, and when."""
 
 from dataclasses import dataclass, field
-from typing import cast
 
 import pytest
 
@@ -14,7 +13,7 @@ from steelyard_agent.profiling.loss import Loss
 from steelyard_agent.profiling.roster import Roster, Sender
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import Window
-from steelyard_agent.profiling.windows import Clocks, Windows
+from steelyard_agent.profiling.windows import Clocks
 from steelyard_proto.v1 import batch_pb2
 
 
@@ -46,8 +45,7 @@ def open_continuous(node: Node, *patterns: str, share: float = 0.002) -> tuple[C
     roster, steps = Roster(lambda: node.now_s), StepLog()
     clocks = Clocks(lambda: node.now_s, lambda: int(node.now_s * 1000))
     plan = Plan(patterns, "blue", 600.0, share)
-    windows = cast("Windows", node)
-    made = Continuous(plan, roster, node, steps, windows, clocks, lambda _, text: node.notes.append(text), lambda: 0.5)
+    made = Continuous(plan, roster, node, steps, node, clocks, lambda _, text: node.notes.append(text), lambda: 0.5)
     return made, roster, steps
 
 
