@@ -16,7 +16,7 @@ MAX_LINE_CHARS: Final = 4096
 NAMES: Final = (
     "step", "step_ms", "step_s", "elapsed", "elapsed_s", "samples", "samples_per_s", "consumed_samples",
     "sequence_length", "tokens_per_step", "total_tokens", "tokens_per_s", "tokens_per_s_device", "world_size",
-    "parameters",
+    "parameters", "loss",
 )  # fmt: skip
 MARKS: Final = ("checkpoint", "evaluate", "warmup")
 _KEYS: Final = {"name", "line", "step_time", "keeps_apart", "when", "time", "fields", "facts", "marks"}
@@ -52,6 +52,7 @@ class Progress:
         seconds: time of these steps.
         tokens: of the whole job in these steps; None where they aren't known, for the reason in `tokens_absent`.
         device_tokens: of one device in these steps; None where they aren't known.
+        loss: as the line tells it; None where it doesn't.
         mark: checkpoint, evaluate or warmup where the time is not the training's alone.
     """
 
@@ -64,6 +65,7 @@ class Progress:
     tokens_absent: str
     mark: str
     facts: Mapping[str, float]
+    loss: float | None = None
 
 
 @dataclass(slots=True)
@@ -188,6 +190,7 @@ def _advance(pattern: Pattern, state: _State, told: dict[str, float]) -> Progres
         tokens_absent=absent,
         mark=mark,
         facts=dict(told),
+        loss=told.get("loss"),
     )
 
 

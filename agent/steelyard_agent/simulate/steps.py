@@ -1,14 +1,21 @@
 """The steps that a simulated job's processes would tell: in lockstep, as its workload sets the time."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 from steelyard_agent.devices.simulator.workload import Workload, step_end_s, steps_done
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.model import DeviceInfo
 from steelyard_agent.simulate.plan import JobPlan
 from steelyard_proto.v1 import batch_pb2
+
+# Roughly the data's part of the law that Hoffmann et al. fitted (2022).
+_LEAST_LOSS: Final = 1.69
+_LOSS_SCALE: Final = 410.0
+_LOSS_POWER: Final = 0.28
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,7 @@ def step_rows(
             origin="declared",
             tokens_origin="declared",
             total_steps=end.number,
+            loss=None if end.is_checkpoint else _loss(end.number * job.tokens_per_step),
         )
         for end in ends
         for info, who in processes
@@ -136,6 +144,11 @@ def training_rows(
         )
         for info, who in processes
     ]
+
+
+def _loss(tokens: int) -> float:
+    """A loss that falls with the tokens as that of a language model does."""
+    return _LEAST_LOSS + _LOSS_SCALE * math.pow(tokens, -_LOSS_POWER)
 
 
 def _ms(end: End, zero_ms: int) -> int:

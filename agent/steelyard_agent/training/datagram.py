@@ -9,6 +9,7 @@ KINDS: Final = ("step", "facts", "off")
 _MOST_S: Final = 3.2e9
 _MOST_COUNT: Final = 1 << 62
 _MOST_TEXT: Final = 256
+_MOST_FIGURE: Final = 3.2e9
 
 
 class Unreadable(ValueError):
@@ -59,6 +60,14 @@ class Datagram:
         if not 0 <= value < _MOST_S:
             raise Unreadable(f"{name} is {text[:40]!r}; it must be seconds that aren't negative")
         return value
+
+    def figure(self, name: str) -> float | None:
+        """A number; None where it is not there or is none: a loss that became NaN is no figure."""
+        try:
+            value = float(self.fields.get(name, "nan"))
+        except ValueError:
+            return None
+        return value if abs(value) < _MOST_FIGURE else None
 
     def text(self, name: str) -> str:
         """A text, cut where it is long; empty where it is not there."""

@@ -31,6 +31,7 @@ class Row:
     total_tokens: int | None
     total_s: float
     first_ms: int
+    loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Ledger:
             self.rows.append(row)
             return
         row.first_ms = last.first_ms
+        row.loss = _mean(row, last)
         row.steps += last.steps
         row.seconds += last.seconds
         row.gap_s = _sum(row.gap_s, last.gap_s)
@@ -161,6 +163,7 @@ def _training(now: _Totals, before: _Totals, ts_ms: int, said: Datagram) -> Row:
         total_tokens=now.counts[0],
         total_s=now.seconds,
         first_ms=ts_ms,
+        loss=said.figure("loss"),
     )
 
 
@@ -189,6 +192,12 @@ def _origin(said: Datagram) -> Literal["declared", "inferred", "log"]:
 
 def _difference(now: int | None, before: int | None) -> int | None:
     return None if now is None else max(0, now - (before or 0))
+
+
+def _mean(a: Row, b: Row) -> float | None:
+    if a.loss is None or b.loss is None:
+        return b.loss if a.loss is None else a.loss
+    return (a.loss * a.steps + b.loss * b.steps) / (a.steps + b.steps)
 
 
 _Number = TypeVar("_Number", int, float)

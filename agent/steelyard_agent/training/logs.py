@@ -181,6 +181,8 @@ class LogFollower:
             f"marked_steps={member.marked_steps}", f"marked_seconds={member.marked_seconds:.6f}",
             f"mark={told.mark}", f"step_seconds={told.seconds / told.steps:.6f}", f"tokens_absent={absent}",
         ]  # fmt: skip
+        if told.loss is not None:
+            fields.append(f"loss={told.loss!r}")
         if member.token_steps:
             fields += [f"tokens={round(member.tokens)}", f"token_steps={member.token_steps}"]
         self._send(member, "step", fields)

@@ -267,6 +267,7 @@ def _step(process: _Process, row: Row, device: int | None, share: float | None) 
         total_steps=row.total_steps,
         total_tokens=row.total_tokens,
         total_s=row.total_s,
+        loss=row.loss,
         rank=ranks.get("rank"),
         local_rank=ranks.get("local_rank"),
         world_size=ranks.get("world_size"),

@@ -25,7 +25,7 @@ STEP_FIELDS: Final[list[Any]] = [
     ("data_parallel", pa.int32()), ("step", pa.uint64()), ("steps", pa.uint32()), ("step_time_s", pa.float64()),
     *((name, pa.uint64()) for name in _COUNTS), ("token_copies", pa.uint32()), ("host_gap_s", pa.float64()),
     ("mark", pa.string()), ("origin", pa.string()), ("tokens_origin", pa.string()), ("tokens_absent", pa.string()),
-    ("total_steps", pa.uint64()), ("total_tokens", pa.uint64()), ("total_s", pa.float64()),
+    ("total_steps", pa.uint64()), ("total_tokens", pa.uint64()), ("total_s", pa.float64()), ("loss", pa.float64()),
 ]  # fmt: skip
 TRAINING_FIELDS: Final[list[Any]] = [
     ("pid", pa.uint32()), ("start_ts", TIME), ("job", pa.string()), ("run", pa.string()), ("rank", pa.int32()),
@@ -41,7 +41,7 @@ def step_row(step: batch_pb2.Step) -> dict[str, Any]:
     """A step's columns, without the keys."""
     return {
         **_present(step, "devices", "rank", "local_rank", "world_size", "data_parallel", "step_time_s"),
-        **_present(step, *_COUNTS, "host_gap_s", "total_tokens"),
+        **_present(step, *_COUNTS, "host_gap_s", "total_tokens", "loss"),
         **_same(step, "pid", "job", "run", "step", "steps", "mark", "origin", "tokens_origin", "tokens_absent"),
         **_same(step, "total_steps", "total_s"),
         "start_ts": step.start_ms or None,

@@ -68,7 +68,10 @@ _FIGURES: Final[Mapping[int, tuple[str, ...]]] = {
     batch_pb2.KIND_PROFILE: ("sampled_hz",),
 }
 # Figures that may be below 0, and are as finite.
-_SIGNED: Final[Mapping[int, tuple[str, ...]]] = {batch_pb2.KIND_PROFILE: ("loss_s", "loss_low_s", "loss_high_s")}
+_SIGNED: Final[Mapping[int, tuple[str, ...]]] = {
+    batch_pb2.KIND_STEP: ("loss",),
+    batch_pb2.KIND_PROFILE: ("loss_s", "loss_low_s", "loss_high_s"),
+}
 # 2001 and 2100: a clock that was never set, and one that never will be.
 _MIN_MS: Final = 978_307_200_000
 _MAX_MS: Final = 4_102_444_800_000

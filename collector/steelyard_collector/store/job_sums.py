@@ -12,6 +12,7 @@ _SUMS: Final = (
     "steps", "device_s", "tokens", "tokens_device_s", "nonpad_tokens", "nonpad_device_s", "loss_tokens",
     "loss_device_s", "checkpoint_device_s", "evaluate_device_s", "first_device_s", "wall_s", "wall_tokens",
     "wall_device_s", "energy_j", "energy_tokens", "energy_wall_s", "tensor_clock_sum", "tensor_clock_n",
+    "loss_sum", "loss_n",
 )  # fmt: skip
 _COLUMNS: Final = ("job", "vendor", "chip", "part", "bucket", "run", "nodes", "devices", *_SUMS, "step_hist",
                    "tokens_origin", "tokens_absent")  # fmt: skip

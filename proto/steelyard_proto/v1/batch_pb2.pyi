@@ -227,7 +227,7 @@ class JobInterval(_message.Message):
     def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., job: _Optional[str] = ..., from_ms: _Optional[int] = ..., to_ms: _Optional[int] = ..., closed: bool = ..., scheduler: _Optional[str] = ..., user: _Optional[str] = ..., name: _Optional[str] = ..., world_size: _Optional[int] = ..., ranks: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("ts_ms", "device", "devices", "pid", "start_ms", "begin_ms", "job", "run", "rank", "local_rank", "world_size", "data_parallel", "step", "steps", "step_time_s", "tokens", "nonpad_tokens", "loss_tokens", "samples", "token_copies", "host_gap_s", "mark", "origin", "tokens_origin", "tokens_absent", "total_steps", "total_tokens", "total_s")
+    __slots__ = ("ts_ms", "device", "devices", "pid", "start_ms", "begin_ms", "job", "run", "rank", "local_rank", "world_size", "data_parallel", "step", "steps", "step_time_s", "tokens", "nonpad_tokens", "loss_tokens", "samples", "token_copies", "host_gap_s", "mark", "origin", "tokens_origin", "tokens_absent", "total_steps", "total_tokens", "total_s", "loss")
     TS_MS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
@@ -256,6 +256,7 @@ class Step(_message.Message):
     TOTAL_STEPS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_S_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
     ts_ms: int
     device: int
     devices: float
@@ -284,7 +285,8 @@ class Step(_message.Message):
     total_steps: int
     total_tokens: int
     total_s: float
-    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., devices: _Optional[float] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., begin_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., world_size: _Optional[int] = ..., data_parallel: _Optional[int] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., step_time_s: _Optional[float] = ..., tokens: _Optional[int] = ..., nonpad_tokens: _Optional[int] = ..., loss_tokens: _Optional[int] = ..., samples: _Optional[int] = ..., token_copies: _Optional[int] = ..., host_gap_s: _Optional[float] = ..., mark: _Optional[str] = ..., origin: _Optional[str] = ..., tokens_origin: _Optional[str] = ..., tokens_absent: _Optional[str] = ..., total_steps: _Optional[int] = ..., total_tokens: _Optional[int] = ..., total_s: _Optional[float] = ...) -> None: ...
+    loss: float
+    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., devices: _Optional[float] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., begin_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., world_size: _Optional[int] = ..., data_parallel: _Optional[int] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., step_time_s: _Optional[float] = ..., tokens: _Optional[int] = ..., nonpad_tokens: _Optional[int] = ..., loss_tokens: _Optional[int] = ..., samples: _Optional[int] = ..., token_copies: _Optional[int] = ..., host_gap_s: _Optional[float] = ..., mark: _Optional[str] = ..., origin: _Optional[str] = ..., tokens_origin: _Optional[str] = ..., tokens_absent: _Optional[str] = ..., total_steps: _Optional[int] = ..., total_tokens: _Optional[int] = ..., total_s: _Optional[float] = ..., loss: _Optional[float] = ...) -> None: ...
 
 class Training(_message.Message):
     __slots__ = ("ts_ms", "device", "pid", "start_ms", "job", "run", "rank", "world_size", "model", "architecture", "optimizer", "precision", "task", "parameters", "trainable_parameters", "matmul_parameters", "active_parameters", "layers", "heads", "hidden", "head_size", "experts", "active_experts", "sequence_length", "global_batch", "data_parallel", "tensor_parallel", "pipeline_parallel", "context_parallel", "expert_parallel", "declared_tokens_per_step", "price_per_device_hour", "currency", "recompute", "software", "origins", "absent")

@@ -41,6 +41,7 @@ def test_a_step_is_stored_as_it_was_said(store: Store) -> None:
         run="llama", rank=0, local_rank=0, world_size=2, data_parallel=2, step=40, steps=1, step_time_s=0.25,
         tokens=256, nonpad_tokens=200, loss_tokens=0, samples=4, token_copies=2, host_gap_s=0.0, mark="checkpoint",
         origin="inferred", tokens_origin="inferred", total_steps=39, total_tokens=9984, total_s=9.75,
+        loss=-0.5,
     )  # fmt: skip
     bare = batch_pb2.Step(ts_ms=NOW_MS + 1, pid=12, step=41, steps=1, tokens_absent="no integer tensor went in")
     put(store, "step", STEP, 1, steps=[whole])
@@ -53,10 +54,10 @@ def test_a_step_is_stored_as_it_was_said(store: Store) -> None:
         "rank": 0, "local_rank": 0, "world_size": 2, "data_parallel": 2, "step": 40, "steps": 1, "step_time_s": 0.25,
         "tokens": 256, "nonpad_tokens": 200, "loss_tokens": 0, "samples": 4, "token_copies": 2, "host_gap_s": 0.0,
         "mark": "checkpoint", "origin": "inferred", "tokens_origin": "inferred", "tokens_absent": "", "total_steps": 39,
-        "total_tokens": 9984, "total_s": 9.75,
+        "total_tokens": 9984, "total_s": 9.75, "loss": -0.5,
     }  # fmt: skip
     absent = ("device_id", "devices", "rank", "world_size", "step_time_s", "tokens", "nonpad_tokens", "loss_tokens",
-              "samples", "host_gap_s", "total_tokens")  # fmt: skip
+              "samples", "host_gap_s", "total_tokens", "loss")  # fmt: skip
     assert [second[name] for name in absent] == [None] * len(absent)
     assert (second["token_copies"], second["tokens_absent"]) == (1, "no integer tensor went in")
 

@@ -70,12 +70,12 @@ def test_steps_count_in_the_minute_in_which_they_end(store: Store) -> None:
 
 def test_copies_kinds_and_what_is_marked_stay_apart(store: Store) -> None:
     rows = [
-        *steps("17", [1, 2], device_id=1, tokens=4096, token_copies=2, nonpad_tokens=4000, loss_tokens=10),
+        *steps("17", [1, 2], device_id=1, tokens=4096, token_copies=2, nonpad_tokens=4000, loss_tokens=10, loss=2.5),
         *steps("17", [3], device_id=1, tokens=None),
         *steps("17", [4], device_id=1, mark="checkpoint", step_time_s=30.0),
-        *steps("17", [5], device_id=1, mark="evaluate", tokens=None, step_time_s=7.0),
+        *steps("17", [5], device_id=1, mark="evaluate", tokens=None, step_time_s=7.0, loss=9.0),
         *steps("17", [6], device_id=1, mark="warmup"),
-        *steps("17", [7], device_id=1, step=20),
+        *steps("17", [7], device_id=1, step=20, loss=4.0),
         *steps("17", [8], device_id=1, begin_ts=BEGIN_MS - 200_000),
         *steps("17", [9], device_id=1, step_time_s=None),
     ]
@@ -84,6 +84,8 @@ def test_copies_kinds_and_what_is_marked_stay_apart(store: Store) -> None:
     (row,) = minutes(store).values()
     assert (row["steps"], row["device_s"], row["tokens"]) == (3, 30.0, 4096.0)
     assert (row["nonpad_tokens"], row["loss_tokens"]) == (4000.0, 10.0)
+    # An evaluation's is another loss.
+    assert (row["loss_sum"], row["loss_n"]) == (9.0, 3)
     assert (row["checkpoint_steps"], row["checkpoint_device_s"], row["checkpoint_tokens"]) == (1, 30.0, 4096.0)
     assert (row["evaluate_steps"], row["evaluate_device_s"], row["evaluate_tokens"]) == (1, 7.0, None)
     # The first step of a process has no time: its tokens are in no sum.

@@ -60,3 +60,7 @@ def test_who_says_steps_is_not_counted_by_the_hook_too(name: str) -> None:
     said = results()[name]
     assert said["step"]["origin"] == "declared"
     assert int(said["facts"]["number"]) <= int(said["step"]["number"])
+
+
+def test_the_trainer_s_own_loss_is_told_by_its_callback() -> None:
+    assert 0 < float(results()["hugging_face_callback"]["step"]["loss"]) < 20

@@ -73,8 +73,8 @@ def truth_of(model: Counted, steps: int = STEPS, accumulation: int = ACCUMULATIO
 def trainer(model: Any, callbacks: list[Any] | None = None, **settings: Any) -> Any:
     arguments = transformers.TrainingArguments(
         output_dir=mkdtemp(), max_steps=STEPS, per_device_train_batch_size=BATCH, save_strategy="no", use_cpu=True,
-        gradient_accumulation_steps=ACCUMULATION, report_to=[], disable_tqdm=True, logging_strategy="no",
-        remove_unused_columns=False, **settings,
+        gradient_accumulation_steps=ACCUMULATION, report_to=[], disable_tqdm=True, remove_unused_columns=False,
+        **({"logging_strategy": "no"} | settings),
     )  # fmt: skip
     return transformers.Trainer(
         model=model, args=arguments, train_dataset=samples(STEPS * BATCH * ACCUMULATION), eval_dataset=samples(4),
@@ -116,7 +116,8 @@ def hugging_face_checkpointed() -> Truth:
 
 def hugging_face_callback() -> Truth:
     model = llama()
-    trainer(model, [steelyard_step.hugging_face()], include_num_input_tokens_seen="all").train()
+    callbacks = [steelyard_step.hugging_face()]
+    trainer(model, callbacks, include_num_input_tokens_seen="all", logging_strategy="steps", logging_steps=1).train()
     truth = truth_of(model)
     return {"steps": truth["steps"], "tokens": truth["tokens"], "parameters": truth["parameters"], "origin": "declared"}
 

@@ -64,6 +64,12 @@ def test_short_steps_share_a_row() -> None:
     assert (row.steps, row.seconds, row.counts[0], row.step) == (3, 3.0, 300, 3)
 
 
+def test_a_row_s_loss_is_the_mean_of_what_was_told() -> None:
+    (row,) = rows(told(1, 1, loss=4.0), told(2, 2, loss="nan"), told(3, 4, loss=1.0), apart_ms=50)
+    assert (row.steps, row.loss) == (4, 2.5)
+    assert [row.loss for row in rows(told(1, 1, loss=-0.5), told(2, 2, loss="x"))] == [-0.5, None]
+
+
 def test_tokens_of_some_of_the_steps_are_no_tokens() -> None:
     partly = said(2, steps=7, seconds=7, tokens=300, token_steps=3, step_seconds=1, step_tokens=100)
     before, after = rows(partly, said(3, steps=8, seconds=8, tokens=400, token_steps=4))

@@ -15,7 +15,8 @@ MEGATRON = """\
  [2024-04-06 02:59:36] iteration       40/     100 | consumed samples:         5120 | elapsed time per iteration (ms): \
 9999.9 | learning rate: 8.600000E-06 | global batch size:   128 | lm loss: 1.825991E+00 | grad norm: 1.426 |
  [2024-04-06 02:59:41] iteration       44/     100 | consumed samples:         5632 | elapsed time per iteration (ms): \
-5500.0 | throughput per GPU (TFLOP/s/GPU): 236.0 | learning rate: 8.8E-06 | global batch size:   128 |
+5500.0 | throughput per GPU (TFLOP/s/GPU): 236.0 | learning rate: 8.8E-06 | global batch size:   128 | \
+lm loss: 1.8E+00 |
 """
 NEOX = """\
   seq_length ...................... 512
@@ -63,26 +64,33 @@ FORMERS = """\
 
 
 @pytest.mark.parametrize(
-    ("log", "pattern", "steps", "seconds", "tokens", "device_tokens"),
+    ("log", "pattern", "steps", "seconds", "tokens", "device_tokens", "loss"),
     [
-        (MEGATRON, "Megatron-LM", 4, 22.0, 4 * 128 * 4096, 4 * 128 * 4096 / 16),
-        (NEOX, "Megatron-LM", 1, 4.0, 32 * 512, None),
-        (TITAN, "torchtitan", 10, 2.5, 10 * 64 * 2048, 7334 * 2.5),
-        (NANO, "nanoGPT", 1, 1.0, 262_144, None),
-        (DEEPSPEED, "DeepSpeed", 1, 4.0, None, None),
-        (FACTORY, "LLaMA-Factory", 10, 62.0, 3100, None),
-        (TRAINER, "Hugging Face Trainer", 10, 27.0, 196_608, None),
-        (FORMERS, "MindSpore Transformers", 1, 0.71, None, None),
+        (MEGATRON, "Megatron-LM", 4, 22.0, 4 * 128 * 4096, 4 * 128 * 4096 / 16, 1.8),
+        (NEOX, "Megatron-LM", 1, 4.0, 32 * 512, None, None),
+        (TITAN, "torchtitan", 10, 2.5, 10 * 64 * 2048, 7334 * 2.5, 3.1),
+        (NANO, "nanoGPT", 1, 1.0, 262_144, None, 3.9883),
+        (DEEPSPEED, "DeepSpeed", 1, 4.0, None, None, None),
+        (FACTORY, "LLaMA-Factory", 10, 62.0, 3100, None, 4.4577),
+        (TRAINER, "Hugging Face Trainer", 10, 27.0, 196_608, None, 2.5586),
+        (FORMERS, "MindSpore Transformers", 1, 0.71, None, None, 10.649),
     ],
 )
 def test_a_trainer_s_lines(
-    log: str, pattern: str, steps: int, seconds: float, tokens: int | None, device_tokens: float | None
+    log: str,
+    pattern: str,
+    steps: int,
+    seconds: float,
+    tokens: int | None,
+    device_tokens: float | None,
+    loss: float | None,
 ) -> None:
     (told,) = read_log(log.splitlines(), load_patterns())
     assert (told.pattern, told.steps, told.tokens) == (pattern, steps, tokens)
     assert told.seconds == pytest.approx(seconds)
     assert told.device_tokens == pytest.approx(device_tokens)
     assert bool(told.tokens_absent) == (tokens is None)
+    assert told.loss == loss
 
 
 def nano(step: int) -> str:

@@ -94,6 +94,19 @@ def gathered() -> Gathered:
         rates=[row for who in (H100, B2) for row in series(who, workload="llama-8b", rate=1400.0, device_s=9.0)],
         use=series(H100, mfu_pct=41.8, ofu_pct=46.9, ofu_validated=True)
         + series(B2, mfu_pct=None, ofu_pct=45.0, ofu_validated=False),
+        losses=[
+            {
+                **who,
+                "run": "r1",
+                "model_name": SCRIPT,
+                "task_name": None,
+                "at_ms": n,
+                "mean_loss": 3.5 - n,
+                "tokens_so_far": 1e9 * n,
+            }
+            for who in (H100, B2)
+            for n in (1, 2)
+        ],
         spreads=[{**spread, **H100}],
         stragglers=[
             {
@@ -165,7 +178,7 @@ def test_the_page_shows_names_as_they_are_and_needs_nothing_beside_it(page: str)
 
 def test_the_pictures_follow_the_page_s_colours_and_say_what_they_show(page: str) -> None:
     pictures = Elements(page).of("svg")
-    assert len(pictures) == 4
+    assert len(pictures) == 5
     assert all(picture["role"] == "img" and picture["aria-label"] for picture in pictures)
     assert any("910B2: 0.40 [0.38, 0.42] over jobs like these" in str(picture["aria-label"]) for picture in pictures)
     svgs = re.findall(r"<svg.*?</svg>", page, re.DOTALL)

@@ -107,6 +107,8 @@ def _figures(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     origin = f" ({job['tokens_origin']})" if job["tokens_origin"] else ""
     absent = f"{glyphs.absent} {text_of(job['tokens_absent']) or 'nobody told them'}"
     yield _row("tokens", [absent if job["tokens"] is None else f"{count(job['tokens'])}{origin}"])
+    if losses := [row["loss"] for row in page.ranks if row["loss"] is not None]:
+        yield _row("loss", [f"{sum(losses) / len(losses):.4g}"])
     if not columns:
         yield _row("", ["no figures: neither steps nor an allocation were told of it"])
         return

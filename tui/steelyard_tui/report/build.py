@@ -15,6 +15,7 @@ from steelyard_tui.report.document import Document, Fact, Row, Section
 from steelyard_tui.report.gather import Gathered
 from steelyard_tui.report.sections.claims import claims_section
 from steelyard_tui.report.sections.comparison import figures_section, share_section
+from steelyard_tui.report.sections.losses import losses_section
 from steelyard_tui.report.sections.spent import energy_section, jobs_section, stragglers_section, time_spent_section
 from steelyard_tui.report.sections.trends import spread_section, time_section
 
@@ -43,6 +44,7 @@ def build(gathered: Gathered, reference: str | None, collector: str, made_at: da
         figures_section(gathered),
         claims_section(gathered),
         time_section(gathered),
+        losses_section(gathered),
         spread_section(gathered),
         energy_section(gathered, chosen),
         time_spent_section(gathered),

@@ -126,4 +126,29 @@ class StackChart:
     stacks: Sequence[Stack]
 
 
-Chart = ShareChart | TimeChart | SpreadChart | StackChart
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A run's loss over the tokens that it has trained on in the window."""
+
+    chip: Chip
+    run: str
+    tokens: Sequence[float]
+    losses: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class LossPanel:
+    """Runs of one model and task."""
+
+    title: str
+    curves: Sequence[Curve]
+
+
+@dataclass(frozen=True, slots=True)
+class LossChart:
+    """Panels, each with axes of its own."""
+
+    panels: Sequence[LossPanel]
+
+
+Chart = ShareChart | TimeChart | SpreadChart | StackChart | LossChart

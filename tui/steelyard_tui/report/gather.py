@@ -62,6 +62,7 @@ class Gathered:
     jobs: Sequence[Row]
     rates: Sequence[Row]
     use: Sequence[Row]
+    losses: Sequence[Row]
     spreads: Sequence[Row]
     stragglers: Sequence[Row]
     power: Mapping[tuple[str, str, str, str], History]
@@ -125,6 +126,7 @@ def gather(client: Client, seconds: int, tell: Tell, now: datetime) -> Gathered:
         jobs=jobs,
         rates=ask("report_rates", "tokens over time", **step),
         use=ask("report_use", "MFU and OFU over time", **step),
+        losses=ask("report_losses", "losses", **step),
         spreads=ask("report_spread", "step times"),
         stragglers=ask("report_stragglers", "slow ranks"),
         power=power,

@@ -4,7 +4,7 @@
         with steelyard_step.training_step(tokens=8192):
             ...
     # or, after each step:
-        steelyard_step.step(tokens=8192)
+        steelyard_step.step(tokens=8192, loss=2.31)
 
 or a framework's callback, made by `hugging_face()`, `lightning()`, `accelerate()` or `mindspore()`. What is said here
 replaces what the hook would infer. Dropped when no agent listens; never raises or blocks. Standard library only, valid
@@ -33,7 +33,7 @@ class _Steps:
         self.token_steps = 0
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
-    def end(self, took_s, tokens, mark):  # type: ignore[no-untyped-def]
+    def end(self, took_s, tokens, mark, loss=None):  # type: ignore[no-untyped-def]
         """Counts a step and tells it; a marked one, or one without a beginning, is told and not counted."""
         self.end_s = time.monotonic()
         if took_s is not None and not mark:
@@ -51,7 +51,7 @@ class _Steps:
             ("steps", self.steps), ("seconds", "%.6f" % self.seconds), ("tokens", self.tokens),
             ("token_steps", self.token_steps), ("marked_steps", self.marked_steps),
             ("marked_seconds", "%.6f" % self.marked_seconds), ("step_seconds", took_s),
-            ("step_tokens", tokens), ("mark", mark),
+            ("step_tokens", tokens), ("mark", mark), ("loss", loss),
         ] + [(name.lower(), os.environ.get(name)) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")]  # fmt: skip
         fields += [(name, os.environ.get("STEELYARD_" + name.upper())) for name in ("job", "run", "model", "task")]
         lines = ["steelyard 1 step"] + ["%s=%s" % pair for pair in fields if pair[1] is not None]
@@ -77,15 +77,21 @@ def _valid(tokens):  # type: ignore[no-untyped-def]
     return tokens if isinstance(tokens, int) and tokens >= 0 else None
 
 
-def step(tokens=None, mark=None):  # type: ignore[no-untyped-def]
+def _plain(loss):  # type: ignore[no-untyped-def]
+    # To read a tensor would wait for the device.
+    return loss if isinstance(loss, (int, float)) else None
+
+
+def step(tokens=None, mark=None, loss=None):  # type: ignore[no-untyped-def]
     """Says that a step has just ended; it began where the last one ended.
 
     Args:
         tokens: what this rank processed in it; None where that is not known.
         mark: "checkpoint", "evaluate" or "warmup" for a step that did more than train: kept apart.
+        loss: of the step, as a plain number that the script has anyway; a tensor is left out.
     """
     steps = _steps()
-    steps.end(time.monotonic() - steps.end_s if steps.end_s else None, _valid(tokens), mark)
+    steps.end(time.monotonic() - steps.end_s if steps.end_s else None, _valid(tokens), mark, _plain(loss))
 
 
 @contextlib.contextmanager
@@ -105,6 +111,7 @@ def hugging_face(tokens_per_step=None):  # type: ignore[no-untyped-def]
 
         seen = None
         mark = None
+        loss = None
 
         def on_evaluate(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
             """See TrainerCallback."""
@@ -114,6 +121,10 @@ def hugging_face(tokens_per_step=None):  # type: ignore[no-untyped-def]
             """See TrainerCallback."""
             self.mark = "checkpoint"
 
+        def on_log(self, args, state, control, logs=None, **kwargs):  # type: ignore[no-untyped-def]
+            """See TrainerCallback; the loss is told with the next step."""
+            self.loss = (logs or {}).get("loss")
+
         def on_step_end(self, args, state, control, **kwargs):  # type: ignore[no-untyped-def]
             """See TrainerCallback."""
             tokens, mark = tokens_per_step, self.mark
@@ -122,8 +133,8 @@ def hugging_face(tokens_per_step=None):  # type: ignore[no-untyped-def]
                 seen = int(state.num_input_tokens_seen) // max(1, args.world_size)
                 tokens = None if self.seen is None else seen - self.seen
                 self.seen = seen
-            self.mark = None
-            step(tokens, mark)
+            loss, self.mark, self.loss = self.loss, None, None
+            step(tokens, mark, loss)
 
     return Steps()
 

@@ -10,7 +10,7 @@ SELECT
     -- nothing but productive steps, each within a minute or so: what the chip takes, without checkpoints and idle times
     g.energy_j IS NOT NULL AND g.tokens IS NOT NULL AND g.steps > 0 AND g.apart_steps = 0 AND g.device_s <= 60 * g.devices * g.steps AS is_calm,
     if(is_calm, ifNull(g.energy_j, 0), 0) AS calm_energy_j, if(is_calm, g.tokens, NULL) AS calm_tokens, if(is_calm, g.steps, 0) AS calm_steps,
-    g.tensor_clock_sum AS tensor_clock_sum, g.tensor_clock_n AS tensor_clock_n, g.step_hist AS step_hist,
+    g.tensor_clock_sum AS tensor_clock_sum, g.tensor_clock_n AS tensor_clock_n, g.loss_sum AS loss_sum, g.loss_n AS loss_n, g.step_hist AS step_hist,
     g.origin AS origin, g.tokens_origin AS tokens_origin, g.tokens_absent AS tokens_absent
 FROM
 (
@@ -28,6 +28,7 @@ FROM
         if(countIf(m.wall_s IS NULL) = 0, sum(m.wall_s), NULL) AS wall_s,
         if(countIf(m.energy_j IS NULL) = 0, sum(m.energy_j), NULL) AS energy_j,
         sum(m.tensor_clock_sum) AS tensor_clock_sum, toUInt32(sum(m.tensor_clock_n)) AS tensor_clock_n,
+        sum(m.loss_sum) AS loss_sum, toUInt32(sum(m.loss_n)) AS loss_n,
         sumMap(m.step_hist) AS step_hist, max(m.origin) AS origin, max(m.tokens_origin) AS tokens_origin, max(m.tokens_absent) AS tokens_absent
     FROM steelyard_store.job_minute AS m FINAL
     WHERE ${where}

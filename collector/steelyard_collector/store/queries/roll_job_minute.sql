@@ -2,7 +2,7 @@ INSERT INTO steelyard_store.job_minute (
     job, agent, vendor, chip, part, bucket, run, n, ranks, devices, steps, device_s, tokens, nonpad_tokens, loss_tokens,
     checkpoint_steps, checkpoint_device_s, checkpoint_tokens, evaluate_steps, evaluate_device_s, evaluate_tokens,
     first_steps, first_device_s, first_tokens, step_hist, origin, tokens_origin, tokens_absent,
-    held_devices, wall_s, energy_j, tensor_clock_sum, tensor_clock_n, ver
+    held_devices, wall_s, energy_j, tensor_clock_sum, tensor_clock_n, loss_sum, loss_n, ver
 )
 WITH
     fromUnixTimestamp64Milli(${from_ms}, 'UTC') AS from_time,
@@ -92,7 +92,9 @@ WITH
             sumMapIf(map(toInt16(floor(log(greatest(ifNull(e.step_time_s, 0), 1e-6)) / log(1.01))), toUInt64(e.steps)), e.class = 'productive') AS step_hist,
             max(e.origin) AS origin,
             max(e.tokens_origin) AS tokens_origin,
-            max(e.tokens_absent) AS tokens_absent
+            max(e.tokens_absent) AS tokens_absent,
+            ifNull(sumIf(e.loss * e.steps, e.mark = ''), 0) AS loss_sum,
+            sumIf(e.steps, e.mark = '' AND e.loss IS NOT NULL) AS loss_n
         FROM ended AS e
         LEFT JOIN (SELECT toNullable(device_id) AS device_id, vendor, chip, part, meter FROM known) AS k ON k.device_id = e.device_id
         LEFT JOIN sole AS s ON s.job = e.job AND s.agent = e.agent
@@ -144,7 +146,7 @@ SELECT
     sum(p.first_steps) AS first_steps, sum(p.first_device_s) AS first_device_s, sum(p.first_tokens) AS first_tokens,
     sumMap(p.step_hist) AS step_hist, max(p.origin) AS origin, max(p.tokens_origin) AS tokens_origin, max(p.tokens_absent) AS tokens_absent,
     sum(p.held_devices) AS held_devices, sum(p.wall_s) AS wall_s, sum(p.energy_j) AS energy_j,
-    sum(p.tensor_clock_sum) AS tensor_clock_sum, sum(p.tensor_clock_n) AS tensor_clock_n,
+    sum(p.tensor_clock_sum) AS tensor_clock_sum, sum(p.tensor_clock_n) AS tensor_clock_n, sum(p.loss_sum) AS loss_sum, sum(p.loss_n) AS loss_n,
     ${ver} AS ver
 FROM
 (
@@ -159,7 +161,7 @@ FROM
         max(t.first_steps) AS first_steps, sum(t.first_device_s) AS first_device_s, sum(t.first_tokens) AS first_tokens,
         sumMap(t.step_hist) AS step_hist, max(t.origin) AS origin, max(t.tokens_origin) AS tokens_origin, max(t.tokens_absent) AS tokens_absent,
         toUInt32(0) AS held_devices, CAST(NULL AS Nullable(Float64)) AS wall_s, CAST(NULL AS Nullable(Float64)) AS energy_j,
-        toFloat64(0) AS tensor_clock_sum, toUInt32(0) AS tensor_clock_n
+        toFloat64(0) AS tensor_clock_sum, toUInt32(0) AS tensor_clock_n, sum(t.loss_sum) AS loss_sum, toUInt32(sum(t.loss_n)) AS loss_n
     FROM told AS t
     GROUP BY job, agent, vendor, chip, part, bucket
     UNION ALL
@@ -169,7 +171,7 @@ FROM
         NULL, NULL, NULL,
         0, 0, NULL, 0, 0, NULL, 0, 0, NULL,
         CAST(map(), 'Map(Int16, UInt64)'), '', '', '',
-        a.held_devices, a.wall_s, a.energy_j, a.tensor_clock_sum, a.tensor_clock_n
+        a.held_devices, a.wall_s, a.energy_j, a.tensor_clock_sum, a.tensor_clock_n, 0, 0
     FROM allotted AS a
 ) AS p
 GROUP BY job, agent, vendor, chip, part, bucket

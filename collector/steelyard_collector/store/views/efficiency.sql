@@ -11,7 +11,7 @@ SELECT
     e.energy_j AS energy_j, e.energy_tokens AS energy_tokens, e.energy_wall_s AS energy_wall_s,
     e.flops_per_token AS flops_per_token, e.flops AS flops, e.flops_device_s AS flops_device_s, e.peak_tflops AS peak_tflops, e.peak_flops AS peak_flops,
     e.flops / nullIf(e.flops_device_s, 0) / 1e12 / e.marketed_tflops AS marketed_mfu, e.ceiling_flops AS ceiling_flops,
-    e.ofu_sum AS ofu_sum, e.ofu_n AS ofu_n, e.price AS price_per_device_hour, e.cost AS cost, e.cost_tokens AS cost_tokens,
+    e.loss_sum / nullIf(e.loss_n, 0) AS loss, e.loss_n AS loss_steps, e.ofu_sum AS ofu_sum, e.ofu_n AS ofu_n, e.price AS price_per_device_hour, e.cost AS cost, e.cost_tokens AS cost_tokens,
     e.devices_per_package AS devices_per_package, e.step_bins_s AS step_bins_s, e.step_counts AS step_counts,
 ${efficiency_figures}
 FROM

@@ -21,6 +21,7 @@ SELECT
     s.loss_tokens / s.token_copies AS loss_tokens,
     s.samples AS samples,
     s.host_gap_s AS host_gap_s,
+    s.loss AS loss,
     nullIf(s.mark, '') AS mark,
     nullIf(s.origin, '') AS step_origin,
     nullIf(s.tokens_origin, '') AS tokens_origin,

@@ -7,14 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
-from steelyard_tui.report.charts import Panel, TimeChart, Track
-from steelyard_tui.report.plots.canvas import FONT, WIDTH, figure_of, shortened, svg_of
-from steelyard_tui.report.plots.ink import DASHES, INKS, marker_of, vendor_ink
+from steelyard_tui.report.charts import Chip, Panel, TimeChart, Track
+from steelyard_tui.report.plots.canvas import figure_of, svg_of
+from steelyard_tui.report.plots.ink import DASHES, marker_of, vendor_ink
+from steelyard_tui.report.plots.panels import boxes, height_of, put_names, put_title
 
-_PANEL = 224.0
-_TOP, _BOTTOM = 42.0, 30.0
-_LEFT, _BETWEEN, _NAMES = 46.0, 40.0, 92.0
-_NAME_APART = 0.085
 # matplotlib counts time in days of Unix time.
 _DAY_S = 86_400.0
 # Without types of their own.
@@ -24,47 +21,29 @@ _FORMATTER: Final[Any] = ConciseDateFormatter
 
 def draw_times(chart: TimeChart, key: str, alt: str) -> str:
     """Two panels a row."""
-    rows = -(-len(chart.panels) // 2)
-    height = _PANEL * rows
-    width = (WIDTH - _BETWEEN) / 2
-    with figure_of(height) as figure:
-        for number, panel in enumerate(chart.panels):
-            row, column = divmod(number, 2)
-            left = column * (width + _BETWEEN) + _LEFT
-            bottom = height - (row + 1) * _PANEL + _BOTTOM
-            box = (left / WIDTH, bottom / height, (width - _LEFT - _NAMES) / WIDTH, (_PANEL - _TOP - _BOTTOM) / height)
-            _draw_panel(figure.add_axes(box), panel, chart)
+    with figure_of(height_of(len(chart.panels))) as figure:
+        for axes, panel in zip(boxes(figure, len(chart.panels)), chart.panels, strict=True):
+            _draw_panel(axes, panel, chart)
         return svg_of(figure, key, alt)
 
 
 def _draw_panel(axes: Axes, panel: Panel, chart: TimeChart) -> None:
-    axes.annotate(
-        panel.title, (0, 1), xycoords="axes fraction", xytext=(-_LEFT, 20 if panel.of else 13),
-        textcoords="offset points", va="baseline", weight="bold", annotation_clip=False,
-    )  # fmt: skip
-    if panel.of:
-        axes.annotate(
-            shortened(panel.of, 62), (0, 1), xycoords="axes fraction", xytext=(-_LEFT, 6),
-            textcoords="offset points", va="baseline", color=INKS["quiet"], fontsize=FONT - 1.5, annotation_clip=False,
-        )  # fmt: skip
+    put_title(axes, panel.title, panel.of)
     axes.set_xlim(chart.from_s / _DAY_S, chart.to_s / _DAY_S)
     most = max((value for track in panel.tracks for value in track.values if value is not None), default=1.0)
-    axes.set_ylim(0, 1.08 * most or 1.0)
+    top = 1.08 * most or 1.0
+    axes.set_ylim(0, top)
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="both", length=0, labelsize=FONT - 1.5)
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
     locator = _LOCATOR(tz=UTC, minticks=3, maxticks=6)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(_FORMATTER(locator, tz=UTC, show_offset=False))
     same_vendor: dict[str, int] = {}
-    ends: list[tuple[float, Track]] = []
+    ends: list[tuple[float, Chip]] = []
     for track in panel.tracks:
         number = same_vendor.get(track.chip.vendor, 0)
         same_vendor[track.chip.vendor] = number + 1
-        ends.append((_draw_track(axes, track, chart.step_s, number) / (1.08 * most or 1.0), track))
-    _name_ends(axes, ends)
+        ends.append((_draw_track(axes, track, chart.step_s, number) / top, track.chip))
+    put_names(axes, ends)
 
 
 def _draw_track(axes: Axes, track: Track, step_s: float, number: int) -> float:
@@ -88,20 +67,3 @@ def _draw_track(axes: Axes, track: Track, step_s: float, number: int) -> float:
         xs[last], ys[last], marker=marker_of(track.chip.vendor), markersize=6, color=color, clip_on=False, zorder=3
     )
     return ys[last]
-
-
-def _name_ends(axes: Axes, ends: list[tuple[float, Track]]) -> None:
-    """Names beside the lines' ends, moved apart where they would stand in one another."""
-    places: list[float] = []
-    ordered = sorted(ends, key=lambda end: end[0])
-    for end, _ in ordered:
-        places.append(max(end, places[-1] + _NAME_APART) if places else end)
-    over = max(0.0, places[-1] - 1.02) if places else 0.0
-    for index in range(len(places) - 1, -1, -1):
-        above = places[index + 1] - _NAME_APART if index + 1 < len(places) else 1.02
-        places[index] = min(places[index], above) if over else places[index]
-    for place, (_, track) in zip(places, ordered, strict=True):
-        axes.annotate(
-            track.chip.label, (1.0, place), xycoords="axes fraction", xytext=(10, 0), textcoords="offset points",
-            va="center", fontsize=FONT - 1, color=INKS["ink"],
-        )  # fmt: skip

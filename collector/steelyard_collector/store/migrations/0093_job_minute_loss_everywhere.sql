@@ -1,0 +1,2 @@
+-- on a cluster the table over all shards has it too
+ALTER TABLE steelyard_store.job_minute ${on_cluster} ADD COLUMN IF NOT EXISTS loss_sum Float64 CODEC(ZSTD(1)), ADD COLUMN IF NOT EXISTS loss_n UInt32 CODEC(ZSTD(1))
