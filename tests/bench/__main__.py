@@ -24,6 +24,7 @@ BENCHES = {
     "exact": "totals of real recordings, to the last digit",
     "flame": "a flame graph of 100,000 distinct stacks: draw and zoom",
     "parse": "a trace of 250 MB: CPU beside json.load, memory also at 1 GB, and a small one",
+    "profiles": "bytes a window of continuous profiles, and a day of 16,000 devices",
     "stragglers": "delay until a slow rank is found, and false alarms",
 }
 

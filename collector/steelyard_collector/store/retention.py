@@ -15,7 +15,10 @@ log = logging.getLogger(__name__)
 DEFAULT_MAX_BYTES: Final = 50_000_000_000
 # Days of what isn't raw: an event is worth as much as the minutes around it.
 _RECORD_DAYS: Final = 90
-_RECORDS: Final = ("event", "profile", "profile_row", "stack")
+# What a window came to is small and kept as long; its operators and stacks are 50 times as much.
+_PROFILE_PART_DAYS: Final = 30
+_RECORDS: Final = ("event", "profile")
+_PROFILE_PARTS: Final = ("profile_row", "stack")
 _RAW: Final = ("raw_device", "raw_host", "raw_agent", "process", "step")
 _TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
 
@@ -35,7 +38,8 @@ class Bounds:
 
 def kept_days(raw_days: int) -> dict[str, int]:
     """How many days of each table that is dropped by days are kept, today included."""
-    return dict.fromkeys(_RAW, raw_days) | dict.fromkeys(_RECORDS, _RECORD_DAYS)
+    records = dict.fromkeys(_RECORDS, _RECORD_DAYS) | dict.fromkeys(_PROFILE_PARTS, _PROFILE_PART_DAYS)
+    return dict.fromkeys(_RAW, raw_days) | records
 
 
 def bounds_of(store: Store, raw_days: int, max_bytes: int) -> Bounds:
