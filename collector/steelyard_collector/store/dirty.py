@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 Devices = npt.NDArray[np.uint32]
 MINUTE_MS: Final = 60_000
 _DAY_MINUTES: Final = 1440
-# One INSERT SELECT covers at most so many device minutes, which bounds its memory.
-_CHUNK: Final = 30_000
+# So many device minutes are rolled up at once: their raw rows are in memory.
+_CHUNK: Final = 16_000
 # So many devices are listed; more are a range, in which some may be rolled up in vain.
 _LISTED: Final = 500
 

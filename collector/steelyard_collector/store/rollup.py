@@ -15,7 +15,8 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.client import INSERT_SETTINGS, settings_clause
 from steelyard_collector.store.dirty import MINUTE_MS, Devices, DirtyMinutes, Work, plan
 from steelyard_collector.store.raw_days import changed_days, dropped_days, is_kept
-from steelyard_collector.store.rollup_columns import from_1m, from_raw_1m, from_raw_10s
+from steelyard_collector.store.rollup_columns import from_1m, of_counters_before, of_raw_rows
+from steelyard_collector.store.rollup_figures import minutes, ten_seconds
 from steelyard_collector.store.statements import statement
 from steelyard_proto.errors import StoreError
 
@@ -33,6 +34,11 @@ _SLOW_LOOKBACK_MS: Final = 130_000
 ROLL_SETTINGS: Final = settings_clause(
     {name: value for name, value in INSERT_SETTINGS.items() if name != "insert_deduplicate"}
     | {"max_threads": 1, "insert_deduplicate": 0, "do_not_merge_across_partitions_select_final": 1}
+)
+# By default wide rows come in pieces of 1 MB, each of which costs anew.
+_READ_SETTINGS: Final = settings_clause(
+    {"max_threads": 1, "optimize_aggregation_in_order": 1, "preferred_block_size_bytes": 0, "max_block_size": 262_144}
+    | {"output_format_arrow_compression_method": "none"}
 )
 
 
@@ -52,6 +58,7 @@ class Roller:
         self.late: set[int] = set()
         self._raw_days = raw_days
         self._ver = 0
+        self._puts = 0
         self.rolled_to_ms = 0
 
     def recover(self, now_ms: int) -> int:
@@ -137,18 +144,20 @@ class Roller:
 
     def _roll_minute(self, work: Work) -> None:
         begin_ms = work.from_minute * MINUTE_MS
-        values: dict[str, str | int] = {
-            "devices": work.condition(),
-            "from_ms": begin_ms,
-            "to_ms": work.to_minute * MINUTE_MS,
-            "ver": self._ver,
-            "settings": ROLL_SETTINGS,
-        }
-        given = self._store.given_metrics()
-        self._store.command(statement("queries", "roll_10s", **values, **from_raw_10s(given)))
+        where: dict[str, str | int] = {"devices": work.condition(), "from_ms": begin_ms, "settings": _READ_SETTINGS}
         lookback = {"fast_from_ms": begin_ms - _FAST_LOOKBACK_MS, "slow_from_ms": begin_ms - _SLOW_LOOKBACK_MS}
+        given, to_ms = self._store.given_metrics(), work.to_minute * MINUTE_MS
+        rows = self._store.query(statement("queries", "raw_rows", to_ms=to_ms, **where, **of_raw_rows(given)))
+        if not rows.num_rows:
+            return
+        before = statement("queries", "counters_before", **where, **lookback, **of_counters_before(given))
+        self._put("roll_10s", ten_seconds(rows, given, self._ver))
         # The last: recovery counts its rows.
-        self._store.command(statement("queries", "roll_1m", **values, **lookback, **from_raw_1m(given)))
+        self._put("roll_1m", minutes(rows, self._store.query(before), given, self._ver))
+
+    def _put(self, table: str, rows: pa.Table) -> None:
+        self._puts += 1
+        self._store.insert(table, rows, token=f"{table}-{self._ver}-{self._puts}")
 
     def _roll_hours(self, closed_hour: int) -> None:
         taken = self._hours.take(closed_hour)

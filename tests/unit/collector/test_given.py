@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from steelyard_collector.store.given import device_metrics, given_in, loaded, rows_of
-from steelyard_collector.store.rollup_columns import from_raw_1m, from_raw_10s
+from steelyard_collector.store.rollup_columns import of_counters_before, of_raw_rows
 
 
 def test_what_a_block_gives() -> None:
@@ -32,8 +32,8 @@ def test_rows_are_as_the_table_has_them() -> None:
 
 def test_rollups_name_only_what_is_given() -> None:
     given = frozenset({"power_w", "energy_mj"})
-    assert from_raw_10s(given)["names"] == "power_w_sum, power_w_n, power_w_min, power_w_max"
-    minute = from_raw_1m(given)
-    assert minute["counter_names"] == "energy_mj_inc, energy_mj_ms, energy_mj_first, energy_mj_last"
+    assert of_raw_rows(given)["names"] == ", raw.power_w AS power_w, raw.energy_mj AS energy_mj"
+    before = of_counters_before(given)
+    assert before["figures"].startswith(", argMax(raw.energy_mj, raw.ts) AS energy_mj, ")
     # No counter of the slow class: none is looked for far back.
-    assert minute["has_slow_counter"] == "false"
+    assert before["has_slow_counter"] == "false"
