@@ -2,7 +2,7 @@
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,9 @@ from steelyard_traces.ascend_text import rank_of
 from steelyard_traces.ascend_work import AscendRecording, Task
 
 MAGIC: Final = b"SQLite format 3\x00"
+_NO_SHAPES: Final = ("", "", "")
 _Rows = Sequence[tuple[Any, ...]]
+_Shapes = dict[int, tuple[str, str, str]]
 
 
 def is_database(path: Path) -> bool:
@@ -58,6 +60,7 @@ def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:
     device = next((int(row[5]) for row in kernels if row[5] is not None), 0)
     rows = [*kernels, *ask("collectives", "COMMUNICATION_OP")]
     steps = ask("steps", "STEP_TIME")
+    shapes = {row[0]: row[1:] for row in _shapes(database, ask)}
     good = [row for row in rows if isinstance(row[3], int) and isinstance(row[4], int) and row[3] <= row[4]]
     if not good:
         raise TraceError("no kernel in its tables: none ran while it was recorded; record again", path=str(path))
@@ -67,7 +70,7 @@ def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:
     ranks = ask("rank", "RANK_DEVICE_MAP")
     return AscendRecording(
         path=str(path),
-        tasks=tuple(_task(row, device, launches, steps) for row in good),
+        tasks=tuple(_task(row, device, launches, steps, shapes) for row in good),
         chip=next((str(name) for (name,) in ask("chip", "NPU_INFO")), ""),
         rank=str(ranks[0][0]) if ranks else rank_of(path.parent),
         calls=torch_calls(calls),
@@ -77,10 +80,18 @@ def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:
     )
 
 
-def _task(row: tuple[Any, ...], device: int, launches: dict[int, int], steps: _Rows) -> Task:
+def _shapes(database: sqlite3.Connection, ask: Callable[[str, str], _Rows]) -> _Rows:
+    """Not every version and level has the columns."""
+    columns = {name for _, name, *_ in database.execute("PRAGMA table_info(COMPUTE_TASK_INFO)")}
+    return ask("shapes", "COMPUTE_TASK_INFO") if columns >= {"inputShapes", "inputDataTypes", "outputShapes"} else []
+
+
+def _task(row: tuple[Any, ...], device: int, launches: dict[int, int], steps: _Rows, shapes: _Shapes) -> Task:
     """A row as a task; its step is the one in which the host asked for it, as far as that is known."""
-    name, kind, core, start_ns, end_ns, of_device, connection = row
+    name, kind, core, start_ns, end_ns, of_device, connection, *task = row
     index = bisect_right(steps, launches.get(connection, start_ns), key=lambda step: step[1]) - 1
     step = str(steps[index][0]) if index >= 0 else ""
     on = device if of_device is None else int(of_device)
-    return Task(str(name or ""), str(kind or ""), str(core or ""), start_ns, end_ns - start_ns, step, on)
+    inputs = shapes.get(task[0], _NO_SHAPES) if task else _NO_SHAPES
+    length_ns = end_ns - start_ns
+    return Task(str(name or ""), str(kind or ""), str(core or ""), start_ns, length_ns, step, on, inputs=inputs)

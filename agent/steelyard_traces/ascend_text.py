@@ -23,6 +23,9 @@ _OPTIONAL: Final = {
     "core": ("Accelerator Core", "Task Type"),
     "step": ("Step Id",),
     "device": ("Device_id",),
+    "inputs": ("Input Shapes",),
+    "types": ("Input Data Types",),
+    "outputs": ("Output Shapes",),
 }
 _CALLS: Final = {
     "name": ("Name",),
@@ -96,7 +99,8 @@ def _tasks(table: Path, skipped: list[int]) -> Iterator[Task]:
             skipped[0] += 1
             continue
         device = int(row["device"]) if row["device"].isdecimal() else 0
-        yield Task(row["name"], row["type"], row["core"], start_ns, duration_ns, row["step"], device)
+        inputs = (row["inputs"], row["types"], row["outputs"])
+        yield Task(row["name"], row["type"], row["core"], start_ns, duration_ns, row["step"], device, inputs=inputs)
 
 
 def _host(path: Path, classifier: Classifier) -> tuple[tuple[Calls, ...], tuple[Work, ...]]:

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from steelyard_traces.classify import UNMATCHED, Classifier, load_classifier
+from steelyard_traces.counts import Counts, Signature, flops_and_signature_of_cann
 from steelyard_traces.device_work import (
     NO_STEP,
     DeviceWork,
@@ -35,6 +36,7 @@ class Task:
     """One task of an NPU: a kernel, a copy of memory, or a whole collective (not its small tasks).
 
     Attributes:
+        inputs: shapes and types of its inputs and shapes of its outputs, as they are written; empty where they aren't.
         callers: the calls of torch around its launch, from the outermost on; empty where the export doesn't tell.
     """
 
@@ -46,6 +48,7 @@ class Task:
     step: str = ""
     device: int = 0
     callers: tuple[str, ...] = ()
+    inputs: tuple[str, str, str] = ("", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def ascend_profile(recording: AscendRecording) -> Profile:
         split=split,
         parts=parts,
         operators=recording.launchers or works_by_operator(work),
-        types=works_by_kind(work),
+        types=works_by_kind(work, work.counts),
         cores=works_by_core(work),
         calls=recording.calls,
         notes=(*recording.notes, *_disagreements(split, recording.vendor_ns or {})),
@@ -143,7 +146,8 @@ def _work_of(tasks: Iterable[Task], steps: tuple[str, ...], classifier: Classifi
     kinds: dict[tuple[str, str, bool], tuple[int, Kind]] = {}
     operators: dict[str, int] = {}
     step_index = {name: index for index, name in enumerate(steps)}
-    rows = []
+    rows, flops = [], []
+    signatures: dict[Signature, int] = {}
     for task in tasks:
         key = (task.name if task.type in ABSENT else task.type, task.core, task.type in ABSENT)
         if key not in kinds:
@@ -151,9 +155,23 @@ def _work_of(tasks: Iterable[Task], steps: tuple[str, ...], classifier: Classifi
         operator = operators.setdefault(task.callers[-1] if task.callers else task.name, len(operators))
         step = step_index.get(task.step, NO_STEP)
         end_ns = task.start_ns + task.duration_ns
-        rows.append((task.start_ns, end_ns, task.device, kinds[key][0], operator, step))
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 6)
-    return DeviceWork(tuple(kind for _, kind in kinds.values()), tuple(operators), *columns.T)
+        shapes, types, outputs = task.inputs
+        operations, signature = flops_and_signature_of_cann(task.type, shapes, outputs, types)
+        flops.append(operations)
+        sign = signatures.setdefault(signature, len(signatures))
+        rows.append((task.start_ns, end_ns, task.device, kinds[key][0], operator, step, sign))
+    start_ns, end, device, kind, operators_of, step_of, sign_of = np.array(rows, dtype=np.int64).reshape(-1, 7).T
+    return DeviceWork(
+        kinds=tuple(kind for _, kind in kinds.values()),
+        operators=tuple(operators),
+        start_ns=start_ns,
+        end_ns=end,
+        device=device,
+        kind=kind,
+        operator=operators_of,
+        step=step_of,
+        counts=Counts(np.array(flops), sign_of, tuple(signatures)),
+    )
 
 
 def _kind(task: Task, classifier: Classifier) -> Kind:

@@ -1,14 +1,18 @@
 """The events of a trace that have a length, as columns: some 30 bytes an event, whatever its arguments."""
 
+from array import array
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from steelyard_traces.counts import NO_SIGNATURE
 from steelyard_traces.decimal_time import FLOAT_EXACT_BELOW_US, nanoseconds, nanoseconds_of_floats
 from steelyard_traces.intervals import Ints
-from steelyard_traces.json_events import Block, Event
+from steelyard_traces.json_events import NOTHING, Block, Event
+from steelyard_traces.operator_flops import COUNTED
 
 NO_CORRELATION: Final = -1
 _ALIASES: Final = {"operator": "cpu_op", "runtime": "cuda_runtime", "memcpy": "gpu_memcpy", "memset": "gpu_memset"}
@@ -39,6 +43,8 @@ class Columns:
         label: an index into `labels`.
         thread: an index into `threads`, which are pairs of pid and tid.
         correlation: what a launch and what it launched have in common; `NO_CORRELATION` where there is nothing.
+        signed: the events that are calls of counted operators and tell their inputs; few are.
+        signature: of each of these an index into `signatures`, which are shapes and types as they are written.
         skipped: events that could not be used: no time, no length or a negative one.
     """
 
@@ -50,6 +56,16 @@ class Columns:
     duration_ns: Ints
     correlation: Ints
     skipped: int
+    signed: Ints
+    signature: Ints
+    signatures: tuple[tuple[bytes, bytes], ...]
+
+    def signature_of(self, events: Ints) -> Ints:
+        """The inputs of events, as indices into `signatures`; `NO_SIGNATURE` where they aren't kept."""
+        if not len(self.signed):
+            return np.full(len(events), NO_SIGNATURE, dtype=np.int64)
+        at = np.minimum(np.searchsorted(self.signed, events), len(self.signed) - 1)
+        return np.where(self.signed[at] == events, self.signature[at], NO_SIGNATURE)
 
     @property
     def thread_pid(self) -> Ints:
@@ -65,6 +81,11 @@ class ColumnBuilder:
     def __init__(self) -> None:
         self._labels = _Numbers()
         self._threads = _Numbers()
+        self._signatures = _Numbers()
+        self._counted: list[bool] = []
+        self._signed = array("q")
+        self._signature = array("i")
+        self._taken = 0
         self._parts: dict[str, list[NDArray[Any]]] = {
             "label": [], "thread": [], "start_ns": [], "duration_ns": [], "correlation": []
         }  # fmt: skip
@@ -86,10 +107,22 @@ class ColumnBuilder:
         for index, value in told:
             correlation[index] = _correlation(value)
         columns: tuple[NDArray[Any], ...] = (label, thread, start_ns, duration_ns, correlation)
+        self._sign(events, label, is_good)
         for part, column in zip(self._parts.values(), columns, strict=True):
             part.append(column if is_good is None else column[is_good])
         if is_good is not None:
             self._skipped += int((~is_good).sum())
+
+    def _sign(self, events: list[Event], label: NDArray[np.int32], is_good: NDArray[np.bool_] | None) -> None:
+        """Keeps the inputs of operators that are counted, as they are written."""
+        place = np.arange(len(events)) if is_good is None else np.where(is_good, np.cumsum(is_good) - 1, -1)
+        self._counted += [thing[1] in COUNTED for thing in islice(self._labels, len(self._counted), None)]
+        for index in np.flatnonzero(np.array(self._counted)[label]).tolist():
+            told = events[index].args
+            if told is not None and told.dims is not NOTHING and place[index] >= 0:
+                self._signed.append(self._taken + int(place[index]))
+                self._signature.append(self._signatures[bytes(told.dims), bytes(told.types)])
+        self._taken += int(place.max()) + 1
 
     def columns(self) -> Columns:
         """All that was taken; call it once, it lets go of the parts."""
@@ -99,7 +132,15 @@ class ColumnBuilder:
         if len(same) > len(labels):
             joined["label"] = same[joined["label"]]
         threads = tuple((str(pid), str(tid)) for pid, tid in self._threads)
-        return Columns(labels=tuple(labels), threads=threads, skipped=self._skipped, **joined)
+        return Columns(
+            labels=tuple(labels),
+            threads=threads,
+            signatures=tuple(self._signatures),
+            signed=np.array(self._signed, dtype=np.int64),
+            signature=np.array(self._signature, dtype=np.int64),
+            skipped=self._skipped,
+            **joined,
+        )
 
 
 def _join(parts: list[NDArray[Any]]) -> NDArray[Any]:

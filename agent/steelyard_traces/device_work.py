@@ -1,10 +1,11 @@
 """Pieces of work of devices as columns, and what they add up to; the same for every vendor."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 import numpy as np
 
+from steelyard_traces.counts import Counts, counted
 from steelyard_traces.grouping import grouped
 from steelyard_traces.intervals import Intervals, Ints, covered_ns, first_come, sorted_intervals, union
 from steelyard_traces.profile import DATA_WAIT, Layer, Part, Split, Work
@@ -32,6 +33,7 @@ class DeviceWork:
         kind: an index into `kinds`.
         operator: an index into `operators`.
         step: an index into whatever the steps are; `NO_STEP` outside of all.
+        counts: operations by operator; the first kernel of a call has them all, the others 0.
     """
 
     kinds: tuple[Kind, ...]
@@ -42,6 +44,7 @@ class DeviceWork:
     kind: Ints
     operator: Ints
     step: Ints
+    counts: Counts | None = None
 
     def of_step(self, step: int) -> "DeviceWork":
         """The work of one step alone."""
@@ -83,9 +86,9 @@ def parts_of(work: DeviceWork, waiting: Intervals) -> tuple[Part, ...]:
     return tuple(sorted(rows, key=lambda part: (-part.duration_ns, part.name)))
 
 
-def works_by_kind(work: DeviceWork) -> tuple[Work, ...]:
-    """Sums by kernel or type."""
-    return _works(work, work.kind, [(kind.name, kind.class_name, kind.core) for kind in work.kinds])
+def works_by_kind(work: DeviceWork, counts: Counts | None = None) -> tuple[Work, ...]:
+    """Sums by kernel or type; with operations where each piece of work has its own."""
+    return _works(work, work.kind, [(kind.name, kind.class_name, kind.core) for kind in work.kinds], counts)
 
 
 def works_by_operator(work: DeviceWork) -> tuple[Work, ...]:
@@ -100,7 +103,7 @@ def works_by_operator(work: DeviceWork) -> tuple[Work, ...]:
     for of, pair in enumerate(pairs.tolist()):
         operator, core_index = divmod(pair, len(cores))
         names.append((work.operators[operator], work.kinds[most[of][1]].class_name, cores[core_index]))
-    return _works(work, index, names)
+    return _works(work, index, names, work.counts)
 
 
 def works_by_core(work: DeviceWork) -> tuple[Work, ...]:
@@ -182,9 +185,12 @@ def _sums(index: Ints, values: Ints, count: int) -> Ints:
     return sums
 
 
-def _works(work: DeviceWork, index: Ints, names: list[tuple[str, str, str]]) -> tuple[Work, ...]:
+def _works(
+    work: DeviceWork, index: Ints, names: list[tuple[str, str, str]], counts: Counts | None = None
+) -> tuple[Work, ...]:
+    told = counted(counts, index, len(names))
     rows = [
-        Work(*names[one.index], one.count, one.total_ns, one.min_ns, one.max_ns)
+        Work(*names[one.index], one.count, one.total_ns, one.min_ns, one.max_ns, *astuple(told[one.index]))
         for one in grouped(index, work.end_ns - work.start_ns)
     ]
     return tuple(sorted(rows, key=lambda row: (-row.total_ns, row.name)))

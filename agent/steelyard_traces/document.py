@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+from steelyard_traces.counts import peak_tflops
 from steelyard_traces.profile import Calls, Profile, Split, Stack, Work
 
 _SPLIT: Final = (
@@ -42,9 +43,9 @@ def as_document(profile: Profile) -> dict[str, Any]:
             }
             for part in profile.parts
         ],
-        "by_operator": [_row(work) for work in profile.operators],
-        "by_type": [_row(work) for work in profile.types],
-        "by_core": [_row(work) for work in profile.cores],
+        "by_operator": [_work(work, profile.chip) for work in profile.operators],
+        "by_type": [_work(work, profile.chip) for work in profile.types],
+        "by_core": [_core(work) for work in profile.cores],
         "calls": [_row(call) for call in profile.calls],
         "notes": list(profile.notes),
     }
@@ -70,6 +71,22 @@ def _split(split: Split | None) -> dict[str, int | None]:
     if split is None:
         return dict.fromkeys(_SPLIT)
     return {name: getattr(split, name) for name in _SPLIT}
+
+
+def _work(work: Work, chip: str) -> dict[str, Any]:
+    peak, tflops = peak_tflops(chip, work.precision), work.tflops
+    return {
+        **_row(work),
+        "shapes": work.shapes or None,
+        "precision": work.precision or None,
+        "tflops": tflops,
+        "peak_tflops": peak,
+        "peak_share": tflops / peak if tflops and peak else None,
+    }
+
+
+def _core(work: Work) -> dict[str, Any]:
+    return {name: value for name, value in _row(work).items() if name not in ("flops", "shapes", "precision")}
 
 
 def _row(row: Work | Calls) -> dict[str, Any]:

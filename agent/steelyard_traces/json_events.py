@@ -24,12 +24,15 @@ _AT_BYTE: Final = re.compile(r"\(byte (\d+)\)")
 _SPACE: Final = b" \t\r\n"
 
 Name = str | int | float | None
+NOTHING: Final = msgspec.Raw(b"")
 
 
 class Arguments(msgspec.Struct, gc=False):
     """What is used of an event's arguments."""
 
     correlation: Any = None
+    dims: msgspec.Raw = msgspec.field(default=NOTHING, name="Input Dims")
+    types: msgspec.Raw = msgspec.field(default=NOTHING, name="Input type")
     collective: Name = msgspec.field(default=None, name="Collective name")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from steelyard_proto.errors import TraceError
 from steelyard_traces.classify import UNMATCHED, Classifier, load_classifier
 from steelyard_traces.columns import NO_CORRELATION, ColumnBuilder, Columns, Label
+from steelyard_traces.counts import Counts, Signature, flops_and_signature
 from steelyard_traces.device_work import NO_STEP, DeviceWork, Kind
 from steelyard_traces.intervals import Ints
 from steelyard_traces.json_events import EventReader
@@ -104,7 +105,8 @@ class KinetoTrace:
     def work(self, spans: Spans) -> DeviceWork:
         """The devices' work, each piece with its operator and step."""
         c = self.columns
-        operator_index, operators = self._operators()
+        found = self._found()
+        operator_index, operators = self._operators(found)
         labels = c.label[self.device].astype(np.int64)
         pairs, pair_index = np.unique(labels * len(operators) + operator_index, return_inverse=True)
         kinds: dict[Kind, int] = {}
@@ -119,6 +121,7 @@ class KinetoTrace:
             kind=np.array(kind_of_pair, dtype=np.int64)[pair_index],
             operator=operator_index,
             step=self._step(spans),
+            counts=self._counts(found),
         )
 
     def label_mask(self, is_wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -126,10 +129,35 @@ class KinetoTrace:
         wanted: NDArray[np.bool_] = is_wanted[self.columns.label[self.host]]
         return wanted
 
-    def _operators(self) -> tuple[Ints, tuple[str, ...]]:
+    def _found(self) -> Ints:
+        """For each piece of a device's work the innermost operator around its launch, by its place in `host`."""
+        return self.nesting.nearest(self.launch, self._is_of({OPERATOR})[self.columns.label[self.host]])
+
+    def _counts(self, found: Ints) -> Counts | None:
+        """Operations of each call, told at its first kernel; None where the trace tells no inputs."""
         c = self.columns
-        is_operator = self._is_of({OPERATOR})[c.label[self.host]]
-        found = self.nesting.nearest(self.launch, is_operator)
+        if not c.signatures:
+            return None
+        base = len(c.signatures) + 1
+        call = self.host[found]
+        pair = np.where(found != NO_PARENT, c.label[call].astype(np.int64) * base + c.signature_of(call) + 1, 0)
+        used, index = np.unique(pair, return_inverse=True)
+        told = [self._counted(*divmod(one, base)) for one in used.tolist()]
+        is_copy = ~self._is_of({"kernel", "xpu_kernel"})[c.label[self.device]]
+        order = np.lexsort((is_copy, found))
+        is_later = np.zeros(len(found), dtype=np.bool_)
+        is_later[order[1:]] = found[order[1:]] == found[order[:-1]]
+        flops = np.array([one for one, _ in told])[index]
+        flops[is_later & ~np.isnan(flops)] = 0
+        return Counts(flops, index.astype(np.int64), tuple(signature for _, signature in told))
+
+    def _counted(self, label: int, signature: int) -> tuple[float, Signature]:
+        if not signature:
+            return float("nan"), Signature("", "")
+        return flops_and_signature(self.columns.labels[label].name, *self.columns.signatures[signature - 1])
+
+    def _operators(self, found: Ints) -> tuple[Ints, tuple[str, ...]]:
+        c = self.columns
         label = np.where(found != NO_PARENT, c.label[self.host[found]], -1) if len(self.host) else found
         used, index = np.unique(label, return_inverse=True)
         return index, tuple(c.labels[i].name if i >= 0 else NO_OPERATOR for i in used.tolist())

@@ -71,6 +71,9 @@ class Work:
     Attributes:
         class_name: the operator class; empty where several are meant.
         core: what it ran on; empty where several are meant.
+        flops: operations of all of it; None where shapes aren't told for all, or nothing is counted.
+        shapes: of the inputs, where all have the same; empty otherwise.
+        precision: bfloat16, float16 or float32, where all have the same; empty otherwise.
     """
 
     name: str
@@ -80,6 +83,14 @@ class Work:
     total_ns: int
     min_ns: int
     max_ns: int
+    flops: float | None = None
+    shapes: str = ""
+    precision: str = ""
+
+    @property
+    def tflops(self) -> float | None:
+        """Achieved, in TFLOP/s, while it ran."""
+        return self.flops / self.total_ns / 1000 if self.flops and self.total_ns else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("msgspec", reason="the extra `traces` is not installed")
 
+from steelyard_proto.units import ABSENT
 from steelyard_tui.cli import main
 from tests.standins.kineto_trace import call, kernel, launch, trace_text
 
@@ -108,3 +109,29 @@ def test_faults_are_exit_code_1_and_name_the_file(
     monkeypatch.setitem(sys.modules, "steelyard_traces.reading", None)
     assert main(["ops", "--file", missing]) == 1
     assert "pip install 'steelyard[traces]'" in capsys.readouterr().err
+
+
+def test_rates_stand_beside_matmuls_whose_shapes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dims = {"Input Dims": [[4096, 4096], [4096, 4096]], "Input type": ["c10::BFloat16", "c10::BFloat16"]}
+    events = [
+        call("aten::mm", 0, 5_000, **dims),
+        launch(1_000, 500, 1),
+        call("aten::add", 6_000, 5_000),
+        launch(7_000, 500, 2),
+        kernel(SHORT_GEMM, 10_000, 200_000, 1),
+        kernel("vectorized_elementwise_kernel", 210_000, 100_000, 2),
+    ]
+    path = tmp_path / "shapes.json"
+    facts = {"deviceProperties": [{"id": 0, "name": "NVIDIA H100 80GB HBM3"}]}
+    path.write_text(trace_text(events, facts=facts), encoding="utf-8")
+    lines = _said(capsys, "--file", str(path)).splitlines()
+    (head,) = (line for line in lines if "TFLOP/s" in line)
+    assert head.endswith("TFLOP/s  of peak")
+    (matmul,) = (line for line in lines if "aten::mm" in line)
+    assert matmul.split()[-2:] == ["687.2", "69.5%"], "2 x 4096^3 in 200 us, of 989"
+    (add,) = (line for line in lines if "aten::add" in line)
+    assert add.split()[-2:] == [ABSENT, ABSENT]
+    path.write_text(trace_text(events), encoding="utf-8")
+    said = _said(capsys, "--file", str(path))
+    assert "TFLOP/s" in said
+    assert "of peak" not in said, "an unknown chip has no peak"

@@ -27,7 +27,12 @@ def profile_lines(profile: "Profile", by: str, top: int, ellipsis: str) -> Itera
     rows = rows_of(profile, by)
     title = _BY_TITLES[by]
     if rows:
-        yield from aligned([_titles(profile, title, by), *(_row(row, profile, ellipsis) for row in rows[:top])])
+        shown = rows[:top]
+        extra = _flops_columns(shown, profile.chip)
+        cells = (
+            (*_row(row, profile, ellipsis), *more) for row, more in zip(shown, extra[1:], strict=True)
+        )  # fmt: skip
+        yield from aligned([(*_titles(profile, title, by), *extra[0]), *cells])
     else:
         yield f"no {title} in it"
     if len(rows) > top:
@@ -83,6 +88,21 @@ def _titles(profile: "Profile", title: str, by: str) -> Row:
     return (title, "class", *(() if by == "core" else ("core",)), "count", "ms", "share", "min ms", "max ms")
 
 
+def _flops_columns(rows: "Sequence[Work | Calls]", chip: str) -> Sequence[Row]:
+    """What was achieved, and its share of the chip's peak; the head first. No columns where no shapes were told."""
+    told = [getattr(row, "tflops", None) for row in rows]
+    if not any(told):
+        return [()] * (len(rows) + 1)
+    from steelyard_traces.counts import peak_tflops
+
+    peaks = [peak_tflops(chip, getattr(row, "precision", "")) for row in rows]
+    shares = [f"{tflops / peak:.1%}" if tflops and peak else ABSENT for tflops, peak in zip(told, peaks, strict=True)]
+    cells = [(f"{tflops:,.1f}" if tflops else ABSENT, share) for tflops, share in zip(told, shares, strict=True)]
+    if set(shares) == {ABSENT}:
+        return [("TFLOP/s",), *((tflops,) for tflops, _ in cells)]
+    return [("TFLOP/s", "of peak"), *cells]
+
+
 def _row(row: "Work | Calls", profile: "Profile", ellipsis: str) -> Row:
     name = row.name if len(row.name) <= _NAME_CELLS else row.name[: _NAME_CELLS - 1] + ellipsis
     class_name = row.class_name or ABSENT
@@ -109,7 +129,7 @@ def _ms(duration_ns: int) -> str:
 def aligned(rows: Sequence[Row]) -> Iterator[str]:
     """Names to the left, figures to the right; the first row is the head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    figures = {i for i, cell in enumerate(rows[-1]) if i and cell.lstrip("+-")[:1].isdigit()}
+    figures = {i for row in rows[1:] for i, cell in enumerate(row) if i and cell.lstrip("+-")[:1].isdigit()}
     for row in rows:
         cells = (c.rjust(w) if i in figures else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         yield "  ".join(cells).rstrip()
