@@ -12,6 +12,7 @@ from steelyard_collector.access.calls import admit
 from steelyard_collector.access.tokens import Authorize
 from steelyard_collector.control.desk import Desk
 from steelyard_collector.ingest.accepted import Gap, Origin, Rows, Samples
+from steelyard_collector.ingest.acks import AckTurns
 from steelyard_collector.ingest.form import form_of
 from steelyard_collector.ingest.registering import put_registered
 from steelyard_collector.ingest.registry import AGENT_SCHEMA, DEVICE_SCHEMA, Agent, Registry
@@ -90,7 +91,7 @@ class IngestService:
         self._told_paused = is_paused()
         self._watched_ms = 0
         self._sessions: dict[int, Session] = {}
-        self._dirty: set[int] = set()
+        self._acks = AckTurns()
         self._is_draining = False
         self._room = asyncio.Event()
         self.refused = 0
@@ -119,23 +120,23 @@ class IngestService:
         self._room.set()
         for (number, epoch, kind), seq in commits.items():
             if self._registry.note_commit(number, epoch, kind, seq) is not None and number in self._sessions:
-                self._dirty.add(number)
+                self._acks.add(number)
 
     async def acknowledge(self) -> None:
-        """Acks what has been committed since; called about once a second."""
-        dirty, self._dirty = self._dirty, set()
+        """Acks what has been committed, to those whose turn it is; called about once a second."""
         pace_ms = self._pace_ms()
         if self._is_watched():
             self._watched_ms = self._clock()
         if (is_paused := self._is_paused()) != self._told_paused:
             self._told_paused = is_paused
-            dirty |= self._sessions.keys()
-        for number in dirty | self._to_be_told(pace_ms):
+            self._acks.update(self._sessions)
+        self._acks.update(self._to_be_told(pace_ms))
+        for number in self._acks.take(pace_ms):
             session = self._sessions.get(number)
             if session is None:
                 continue
-            if session.is_writing or not session.is_due(self._clock(), pace_ms):
-                self._dirty.add(number)
+            if session.is_writing:
+                self._acks.add(number)
             else:
                 session.ack(self._clock(), self._wants(self._flush_ms(session, pace_ms)))
 

@@ -16,7 +16,6 @@ from steelyard_proto.v1 import ingest_pb2
 
 log = logging.getLogger(__name__)
 
-_SLOWEST_ACK_MS: Final = 30_000
 _ASK_S: Final = 10.0
 # Kinds of samples, each with some numbers of ticks.
 _MAX_FRAMES: Final = 16
@@ -42,7 +41,6 @@ class Session:
         # A stream takes one message at a time, and nothing before Welcome.
         self._turn = asyncio.Lock()
         self._is_welcomed = False
-        self._last_ack_ms = 0
         # By the message's length.
         self._frames: dict[int, _Frame] = {}
 
@@ -77,10 +75,6 @@ class Session:
         """Whether the last acknowledgement is still on its way out."""
         return self._write is not None and not self._write.done()
 
-    def is_due(self, now_ms: int, pace_ms: int) -> bool:
-        """Whether the next acknowledgement may go: each costs more than a message, and what waits for it is on disk."""
-        return abs(now_ms - self._last_ack_ms) >= min(_SLOWEST_ACK_MS, 1_000 if pace_ms <= 1_000 else 4 * pace_ms) - 50
-
     async def welcome(self, message: ingest_pb2.CollectorMessage) -> None:
         """Sends Welcome; raises what grpc raises where the stream has ended."""
         async with self._turn:
@@ -89,7 +83,6 @@ class Session:
 
     def ack(self, now_ms: int, wants: ingest_pb2.Wants) -> "asyncio.Task[bool]":
         """Sends what is committed; needn't be waited for."""
-        self._last_ack_ms = now_ms
         self.agent.flush_ms = wants.flush_ms
         ack = ingest_pb2.Ack(committed=committed(self.agent), wants=wants, time_ms=now_ms)
         self._write = asyncio.ensure_future(self._send(ingest_pb2.CollectorMessage(ack=ack)))
