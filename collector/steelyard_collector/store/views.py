@@ -123,7 +123,6 @@ def _columns(known: Catalogue) -> dict[str, str]:
         "newest_agent_metrics": _listed(f"        argMax(raw_agent.{name}, ts) AS {name}" for name in agent),
         "kind_numbers": ", ".join(map(str, kinds)),
         "kind_names": ", ".join(f"'{name}'" for name in kinds.values()),
-        "columns": _listed(f"    h.{name} AS {name}" for metric in history for name in _names(metric)),
         "raw": _of_level(history, lambda metric: True, _raw),
         "roll_10s": _of_level(history, lambda metric: metric.rollup_10s, _rolled),
         "roll_long": _of_level(history, lambda metric: True, _rolled),

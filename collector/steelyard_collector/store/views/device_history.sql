@@ -10,7 +10,8 @@ SELECT
     d.origin AS origin,
     h.ts AS ts,
     h.samples AS samples,
-${columns}
+    -- one by one they cost the planning more
+    h.* EXCEPT (level, device_id, ts, samples)
 FROM
 (
     SELECT 'raw' AS level, device_id, ts, toUInt32(1) AS samples,
@@ -33,6 +34,6 @@ INNER JOIN
 (
     SELECT r.device_id AS device_id, r.uid AS uid, a.node AS node, r.vendor AS vendor, nullIf(r.chip, '') AS chip,
         r.part AS part, r.origin AS origin
-    FROM (SELECT device_id, agent, uid, vendor, chip, part, origin FROM steelyard_store.device FINAL) AS r
-    LEFT JOIN (SELECT agent, node FROM steelyard_store.agent FINAL) AS a ON a.agent = r.agent
+    FROM steelyard_store.device AS r FINAL
+    LEFT JOIN steelyard_store.agent AS a FINAL ON a.agent = r.agent
 ) AS d ON d.device_id = h.device_id
