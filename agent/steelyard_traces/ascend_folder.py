@@ -10,7 +10,7 @@ from steelyard_traces.ascend_text import KERNELS
 _OUTPUT: Final = "ASCEND_PROFILER_OUTPUT"
 _EXPORT: Final = "mindstudio_profiler_output"
 _SUMMARY: Final = "op_summary_*.csv"
-_DATABASES: Final = ("ascend_pytorch_profiler*.db", "msprof_*.db")
+_DATABASES: Final = ("ascend_pytorch_profiler*.db", "msprof_*.db", "msmonitor_*.db")
 _RUNS: Final = ("*_ascend_pt", "*_ascend_ms")
 _NAMED: Final = 4
 

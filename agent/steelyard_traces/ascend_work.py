@@ -27,7 +27,7 @@ _COLLECTIVES: Final = ("HCCL", "COMMUNICATION")
 _COMPUTE: Final = {
     "AI_CORE", "AICORE", "AI_VECTOR_CORE", "AIVEC", "MIX_AIC", "MIX_AIV", "AI_CPU", "AICPU", "DSA_SQE", "DSA",
 }  # fmt: skip
-_COPIES: Final = {"PCIE_DMA_SQE", "SDMA_SQE"}
+_COPIES: Final = {"PCIE_DMA_SQE", "SDMA_SQE", "MEMCPY", "MEMSET"}
 _NOTHING: Final = Intervals(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
@@ -127,7 +127,7 @@ def layer_of(core: str, name: str) -> Layer | None:
     """What a task of a timeline is by its core: compute or a copy; None for waits, records and parts of collectives."""
     if core.removeprefix("KERNEL_") in _COMPUTE:
         return "compute"
-    return "memory copy" if core in _COPIES and name.upper().startswith("MEMCPY") else None
+    return "memory copy" if core in _COPIES and name.upper().startswith(("MEMCPY", "MEMSET")) else None
 
 
 def _disagreements(split: Split, vendor_ns: dict[str, int]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from steelyard_traces.ascend_trace import read_ascend_trace
 from steelyard_traces.ascend_work import ascend_profile, ascend_stacks
 from steelyard_traces.kineto import read_kineto
 from steelyard_traces.kineto_profile import kineto_profile
+from steelyard_traces.npu_monitor import is_npu_monitor, read_npu_monitor
 from steelyard_traces.profile import Profile, Stack
 from steelyard_traces.stacks import kineto_stacks
 from steelyard_traces.trace_file import open_trace
@@ -38,18 +39,22 @@ def read_recording(path: Path) -> Recording:
         raise TraceError("is not there; name a trace of torch.profiler or a folder of Ascend", path=str(path))
     if path.is_dir() or path.suffix == ".csv" or is_database(path):
         return _ascend(path)
-    if _is_list(path):
+    head = _head(path)
+    timeline = None
+    if head.startswith(b"["):
         timeline = read_ascend_trace(path)
-        if timeline:
-            return Recording(ascend_profile(timeline), lambda: ascend_stacks(timeline))
+    elif is_npu_monitor(head):
+        timeline = read_npu_monitor(path)
+    if timeline:
+        return Recording(ascend_profile(timeline), lambda: ascend_stacks(timeline))
     trace = read_kineto(path)
     return Recording(kineto_profile(trace), lambda: kineto_stacks(trace))
 
 
-def _is_list(path: Path) -> bool:
-    """Whether a file is a list of events, as Ascend's tools write it, and not an object that holds one."""
+def _head(path: Path) -> bytes:
+    """How a file begins: a list of events as Ascend's tools write it, an object that holds one, or a line."""
     with open_trace(path) as text:
-        return text.read(_HEAD_BYTES).lstrip().startswith(b"[")
+        return text.read(_HEAD_BYTES).lstrip()
 
 
 def _ascend(path: Path) -> Recording:

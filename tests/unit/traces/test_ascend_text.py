@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("msgspec", reason="the extra `traces` is not installed")
@@ -139,6 +139,7 @@ def test_a_table_that_can_not_be_read_says_why(tmp_path: Path, text: bytes, said
     assert str(run) in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.decimals(0, 10**6, places=6), max_size=30))
 def test_rounding_one_after_the_other_keeps_the_sum(values: list[Decimal]) -> None:
     rounding = WholeNanoseconds()

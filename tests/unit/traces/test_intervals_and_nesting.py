@@ -1,7 +1,7 @@
 """Unions, overlaps and nesting against the plainest way to compute them."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steelyard_traces.intervals import Intervals, covered_ns, first_come, sorted_intervals, union
@@ -21,6 +21,7 @@ def _moments(spans: list[tuple[int, int]]) -> set[int]:
     return {moment for start, length in spans for moment in range(start, start + length)}
 
 
+@settings(deadline=None)
 @given(SPANS, SPANS)
 def test_unions_and_overlaps_are_what_counting_moments_gives(
     one: list[tuple[int, int]], other: list[tuple[int, int]]
@@ -52,6 +53,7 @@ def _by_hand(calls: list[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
     return parents, left
 
 
+@settings(deadline=None)
 @given(CALLS)
 def test_nesting_is_what_a_stack_gives_and_adds_up(calls: list[tuple[int, int, int]]) -> None:
     columns = np.array(calls, dtype=np.int64).reshape(-1, 3)

@@ -219,7 +219,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(EVENTS, st.integers(1, 600), st.booleans())
 def test_blocks_of_any_size_give_all_events_once(events: list[dict[str, Any]], size: int, pretty: bool) -> None:
     text = trace_text(events, pretty=pretty, facts_behind=pretty, facts={"x": [{"y": 1}, {"z": 2}]})
@@ -231,7 +231,7 @@ def test_blocks_of_any_size_give_all_events_once(events: list[dict[str, Any]], s
     assert reader.facts["x"] == [{"y": 1}, {"z": 2}]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2**63 // 1000 - 1), st.integers(0, 2**40)), min_size=1, max_size=20))
 def test_sums_are_those_of_exact_decimals(
     tmp_path_factory: pytest.TempPathFactory, spans: list[tuple[int, int]]

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("msgspec", reason="the extra `traces` is not installed")
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steelyard_traces.profile import Stack
@@ -106,6 +106,7 @@ def test_frames_lead_from_the_innermost_and_python_has_files_and_lines() -> None
 FRAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.tuples(FRAMES, FRAMES), st.integers(1, 2**62 // 8), max_size=6))
 def test_every_stack_comes_back(rows: dict[tuple[str, ...], int]) -> None:
     samples, _ = _read(as_pprof([Stack(frames, ns) for frames, ns in rows.items()]))
