@@ -21,6 +21,7 @@ BENCHES = {
     "tui": "the app's CPU a tick and the time from key to paint",
     "intervals": "coverage of the comparison's intervals, and its verdicts' errors",
     "hook": "what the hook costs a training: CPU a step, and pairs of the same training",
+    "overhead": "what a window costs a real training, with placebos, and what host stacks take",
     "exact": "totals of real recordings, to the last digit",
     "flame": "a flame graph of 100,000 distinct stacks: draw and zoom",
     "parse": "a trace of 250 MB: CPU beside json.load, memory also at 1 GB, and a small one",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from steelyard_agent.jobs.watch import open_reader
 from steelyard_agent.model import Event
-from steelyard_agent.profiling.opening import open_profiling
+from steelyard_agent.profiling.opening import Ways, open_profiling
 from steelyard_agent.profiling.rows import Result
 from steelyard_agent.profiling.service import ProfilingService
 from steelyard_agent.profiling.settings import Profiling
@@ -47,7 +47,7 @@ class OpenProfiling:
         else:
             self.service.ask(ingest_pb2.Ask(id=name, trace=what))
 
-    def wait_for_last(self, timeout_s: float = 20.0) -> ingest_pb2.Answer:
+    def wait_for_last(self, timeout_s: float = 100.0) -> ingest_pb2.Answer:
         """The answer that says it is the last."""
         until(lambda: self.poll() or any(answer.is_last for answer in self.answers), timeout_s)
         return next(answer for answer in self.answers if answer.is_last)
@@ -58,6 +58,7 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
         "folder": folder,
         "is_shared": False,
         "is_abstract": False,
+        "npu_home": None,
         "max_trace_bytes": 256_000_000,
         "keep_bytes": 10**9,
         "keep_s": 3600.0,
@@ -76,9 +77,7 @@ def open_for_test(
 ) -> Iterator[OpenProfiling]:
     """Profiling over `path`; `others` are settings."""
     settings = profiling_settings(path / "fabric", **others)
-    service = open_profiling(
-        settings, path / "state", open_reader("node-1"), blind_s=blind_s, appear_s=appear_s, spy=spy
-    )
+    service = open_profiling(settings, path / "state", open_reader("node-1"), ways=Ways(blind_s, appear_s, 0.3, spy))
     service.start(lambda: None)
     try:
         yield OpenProfiling(service, settings)

@@ -11,7 +11,7 @@ from steelyard_agent.profiling.raw_store import NoTrace, RawStore
 from steelyard_agent.profiling.request import DEFAULT_STEPS, MOST_DURATION_MS, MOST_STEPS, WindowSpec
 from steelyard_agent.profiling.roster import Roster, Trainer
 from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
-from steelyard_agent.profiling.window import Window
+from steelyard_agent.profiling.window import Window, tool_of
 from steelyard_agent.profiling.windows import Clocks, Windows
 from steelyard_proto.v1 import ingest_pb2
 
@@ -146,7 +146,7 @@ class Asks:
         chosen = _chosen(one.wanted, known)
         ask, now_s, wall_ms = one.ask, self._clocks.monotonic(), self._clocks.wall_ms()
         windows = [
-            Window(str(uuid.uuid4()), ask, "asked", trainer, who, one.spec, now_s, wall_ms)
+            Window(str(uuid.uuid4()), ask, "asked", trainer, who, one.spec, now_s, wall_ms, tool=tool_of(trainer))
             for trainer, who in chosen[:_MOST_WINDOWS]
         ]
         if one.wanted.host_stacks:

@@ -13,7 +13,7 @@ from steelyard_agent.profiling.loss import Loss
 from steelyard_agent.profiling.request import WindowSpec
 from steelyard_agent.profiling.roster import Roster, Trainer
 from steelyard_agent.profiling.step_log import StepLog
-from steelyard_agent.profiling.window import Tool, Window
+from steelyard_agent.profiling.window import Tool, Window, tool_of
 from steelyard_agent.profiling.windows import Clocks
 
 _MOST_JOBS: Final = 64
@@ -45,7 +45,7 @@ class Plan:
         partition: of this node.
         every_s: between two windows of a job on this node, give or take a half.
         share: of a job's time that its windows may take.
-        tool: what profiles.
+        tool: what profiles: py_spy, or what the process has.
         spec: a window.
     """
 
@@ -143,7 +143,8 @@ class Continuous:
         period_s = known.budget.period_s(_nodes(who, len(pairs)))
         known.due_s = now_s + period_s * (0.5 + self.draw())
         self._tell_period(job, known, period_s)
-        spec, wall_ms, tool = self.plan.spec, self.clocks.wall_ms(), self.plan.tool
+        spec, wall_ms = self.plan.spec, self.clocks.wall_ms()
+        tool: Tool = "py_spy" if self.plan.tool == "py_spy" else tool_of(trainer)
         self.windows.begin(Window(str(uuid.uuid4()), "", "continuous", trainer, who, spec, now_s, wall_ms, tool=tool))
 
     def _tell_period(self, job: str, known: _Job, period_s: float) -> None:

@@ -5,6 +5,7 @@ What a user writes there is not to be trusted: links are never followed, and a f
 
 import contextlib
 import os
+import shutil
 import stat
 import time
 from dataclasses import dataclass
@@ -115,9 +116,11 @@ class Landing:
         now_s = time.time() if now_s is None else now_s
         dropped = 0
         for entry in os.scandir(self.traces):
-            if not entry.is_dir(follow_symlinks=False) and _is_older(entry, now_s - _STALE_S):
-                os.unlink(entry.path)
-                dropped += 1
+            if _is_older(entry, now_s - _STALE_S):
+                with contextlib.suppress(OSError):
+                    # Never through a link: rmtree refuses one.
+                    shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+                    dropped += 1
         return dropped
 
 

@@ -3,7 +3,9 @@
 import functools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from steelyard_agent.jobs.facts import ProcessReader
 from steelyard_agent.profiling.accounts import Accounts
@@ -11,30 +13,55 @@ from steelyard_agent.profiling.asks import APPEAR_S, Asks
 from steelyard_agent.profiling.child import Limits
 from steelyard_agent.profiling.continuous import Continuous, Plan
 from steelyard_agent.profiling.endpoint import Endpoint
+from steelyard_agent.profiling.kineto_outlet import KinetoOutlet
 from steelyard_agent.profiling.landing import Landing, Unusable
+from steelyard_agent.profiling.npu_outlet import QUIET_S, NpuOutlet
 from steelyard_agent.profiling.outbox import Outbox
+from steelyard_agent.profiling.outlet import Outlet
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.reading import Reading
 from steelyard_agent.profiling.request import WindowSpec
-from steelyard_agent.profiling.roster import Roster
+from steelyard_agent.profiling.roster import Profiler, Roster
 from steelyard_agent.profiling.service import Notes, Parts, ProfilingService, tell_window
 from steelyard_agent.profiling.settings import Profiling
-from steelyard_agent.profiling.sockets import KINETO_FILE, Listener, NameTaken, bind_abstract, bind_file
+from steelyard_agent.profiling.sockets import (
+    KINETO_FILE,
+    NPU_DATA_FILE,
+    NPU_FILE,
+    Listener,
+    NameTaken,
+    bind_abstract,
+    bind_file,
+    check_home,
+)
 from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import Window
 from steelyard_agent.profiling.windows import BLIND_S, Clocks, Windows
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What differs in tests alone.
+
+    Attributes:
+        blind_s: see windows.BLIND_S.
+        appear_s: see asks.APPEAR_S.
+        quiet_s: see npu_outlet.QUIET_S.
+        spy: py-spy's path; empty for the usual places.
+    """
+
+    blind_s: float = BLIND_S
+    appear_s: float = APPEAR_S
+    quiet_s: float = QUIET_S
+    spy: str = ""
+
+
+_USUAL: Final = Ways()
+
+
 def open_profiling(
-    settings: Profiling,
-    state_dir: Path,
-    reader: ProcessReader,
-    *,
-    partition: str = "",
-    blind_s: float = BLIND_S,
-    appear_s: float = APPEAR_S,
-    spy: str = "",
+    settings: Profiling, state_dir: Path, reader: ProcessReader, *, partition: str = "", ways: Ways = _USUAL
 ) -> ProfilingService:
     """Profiling as it is set; names that another daemon has are left to it, and that is told.
 
@@ -43,9 +70,7 @@ def open_profiling(
         state_dir: the agent's; raw traces are kept in it.
         reader: who tells about processes, for this use alone.
         partition: of this node; empty where it is in none.
-        blind_s: see windows.BLIND_S.
-        appear_s: see asks.APPEAR_S.
-        spy: py-spy's path; empty for the usual places.
+        ways: for tests.
     """
     clocks = Clocks(time.monotonic, lambda: time.time_ns() // 1_000_000)
     notes = Notes(clocks.wall_ms)
@@ -59,11 +84,15 @@ def open_profiling(
     def tell(window: Window) -> None:
         tell_window(asks, notes, accounts, window)
 
-    windows = Windows(roster, landing, reader, steps, clocks, tell, blind_s)
+    outlets: dict[Profiler, Outlet] = {
+        "kineto": KinetoOutlet(landing),
+        "npu": NpuOutlet(landing, clocks.monotonic, ways.quiet_s),
+    }
+    windows = Windows(roster, outlets, reader, steps, clocks, tell, ways.blind_s)
     remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
-    stacks = StackWindows(store, steps, clocks, tell, spy)
-    asks = Asks(roster, reader, windows, stacks, store, outbox, clocks, remedy, appear_s)
-    reading = Reading(landing, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
+    stacks = StackWindows(store, steps, clocks, tell, ways.spy)
+    asks = Asks(roster, reader, windows, stacks, store, outbox, clocks, remedy, ways.appear_s)
+    reading = Reading(outlets, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
     endpoint = Endpoint(listeners, roster, windows, notes.complain)
     plan = Plan(settings.continuous, partition, settings.every_s, settings.budget_share)
     spans = WindowSpec(steps=0, duration_ms=DEFAULT_MS)
@@ -86,8 +115,16 @@ def _listeners(settings: Profiling, landing: Landing, notes: Notes) -> Iterator[
         notes.complain("fabric_unusable", str(error))
     if settings.is_abstract:
         wanted.append(bind_abstract)
+    if settings.npu_home is not None:
+        for name in (NPU_FILE, NPU_DATA_FILE):
+            wanted.append(functools.partial(_bind_home, settings.npu_home, name))
     for bind in wanted:
         try:
             yield bind()
         except NameTaken as error:
             notes.complain("fabric_taken", str(error))
+
+
+def _bind_home(home: Path, name: str) -> Listener:
+    check_home(home)
+    return bind_file(home / name, "npu", is_shared=False)

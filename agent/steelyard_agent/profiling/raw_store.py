@@ -1,6 +1,7 @@
 """Raw traces on the node: a folder of the agent's own, bounded in bytes and in age."""
 
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterator
@@ -36,6 +37,10 @@ class RawStore:
         self._ttl_s = ttl_s
         self._wall_s = wall_s
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                # Unpacked when the agent was killed.
+                shutil.rmtree(entry.path, ignore_errors=True)
 
     def path_for(self, profile: str, suffix: str) -> Path:
         """Where a new trace goes."""

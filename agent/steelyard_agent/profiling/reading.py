@@ -1,14 +1,16 @@
 """From a trace that has landed to rows: taken into the store, read by a child, one after another."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from steelyard_agent.profiling.child import Limits, TraceReader, Unread
-from steelyard_agent.profiling.landing import Landing, Unusable
+from steelyard_agent.profiling.landing import Unusable
+from steelyard_agent.profiling.outlet import Outlet
 from steelyard_agent.profiling.raw_store import RawStore
+from steelyard_agent.profiling.roster import Profiler
 from steelyard_agent.profiling.rows import Document, Result, is_empty, profile_of, result_of
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import Window
@@ -34,15 +36,15 @@ class Reading:
 
     def __init__(
         self,
-        landing: Landing,
+        outlets: Mapping[Profiler, Outlet],
         store: RawStore,
         steps: StepLog,
         limits: Limits,
         wall_ms: Callable[[], int],
         program: Sequence[str] | None = None,
     ) -> None:
-        """Args: where traces are left and kept; who knows runs; what reading may take; Unix time; what reads."""
-        self._landing = landing
+        """Args: each kind of profiler, where traces are kept, who knows runs, limits, Unix time, and what reads."""
+        self._outlets = outlets
         self._store = store
         self._steps = steps
         self._limits = limits
@@ -64,14 +66,13 @@ class Reading:
         """
         if len(self._waiting) >= _MOST_WAITING:
             raise Failed(f"{_MOST_WAITING} traces wait to be read already")
-        target = self._store.path_for(window.id, ".json")
-        file = self._landing.file_of(window.id, window.trainer)
+        outlet = self._outlets[window.trainer.profiler]
         try:
-            window.trace_bytes = self._landing.take(file, window.trainer.uid, target)
+            target = outlet.take(window, self._store)
         except Unusable as error:
             raise Failed(str(error)) from error
         except OSError as error:
-            self._store.drop(window.id)
+            self._drop(window)
             raise Failed(f"its trace can't be kept: {error.strerror or error}") from error
         self._waiting.append((window, target))
 
@@ -90,8 +91,8 @@ class Reading:
             document = self._underway.reader.poll()
             if document is None:
                 return None
-            self._underway = None
-            return window, self._finish(window, document)
+            path, self._underway = self._underway.path, None
+            return window, self._finish(window, path, document)
         except Unread as error:
             self._underway = None
             return window, self._failed(window, str(error))
@@ -107,20 +108,27 @@ class Reading:
             return TraceReader(path, self._limits)
         return TraceReader(path, self._limits, program=self._program)
 
-    def _finish(self, window: Window, document: Document) -> Result | Failed:
+    def _finish(self, window: Window, path: Path, document: Document) -> Result | Failed:
         try:
             if is_empty(document):
                 return self._failed(window, "no steps: nothing ran in the window; ask again once the process trains")
             if window.spec.steps and document["steps"] is None:
                 window.notes.append("no optimizer made a step, so that the window went by time")
+            self._outlets[window.trainer.profiler].keep(window, path, self._store)
             profile = profile_of(window, self._wall_ms(), self._steps.run_of(window.who.pid))
             result = result_of(document, profile)
+        except OSError as error:
+            return self._failed(window, f"its trace can't be kept: {error.strerror or error}")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             return self._failed(window, f"its reader gave a profile that can't be understood: {error!r}")
         self._store.trim()
         return result
 
     def _failed(self, window: Window, reason: str) -> Failed:
-        self._store.drop(window.id)
-        window.trace_bytes = 0
+        self._drop(window)
         return Failed(reason)
+
+    def _drop(self, window: Window) -> None:
+        window.trace_bytes = 0
+        self._store.drop(window.id)
+        self._outlets[window.trainer.profiler].keep(window, self._store.path_for(window.id, ""), self._store)

@@ -14,7 +14,7 @@ _MOST_FRAMES: Final = 200
 _LONGEST_NAME: Final = 512
 _TOTALS: Final = (
     "window_ns", "compute_ns", "communication_ns", "overlapped_ns", "memory_copy_ns", "idle_ns", "kernels",
-    "kernels_ns", "gaps", "longest_gap_ns",
+    "kernels_ns", "gaps", "longest_gap_ns", "data_wait_ns",
 )  # fmt: skip
 _TABLES: Final = (("by_operator", "operator"), ("by_type", "type"), ("by_core", "core"), ("calls", "call"))
 
@@ -48,9 +48,6 @@ def result_of(document: Document, profile: batch_pb2.Profile) -> Result:
     profile.devices = document["devices"]
     if document["steps"] is not None:
         profile.steps = document["steps"]
-    waits = [part["total_ns"] for part in document["by_class"] if part["class"] == "data wait"]
-    if waits:
-        profile.data_wait_ns = sum(waits)
     profile.notes.extend(str(note)[:_LONGEST_NAME] for note in document["notes"])
     rows = [_part(profile, part) for part in document["by_class"]]
     for table, by in _TABLES:
@@ -60,6 +57,8 @@ def result_of(document: Document, profile: batch_pb2.Profile) -> Result:
     for what, count, most in (("rows", len(rows), _MOST_ROWS), ("stacks", len(told), _MOST_STACKS)):
         if count > most:
             profile.notes.append(f"{count} {what} were found; the first {most} are kept")
+    if document.get("stacks_summed"):
+        profile.notes.append(f"{document['stacks_summed']} more paths of calls are one sum")
     return Result(profile, tuple(rows[:_MOST_ROWS]), tuple(stacks))
 
 

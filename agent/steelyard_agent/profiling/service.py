@@ -34,6 +34,7 @@ _LOOK_S: Final = 0.1
 _SWEEP_S: Final = 600.0
 _MOST_WAITING: Final = 1000
 _STOP_S: Final = 1.0
+_MOST_COMPLAINTS: Final = 100
 
 
 @dataclass(slots=True)
@@ -101,6 +102,7 @@ class ProfilingService:
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._is_stopping = False
         self._swept_s = float("-inf")
+        self._complaints: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="profiling", daemon=True)
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -159,10 +161,19 @@ class ProfilingService:
                         parts.endpoint.read(key.data)
                 for _ in range(len(self._inbox)):
                     self._inbox.popleft()()
-                self._advance()
+                try:
+                    self._advance()
+                except OSError as error:
+                    # A folder that somebody has removed, a disk that is full: the fabric goes on.
+                    self._complain_once(f"profiles fail: {error}")
         parts.reading.close()
         parts.stacks.close()
         parts.endpoint.close()
+
+    def _complain_once(self, text: str) -> None:
+        if text not in self._complaints and len(self._complaints) < _MOST_COMPLAINTS:
+            self._complaints.add(text)
+            self._notes.complain("profiles_fail", text)
 
     def _pause_s(self) -> float | None:
         parts = self._parts
@@ -189,7 +200,7 @@ class ProfilingService:
             self._store(*sampled)
         for profile, loss in parts.accounts.settle():
             for one in parts.continuous:
-                if one.plan.tool == profile.profiler:
+                if (one.plan.tool == "py_spy") == (profile.profiler == "py_spy"):
                     one.price(profile.job, loss)
             self._notes.put(Result(profile))
         for one in parts.continuous:

@@ -31,6 +31,7 @@ class Profiling:
         folder: where trainers find the agent's socket and leave their traces.
         is_shared: trainers of every user may.
         is_abstract: the agent also listens at Kineto's abstract name.
+        npu_home: HOME of trainers under msMonitor; None where there are none.
         max_trace_bytes: a larger trace is refused.
         keep_bytes: what the raw traces may take together.
         keep_s: how long they are kept.
@@ -44,6 +45,7 @@ class Profiling:
     folder: Path
     is_shared: bool
     is_abstract: bool
+    npu_home: Path | None
     max_trace_bytes: int
     keep_bytes: int
     keep_s: float
@@ -66,6 +68,7 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         folder=_folder(settings, environ),
         is_shared=bool(settings["profiling.shared"].value),
         is_abstract=bool(settings["profiling.abstract"].value),
+        npu_home=_home(settings),
         max_trace_bytes=settings["profiling.max_trace_mb"].number * 1_000_000,
         keep_bytes=settings["profiling.keep_mb"].number * 1_000_000,
         keep_s=settings["profiling.keep_hours"].number * 3600.0,
@@ -75,6 +78,14 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         every_s=settings["profiling.every_minutes"].number * 60.0,
         budget_share=settings["profiling.budget_ppm"].number / 1e6,
     )
+
+
+def _home(settings: Settings) -> Path | None:
+    entry = settings["profiling.npu_home"]
+    home = Path(entry.text).expanduser() if entry.text else None
+    if home is not None and not home.is_absolute():
+        raise entry.error(f"is {entry.text!r}; give an absolute path")
+    return home
 
 
 def _folder(settings: Settings, environ: Mapping[str, str]) -> Path:

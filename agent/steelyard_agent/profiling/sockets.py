@@ -89,6 +89,20 @@ def bind_file(path: Path, profiler: Profiler, *, is_shared: bool) -> Listener:
     return listener
 
 
+def check_home(home: Path) -> None:
+    """Whether sockets may be made in a trainer's HOME: only its owner may, who could else be made to change a file.
+
+    Raises:
+        NameTaken: it is another user's, or isn't there.
+    """
+    try:
+        found = home.lstat()
+    except OSError as error:
+        raise NameTaken(f"{home} can't be looked at: {error.strerror}; see profiling.npu_home") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise NameTaken(f"{home} is not the agent's own user's; msMonitor needs an agent of the trainer's user there")
+
+
 def is_in_use(path: Path) -> bool:
     """Whether somebody listens at a socket's file."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:

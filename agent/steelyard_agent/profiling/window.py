@@ -47,3 +47,8 @@ class Window:
     def is_open(self) -> bool:
         """Whether the process is still at it, or will be."""
         return self.state in ("requested", "warming_up", "recording")
+
+
+def tool_of(trainer: Trainer) -> Tool:
+    """What profiles a process by operator."""
+    return "kineto" if trainer.profiler == "kineto" else "npu_trace"

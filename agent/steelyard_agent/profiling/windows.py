@@ -1,15 +1,14 @@
 """Drives windows: one at a time in a process, each to its trace or to the reason why there is none."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from steelyard_agent.jobs.facts import ProcessReader
 from steelyard_agent.profiling.frames import Status
-from steelyard_agent.profiling.landing import Landing
-from steelyard_agent.profiling.request import kineto_configuration
-from steelyard_agent.profiling.roster import Roster, Trainer
+from steelyard_agent.profiling.outlet import Outlet
+from steelyard_agent.profiling.roster import Profiler, Roster, Trainer
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import State, Window
 
@@ -40,16 +39,16 @@ class Windows:
     def __init__(
         self,
         roster: Roster,
-        landing: Landing,
+        outlets: Mapping[Profiler, Outlet],
         reader: ProcessReader,
         steps: StepLog,
         clocks: Clocks,
         tell: Callable[[Window], None],
         blind_s: float = BLIND_S,
     ) -> None:
-        """Args: who is there, where traces are left, who tells of processes and steps, and who is told each state."""
+        """Args: who is there, each kind of profiler, who tells of processes and steps, and who is told each state."""
         self._roster = roster
-        self._landing = landing
+        self._outlets = outlets
         self._reader = reader
         self._steps = steps
         self._clocks = clocks
@@ -68,6 +67,10 @@ class Windows:
 
     def begin(self, window: Window) -> None:
         """Takes a window; it fails at once where the process has another."""
+        refusal = self._outlet(window).refusal(window)
+        if refusal:
+            self._end(window, refusal)
+            return
         other = self._open.get(window.trainer.pid)
         if other is not None:
             self._end(window, f"another window of this process is under way ({other.cause}); ask again when it ended")
@@ -85,8 +88,12 @@ class Windows:
         window = self._open.get(trainer.pid)
         if window is None or window.sent_s is not None or not trainer.is_free or not self._is_ready(window):
             return ""
+        try:
+            text = self._outlet(window).configuration(window)
+        except OSError as error:
+            self._end(window, f"the agent can't write to its folder: {error.strerror or error}")
+            return ""
         window.sent_s, window.begin_ms = self._clocks.monotonic(), self._clocks.wall_ms()
-        text = kineto_configuration(window.spec, self._landing.path_for(window.id))
         if window.spec.steps:
             self._set(window, "recording", "")
         else:
@@ -104,21 +111,24 @@ class Windows:
         landed = []
         for window in list(self._open.values()):
             reason = self._reason_to_end(window)
-            if self._landing.file_of(window.id, window.trainer).exists() and window.sent_s is not None:
+            if window.sent_s is not None and self._outlet(window).is_whole(window):
                 del self._open[window.trainer.pid]
                 window.end_ms = self._clocks.wall_ms()
                 landed.append(window)
             elif reason:
                 self._end(window, reason)
-            elif window.state == "warming_up" and self._landing.is_begun(window.id, window.trainer):
+            elif window.state == "warming_up" and self._outlet(window).is_begun(window):
                 self._set(window, "recording", "")
         return landed
 
     def fail(self, window: Window, reason: str) -> None:
         """Ends a window that has landed."""
         window.end_ms = window.end_ms or self._clocks.wall_ms()
-        self._landing.drop(window.id, window.trainer)
+        self._outlet(window).drop(window)
         self._set(window, "failed", reason)
+
+    def _outlet(self, window: Window) -> Outlet:
+        return self._outlets[window.trainer.profiler]
 
     def _end(self, window: Window, reason: str) -> None:
         if self._open.get(window.trainer.pid) is window:
@@ -147,8 +157,8 @@ class Windows:
             return self._reason_not_sent(window, now_s - window.asked_s)
         if now_s - window.sent_s > self._length_s(window) + _WRITE_S:
             return (
-                f"no trace came within {now_s - window.sent_s:.0f} s: the process can't write to "
-                f"{self._landing.traces} (a container needs it mounted at the same path; see docs/profiling.md), "
+                f"no trace came within {now_s - window.sent_s:.0f} s: the process can't write to the "
+                "agent's folder (a container needs it mounted at the same path; see docs/profiling.md), "
                 "or it trains no further"
             )
         return ""

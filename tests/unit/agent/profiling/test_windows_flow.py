@@ -248,5 +248,5 @@ def test_an_ask_is_void_when_its_stream_ends_and_the_window_is_stored_all_the_sa
         told = fetched(opened, trainer)
         opened.service.lose()
         leave(told, trace_text())
-        until(lambda: opened.poll() or opened.results, 20)
+        until(lambda: opened.poll() or opened.results, 100)
         assert not any(answer.is_last for answer in opened.answers)
