@@ -41,6 +41,7 @@ class Action:
 _TABLES: Final = frozenset({"jobs", "nodes", "devices"})
 _CHIPS: Final = frozenset({"compare", "fleet"})
 _COMPARE: Final = frozenset({"compare"})
+_JOB: Final = frozenset({"job"})
 _DEEP: Final = frozenset({"device", "job"})
 _LIVE: Final = _TABLES | _CHIPS | _DEEP
 _MOVING: Final = _TABLES | _CHIPS
@@ -103,6 +104,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "zoom(-1)", ("plus", "equals_sign"), "zoom in", "A shorter history, seen finer", _PAST, "Looking", shown="+"
     ),
     Action("zoom(1)", ("minus",), "zoom out", "A longer history, seen coarser", _PAST, "Looking", shown="-"),
+    Action("flame", ("f",), "flame", "Flame graph of the newest profile", _JOB, "Profiles", 5),
+    Action("windows", ("F",), "profiles", "Flame graph of another profile", _JOB, "Profiles"),
+    Action("difference", ("d",), "diff", "The newest profile against another", _JOB, "Profiles", 6),
+    Action("profile", ("P",), "profile", "Profile this job now", _JOB, "Profiles", 6),
     Action("app.pause", ("p", "Z"), "pause", "Hold the display still; recording goes on", _LIVE, "Looking", 7),
     Action(
         "copy_row",
@@ -147,6 +152,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("fold", ("u",), "unfold", "Layers one by one, or as one: layer[*]", _FLAME, "Looking", 8),
     Action("invert", ("i",), "callers", "From the kernels up: who calls them", _FLAME, "Looking", 8),
     Action("swap", ("x",), "swap", "The other of two profiles", _FLAME, "Looking", 8),
+    Action("kind", ("t",), "stacks", "Stacks of the device, of the host, or sampled ones", _FLAME, "Looking", 8),
     Action("help", ("question_mark", "f1"), "help", "All keys and signs", _FLAME, "Steelyard", 1, "?"),
     Action("leave", ("q",), "leave", "Back to where you came from", _FLAME, "Steelyard", 11),
     Action("app.help", ("question_mark", "f1"), "help", "All keys and signs", _ALL, "Steelyard", 1, "?"),

@@ -36,7 +36,7 @@ class FlameApp(App[None]):
 
     def on_mount(self) -> None:
         """Opens it."""
-        self.push_screen(FlameScreen(self._load, self._painter, self._glyphs, on_leave=self.exit))
+        self.push_screen(FlameScreen(lambda: {"": self._load()}, self._painter, self._glyphs, on_leave=self.exit))
 
 
 def run_flame(load: Callable[[], Shown], *, ascii_only: bool) -> int:

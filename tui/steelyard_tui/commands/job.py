@@ -128,6 +128,9 @@ def _write_json(page: "JobPage", *, is_one: bool) -> None:
         "stragglers": page.stragglers,
         "events": page.events,
         "gaps": page.gaps,
+        "profiles": page.profiles,
+        "profile_parts": page.profile_parts,
+        "profile_operators": page.profile_operators,
         "run_jobs": page.run_jobs,
     }
     sys.stdout.write(json.dumps(told, default=plain_value, ensure_ascii=False, indent=1 if is_one else None) + "\n")

@@ -1,6 +1,6 @@
 """What an icicle is drawn of: the stacks of one profile, or of two beside one another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -42,3 +42,8 @@ def compared(a: Shown, b: Shown) -> Shown:
     """B as it is drawn, with the change from A; a path in both stands in it twice, which the tree adds up."""
     was = (Weighted(stack.frames, 0, stack.weight) for stack in a.stacks)
     return Shown(b.title, (*b.stacks, *was), b.unit, a.title)
+
+
+def compared_kinds(a: Mapping[str, Shown], b: Mapping[str, Shown]) -> dict[str, Shown]:
+    """The kinds of stacks that both have, each compared."""
+    return {kind: compared(a[kind], b[kind]) for kind in b if kind in a}

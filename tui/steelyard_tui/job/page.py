@@ -48,6 +48,9 @@ class JobPage:
         stragglers: ranks that hold it up now.
         events: of its nodes and devices, the worst first.
         gaps: of its nodes, that are lost for good.
+        profiles: windows in which it was profiled, the newest first.
+        profile_parts: of those windows, by class of operators.
+        profile_operators: those with the most time of each class.
         run_jobs: all jobs of its run, the newest first; empty where the run is this job alone.
     """
 
@@ -62,6 +65,9 @@ class JobPage:
     stragglers: tuple[Row, ...] = ()
     events: tuple[Row, ...] = ()
     gaps: tuple[Row, ...] = ()
+    profiles: tuple[Row, ...] = ()
+    profile_parts: tuple[Row, ...] = ()
+    profile_operators: tuple[Row, ...] = ()
     run_jobs: tuple[Row, ...] = ()
 
     @property
@@ -101,6 +107,8 @@ def read_page(client: "Client", job: str) -> JobPage:
     last = _last(row["step_p99_s"])
     activity = _rows(client, "job_activity", job, *_window(end - last, end))
     ranks = _rows(client, "job_ranks", job, *_window((row["last_step"] or end) - last, end + _AFTERWARDS))
+    profiles = _rows(client, "job_profiles", job)
+    recorded = _window(profiles[-1]["ts"], profiles[0]["ts"]) if profiles else ()
     return JobPage(
         read_at=read_at,
         job=_to_the_second(row, ranks),
@@ -113,6 +121,9 @@ def read_page(client: "Client", job: str) -> JobPage:
         stragglers=() if has_ended else _rows(client, "job_stragglers", job),
         events=_rows(client, "job_events", job, *_window(row["since"] or end - last, end + _AFTERWARDS)),
         gaps=_rows(client, "job_gaps", job, *_window(row["since"] or end - last, end)),
+        profiles=profiles,
+        profile_parts=_rows(client, "job_profile_parts", job, *recorded) if recorded else (),
+        profile_operators=_rows(client, "job_profile_operators", job, *recorded) if recorded else (),
         run_jobs=run_jobs,
     )
 

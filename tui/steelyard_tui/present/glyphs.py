@@ -13,6 +13,7 @@ class Glyphs:
         vendors: the shape of each vendor, so that colour is never needed to tell them apart.
         eighths: bar ends from one to seven eighths of a cell; a single entry where there are no such glyphs.
         braille: whether plots may use braille dots.
+        split: what a step's bar is made of: compute, exposed communication, memory copy, data wait, idle, host.
         smooth: whether a pale tone can be told from the full one, so that no sign of its own is needed for it.
     """
 
@@ -44,12 +45,14 @@ class Glyphs:
     degree: str = "°C"
     times: str = "×"
     plus_minus: str = "±"
+    split: str = "█▓▒░·▚"
     braille: bool = True
     smooth: bool = False
 
 
 UNICODE: Final = Glyphs()
-SMOOTH: Final = replace(UNICODE, smooth=True)
+# There colours alone tell the pieces of a bar apart, and safely for the colour-blind.
+SMOOTH: Final = replace(UNICODE, smooth=True, split="████·█")
 
 # In 16 colours the pale tones fall together with the full ones: signs tell them apart.
 COARSE: Final = replace(UNICODE, eighths="", rule="│")
@@ -81,6 +84,7 @@ ASCII: Final = Glyphs(
     degree="C",
     times="x",
     plus_minus="+-",
+    split="#x=w.h",
     braille=False,
 )
 

@@ -10,6 +10,7 @@ from steelyard_tui.job.findings import clock, counted, findings
 from steelyard_tui.job.page import JobPage, Row
 from steelyard_tui.present.figures import chip_name, count, duration, text_of
 from steelyard_tui.present.glyphs import Glyphs
+from steelyard_tui.present.job_profiles import profile_lines
 from steelyard_tui.present.line import Line, Span, fit, width_of
 
 STATE_TONES: Final = {"running": "good", "hung": "bad", "idle but held": "warn", "lost": "warn"}
@@ -23,13 +24,14 @@ _MOST_JOBS: Final = 6
 _ORIGINS: Final = {"simulated": "SIMULATED: no such job exists", "replayed": "REPLAYED: recorded before"}
 
 
-def job_lines(page: JobPage, width: int, glyphs: Glyphs) -> list[Line]:
+def job_lines(page: JobPage, width: int, glyphs: Glyphs, *, has_profiles: bool = True) -> list[Line]:
     """The page, wrapped to a width.
 
     Args:
         page: the job.
         width: cells of a line; tables may be wider where a job has many kinds of devices.
         glyphs: of the terminal.
+        has_profiles: with what its profiles say; without where that stands beside the page.
     """
     return [
         *_head(page, width, glyphs),
@@ -40,6 +42,7 @@ def job_lines(page: JobPage, width: int, glyphs: Glyphs) -> list[Line]:
         (),
         *_stragglers(page, width),
         *_happened(page, width, glyphs),
+        *(profile_lines(page, width, glyphs) if has_profiles else ()),
         *_look_at(page, width, glyphs),
     ]
 

@@ -1,6 +1,6 @@
 """An icicle of one profile, or of the change between two, over the whole terminal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from textual import on, work
@@ -35,7 +35,8 @@ class FlameScreen(Screen[None]):
     """Where a profile's time is, from the outermost call down to the kernels.
 
     Args:
-        load: gives what is drawn; called in a thread, and raises SteelyardError where it can't.
+        load: gives what is drawn by kind of stacks, the first shown first; called in a thread, and raises
+            SteelyardError where it can't.
         painter: of the app.
         glyphs: of the terminal.
         on_leave: what `back` does with everything in sight.
@@ -46,7 +47,12 @@ class FlameScreen(Screen[None]):
     AUTO_FOCUS = "FlameView"
 
     def __init__(
-        self, load: Callable[[], Shown], painter: Painter, glyphs: Glyphs, *, on_leave: Callable[[], None] | None = None
+        self,
+        load: Callable[[], Mapping[str, Shown]],
+        painter: Painter,
+        glyphs: Glyphs,
+        *,
+        on_leave: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
         self._load, self._leave_by = load, on_leave
@@ -58,7 +64,8 @@ class FlameScreen(Screen[None]):
         self._told = Canvas(painter, ground="bar", id="told")
         self._table = Canvas(painter, id="table")
         self._footer = Canvas(painter, ground="bar", id="footer")
-        self._shown: Shown | None = None
+        self._kinds: Mapping[str, Shown] = {}
+        self._kind = ""
         self._ink: Ink | None = None
         self._reason = ""
         self._is_folded, self._from_leaf, self._is_swapped = True, False, False
@@ -66,6 +73,11 @@ class FlameScreen(Screen[None]):
         self._found: Found | None = None
         self._found_at = -1
         self._sums: list[Sum] = []
+
+    @property
+    def _shown(self) -> Shown | None:
+        """What is drawn, once it has been read."""
+        return self._kinds.get(self._kind)
 
     def compose(self) -> ComposeResult:
         """Title, path, icicle, what is selected, the table, keys."""
@@ -79,26 +91,30 @@ class FlameScreen(Screen[None]):
     def _read(self) -> None:
         """Reads what isn't read yet, and builds the tree as it is wanted."""
         try:
-            shown = self._shown or self._load()
+            kinds = self._kinds or self._load()
         except SteelyardError as error:
             self.app.call_from_thread(self._failed, str(error))
             return
-        drawn = shown.swapped() if self._is_swapped else shown
+        if not kinds:
+            self.app.call_from_thread(self._failed, "no stacks were recorded")
+            return
+        kind = self._kind if self._kind in kinds else next(iter(kinds))
+        drawn = kinds[kind].swapped() if self._is_swapped else kinds[kind]
         tree = build_tree(
             drawn.stacks,
             has_before=bool(drawn.before),
             renamed=folded if self._is_folded else None,
             from_leaf=self._from_leaf,
         )
-        self.app.call_from_thread(self._built, shown, tree)
+        self.app.call_from_thread(self._built, kinds, kind, tree)
 
     def _failed(self, reason: str) -> None:
         self._reason = reason
         self.draw()
 
-    def _built(self, shown: Shown, tree: Tree) -> None:
-        self._shown = shown
-        self._ink = Ink(tree, self._glyphs, shown.unit)
+    def _built(self, kinds: Mapping[str, Shown], kind: str, tree: Tree) -> None:
+        self._kinds, self._kind = kinds, kind
+        self._ink = Ink(tree, self._glyphs, kinds[kind].unit)
         self._search(self._text)
 
     def _search(self, text: str) -> None:
@@ -128,8 +144,9 @@ class FlameScreen(Screen[None]):
             return
         width, height = self.size
         self._head.show([self._title_line(width)])
-        is_single = self._shown is None or not self._shown.before
-        actions = [one for one in footer_of(actions_of(self.SCOPE)) if one.name != "swap" or not is_single]
+        absent = set() if self._shown is not None and self._shown.before else {"swap"}
+        absent |= set() if len(self._kinds) > 1 else {"kind"}
+        actions = [one for one in footer_of(actions_of(self.SCOPE)) if one.name not in absent]
         self._footer.show([footer_line(actions, width, self._glyphs)])
         if self._ink is None:
             text = f" {clean(self._reason)}" if self._reason else f" reading {self._glyphs.ellipsis}"
@@ -160,7 +177,8 @@ class FlameScreen(Screen[None]):
         against = (("  against ", "quiet"), (clean(drawn.before), "head")) if drawn.before else ()
         tree = self._ink.tree
         unit = f"{self._ink.amount(int(tree.total[0]))} in {count(len(shown.stacks))} stacks "
-        how = "callers below " if self._from_leaf else ""
+        how = f"{self._kind} stacks " if self._kind else ""
+        how += "callers below " if self._from_leaf else ""
         left = (*title, (f" {clean(drawn.title)}", "ink"), *against)
         return spread(left, ((how, "warn"), (unit, "quiet")), width, self._glyphs.ellipsis)
 
@@ -255,6 +273,13 @@ class FlameScreen(Screen[None]):
         """The other of the two profiles."""
         if self._shown is not None and self._shown.before:
             self._is_swapped = not self._is_swapped
+            self._read()
+
+    def action_kind(self) -> None:
+        """Other stacks of the same profile."""
+        names = list(self._kinds)
+        if len(names) > 1:
+            self._kind = names[(names.index(self._kind) + 1) % len(names)]
             self._read()
 
     def action_help(self) -> None:

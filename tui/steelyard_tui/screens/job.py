@@ -1,18 +1,25 @@
-"""One job's page, as `steelyard job` prints it."""
+"""One job's page, as `steelyard job` prints it, with its profiles: looked through, compared, and asked for."""
 
+from collections.abc import Callable
 from typing import Final
 
 from textual import work
 from textual.widget import Widget
 
 from steelyard_proto.errors import SteelyardError, TransportError
+from steelyard_proto.v1.control_pb2 import ProfileProgress, ProfileRequest
 from steelyard_tui.client import WatchQuery
-from steelyard_tui.job.page import JobPage, read_page
+from steelyard_tui.flame.shown import Shown, compared_kinds
+from steelyard_tui.job.page import JobPage, Row, read_page
+from steelyard_tui.job.stacks import read_stacks
 from steelyard_tui.messages import Back, Goto
 from steelyard_tui.present import frame
 from steelyard_tui.present.job import job_lines
-from steelyard_tui.present.line import Line, clean, spread
+from steelyard_tui.present.job_profiles import profile_lines, window_title
+from steelyard_tui.present.line import Line, Span, clean, side_by_side, spread
+from steelyard_tui.screens.flame import FlameScreen
 from steelyard_tui.screens.live import LiveScreen, bindings_of
+from steelyard_tui.screens.pick import Choice, PickScreen
 from steelyard_tui.session import Session
 from steelyard_tui.state import Page
 from steelyard_tui.widgets.canvas import Canvas
@@ -20,6 +27,14 @@ from steelyard_tui.widgets.canvas import Canvas
 # A page is a dozen queries, of figures that the collector makes anew each 20 s.
 _EVERY_S: Final = 10.0
 _FAR: Final = 1 << 20
+# From here on profiles stand beside the page, not in it.
+_WIDE: Final = 140
+_PAGE: Final = 78
+_RECORDINGS: Final = (
+    Choice("", "3 steps of one rank a node"),
+    Choice("stacks", "3 steps with Python stacks: costs more"),
+    Choice("shapes", "3 steps with the operators' shapes, for FLOP/s"),
+)
 
 
 class JobScreen(LiveScreen):
@@ -36,6 +51,7 @@ class JobScreen(LiveScreen):
         self._reason = ""
         self._asked_s = float("-inf")
         self._top = 0
+        self._progress: Span | None = None
 
     def body(self) -> list[Widget]:
         """One canvas."""
@@ -44,7 +60,7 @@ class JobScreen(LiveScreen):
     def show_job(self, job: str) -> None:
         """Shows this job from now on."""
         self._job, self._told, self.page, self._reason = job, None, None, ""
-        self._asked_s, self._top = float("-inf"), 0
+        self._asked_s, self._top, self._progress = float("-inf"), 0, None
 
     def watched(self) -> WatchQuery:
         """The view that costs least: it tells how the link is."""
@@ -79,10 +95,26 @@ class JobScreen(LiveScreen):
             self.draw()
 
     def scope_line(self) -> Line:
-        """Which job."""
-        return spread(
-            ((" job ", "quiet"), (clean(self._job), "strong")), (), self.size.width, self.session.glyphs.ellipsis
-        )
+        """How a profile that was asked for goes; else only what the page below doesn't say itself."""
+        width, ellipsis = self.size.width, self.session.glyphs.ellipsis
+        if self._progress:
+            return spread(((" profile ", "quiet"), self._progress), (), width, ellipsis)
+        if self._told is None:
+            return spread(((" job ", "quiet"), (clean(self._job), "strong")), (), width, ellipsis)
+        below = len(self._lines()) - self._top - self._canvas.size.height
+        more: Line = ((f"{below} lines below ", "quiet"),) if below > 0 else ()
+        return spread((), more, width, ellipsis)
+
+    def _lines(self) -> list[Line]:
+        """The whole page."""
+        width, glyphs = self._canvas.size.width, self.session.glyphs
+        if self._told is None:
+            return []
+        beside = profile_lines(self._told, width - _PAGE - 4, glyphs) if width >= _WIDE else []
+        room = _PAGE if beside else max(20, width - 2)
+        page = job_lines(self._told, room, glyphs, has_profiles=not beside)
+        lines = side_by_side(page, beside, room, 2) if beside else page
+        return [((" ", "ink"), *line) for line in lines]
 
     def draw_body(self) -> None:
         """The page, from the line that it is scrolled to."""
@@ -92,7 +124,7 @@ class JobScreen(LiveScreen):
         elif self._told is None:
             lines = frame.waiting("job", glyphs)
         else:
-            lines = [((" ", "ink"), *line) for line in job_lines(self._told, max(20, size.width - 2), glyphs)]
+            lines = self._lines()
         self._top = max(0, min(self._top, len(lines) - size.height))
         self._canvas.show(lines[self._top : self._top + size.height], dimmed=self.session.is_old(self.page))
 
@@ -102,6 +134,7 @@ class JobScreen(LiveScreen):
         by = {"up": -1, "down": 1, "page_up": -height, "page_down": height, "first": -_FAR, "last": _FAR}[way]
         self._top += by
         self.draw()
+        self.draw_frame()
 
     def action_open(self) -> None:
         """The job's devices."""
@@ -110,3 +143,81 @@ class JobScreen(LiveScreen):
     def action_back(self) -> None:
         """To the table."""
         self.post_message(Back())
+
+    def _windows(self) -> list[Row]:
+        """Those with something in them, the newest first."""
+        windows = [row for row in (self._told.profiles if self._told is not None else ()) if row["state"] == "stored"]
+        if self._told is None:
+            self.notify("the page is still being read", markup=False)
+        elif not windows:
+            self.notify("nobody has profiled this job yet; P asks for a profile", markup=False)
+        return windows
+
+    def action_flame(self) -> None:
+        """The newest window's stacks."""
+        if windows := self._windows():
+            self._open_flame(windows[0])
+
+    def action_windows(self) -> None:
+        """Chooses the window whose stacks are shown."""
+        self._choose("Flame graph of", self._windows(), self._open_flame)
+
+    def action_difference(self) -> None:
+        """Chooses what the newest window is compared with."""
+        windows = self._windows()
+        if len(windows) == 1:
+            self.notify("there is one window alone; P asks for another", markup=False)
+        elif windows:
+            self._choose("Newest window against", windows[1:], lambda row: self._open_flame(windows[0], row))
+
+    def _choose(self, title: str, windows: list[Row], then: Callable[[Row], None]) -> None:
+        by_id = {str(row["profile"]): row for row in windows}
+        choices = [Choice(profile, window_title(row)) for profile, row in by_id.items()]
+
+        def chosen(profile: str | None) -> None:
+            if profile is not None:
+                then(by_id[profile])
+
+        if choices:
+            self.app.push_screen(PickScreen(title, choices, self.session.painter), chosen)
+
+    def _open_flame(self, row: Row, before: Row | None = None) -> None:
+        session = self.session
+
+        def load() -> dict[str, Shown]:
+            now = read_stacks(session.client, self._job, row)
+            return now if before is None else compared_kinds(read_stacks(session.client, self._job, before), now)
+
+        self.app.push_screen(FlameScreen(load, session.painter, session.glyphs))
+
+    def action_profile(self) -> None:
+        """Asks for a profile now, in one of the usual ways."""
+
+        def chosen(how: str | None) -> None:
+            if how is not None:
+                self._profile(ProfileRequest(job=self._job, with_stacks=how == "stacks", with_shapes=how == "shapes"))
+
+        if self._told is not None:
+            self.app.push_screen(PickScreen("Profile now", _RECORDINGS, self.session.painter), chosen)
+
+    @work(thread=True, group="profile", exclusive=True)
+    def _profile(self, request: ProfileRequest) -> None:
+        self.app.call_from_thread(self._went_on, request.job, "requested")
+        try:
+            for progress in self.session.client.control.profile(request):
+                self.app.call_from_thread(self._went_on, request.job, _progress_text(progress))
+        except SteelyardError as error:
+            self.app.call_from_thread(self._went_on, request.job, clean(str(error)), "warn")
+
+    def _went_on(self, job: str, text: str, tone: str = "title") -> None:
+        if job == self._job:
+            self._progress = (text, tone)
+            # What was stored is in the page that is read next.
+            self._asked_s = float("-inf")
+            self.draw()
+
+
+def _progress_text(progress: ProfileProgress) -> str:
+    rank = f" rank {progress.rank}" if progress.HasField("rank") else ""
+    text = f": {progress.text}" if progress.text else ""
+    return clean(f"{progress.node}{rank} {progress.state.replace('_', ' ')}{text}")
