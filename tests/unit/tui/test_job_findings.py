@@ -43,7 +43,8 @@ def devices(busy: list[float | None], **differs: Any) -> tuple[dict[str, Any], .
 def ranks(seconds_ago: list[float], gap: float | None = None) -> tuple[dict[str, Any], ...]:
     return tuple(
         {"node": f"n{n // 2 + 1}", "rank": n, "pid": 100 + n, "device_id": n, "last_step_at": moment(ago),
-         "last_step": 70, "steps": 60, "step_time_s": 10.0, "host_gap_share": gap}
+         "last_step": 70, "steps": 60, "step_time_s": 10.0, "host_gap_share": gap,
+         "loss": None}
         for n, ago in enumerate(seconds_ago)
     )  # fmt: skip
 
