@@ -35,13 +35,23 @@ def read_ascend_db(path: Path) -> AscendRecording:
         TraceError: it is damaged, lacks a table or a column, or holds no kernel.
     """
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{_mode(path)}", uri=True)) as database:
             return _recording(path, database)
     except sqlite3.Error as error:
         raise TraceError(
             f"not read by SQLite ({error}); export it again, or copy it again once the profiler has ended",
             path=str(path),
         ) from error
+
+
+def _mode(path: Path) -> str:
+    """Read as it lies, whoever locks it; where a tool has changes in a log beside it, with them."""
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        has_log = log.stat().st_size > 0
+    except OSError:
+        has_log = False
+    return "mode=ro" if has_log else "mode=ro&immutable=1"
 
 
 def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:

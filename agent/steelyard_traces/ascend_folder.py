@@ -10,6 +10,7 @@ from steelyard_traces.ascend_text import KERNELS
 _OUTPUT: Final = "ASCEND_PROFILER_OUTPUT"
 _EXPORT: Final = "mindstudio_profiler_output"
 _SUMMARY: Final = "op_summary_*.csv"
+_TASKS: Final = "task_time*.csv"
 _DATABASES: Final = ("ascend_pytorch_profiler*.db", "msprof_*.db", "msmonitor_*.db")
 _RUNS: Final = ("*_ascend_pt", "*_ascend_ms")
 _NAMED: Final = 4
@@ -33,7 +34,7 @@ def find_export(path: Path) -> AscendExport:
         if (folder / KERNELS).is_file():
             return AscendExport(folder, (folder / KERNELS,))
     for folder in (path, path / _EXPORT, *sorted(path.glob(f"PROF_*/{_EXPORT}"))):
-        tables = tuple(sorted(folder.glob(_SUMMARY)))
+        tables = tuple(sorted(folder.glob(_SUMMARY)) or sorted(folder.glob(_TASKS)))
         if tables:
             return AscendExport(folder, tables)
     databases = sorted(

@@ -1,12 +1,12 @@
-"""Text exports of Ascend: `ASCEND_PROFILER_OUTPUT` of torch_npu, and `op_summary_*.csv` of msprof."""
+"""Text exports of Ascend: `ASCEND_PROFILER_OUTPUT` of torch_npu; `op_summary_*.csv` and `task_time_*.csv` of msprof."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from steelyard_proto.errors import TraceError
-from steelyard_traces.ascend_work import AscendRecording, Task, class_of_torch
+from steelyard_traces.ascend_work import AscendRecording, Task, class_of_torch, layer_of
 from steelyard_traces.classify import Classifier, load_classifier
 from steelyard_traces.csv_table import read_csv
 from steelyard_traces.decimal_time import WholeNanoseconds, nanoseconds
@@ -14,13 +14,14 @@ from steelyard_traces.profile import Calls, Work
 
 KERNELS: Final = "kernel_details.csv"
 _NEEDED: Final = {
-    "name": ("Name", "Op Name"),
-    "start": ("Start Time(us)", "Task Start Time(us)"),
-    "duration": ("Duration(us)", "Task Duration(us)"),
+    "name": ("Name", "Op Name", "kernel_name"),
+    "start": ("Start Time(us)", "Task Start Time(us)", "task_start(us)"),
+    "duration": ("Duration(us)", "Task Duration(us)", "task_time(us)"),
 }
 _OPTIONAL: Final = {
     "type": ("Type", "OP Type"),
-    "core": ("Accelerator Core", "Task Type"),
+    "core": ("Accelerator Core", "Task Type", "kernel_type"),
+    "task": ("kernel_type",),
     "step": ("Step Id",),
     "device": ("Device_id",),
     "inputs": ("Input Shapes",),
@@ -41,7 +42,7 @@ _STEPS: Final = {
 _Sums = dict[str, list[int]]
 
 
-def read_ascend_text(tables: Iterable[Path], folder: Path) -> AscendRecording:
+def read_ascend_text(tables: Sequence[Path], folder: Path) -> AscendRecording:
     """Reads an export.
 
     Args:
@@ -57,6 +58,8 @@ def read_ascend_text(tables: Iterable[Path], folder: Path) -> AscendRecording:
         raise TraceError("no kernel in its tables: none ran while it was recorded; record again", path=str(folder))
     calls, launchers = _host(folder / "operator_details.csv", load_classifier())
     notes = [f"{skipped[0]:,} rows without a usable time were left out"] if skipped[0] else []
+    if all(table.name.startswith("task_time") for table in tables):
+        notes.append("a table of tasks tells no collectives and no types; op_summary_*.csv has them")
     return AscendRecording(
         path=str(folder),
         tasks=tasks,
@@ -97,6 +100,9 @@ def _tasks(table: Path, skipped: list[int]) -> Iterator[Task]:
         start_ns, duration_ns = nanoseconds(row["start"]), nanoseconds(row["duration"])
         if start_ns is None or duration_ns is None or duration_ns < 0:
             skipped[0] += 1
+            continue
+        # A table of all tasks has waits and the small tasks of collectives in it, which are no kernels.
+        if row["task"] and layer_of(row["core"], row["name"]) is None:
             continue
         device = int(row["device"]) if row["device"].isdecimal() else 0
         inputs = (row["inputs"], row["types"], row["outputs"])

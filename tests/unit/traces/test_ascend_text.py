@@ -146,3 +146,33 @@ def test_rounding_one_after_the_other_keeps_the_sum(values: list[Decimal]) -> No
     whole = [rounding.take(str(value)) or 0 for value in values]
     assert abs(sum(whole) - sum(values) * 1000) <= Decimal("0.5")
     assert all(abs(ns - value * 1000) <= 1 for ns, value in zip(whole, values, strict=True))
+
+
+def test_a_table_of_all_tasks_has_waits_that_are_no_kernels(tmp_path: Path) -> None:
+    columns = ("Device_id", "kernel_name", "kernel_type", "stream_id", "task_id", "task_time(us)", "task_start(us)")
+    rows = [
+        ("trans_TransData_0", "KERNEL_AIVEC", "50.001", "0"),
+        ("aclnnMatmul_MatMulV2_MatMulV2", "KERNEL_AICORE", "40", "60"),
+        ("aclnnArgMax_ArgMax_ArgMax", "KERNEL_AICPU", "10", "110"),
+        ("EVENT_WAIT", "EVENT_WAIT_SQE", "900", "0"),
+        ("Notify Wait", "NOTIFY_WAIT", "500", "0"),
+        ("MEMCPY_ASYNC", "SDMA_SQE", "2", "130"),
+    ]
+    at = [
+        dict(zip(columns, ("0", name, kind, "2", "7", time, f"{1736408883000000 + int(start)}.000\t"), strict=True))
+        for name, kind, time, start in rows
+    ]
+    export = tmp_path / "PROF_000001_20250109154803_ABC" / "mindstudio_profiler_output"
+    export.mkdir(parents=True)
+    write_table(export / "task_time_20250109154900.csv", columns, at)
+    for path in (tmp_path, export / "task_time_20250109154900.csv"):
+        profile = read_recording(path).profile
+        assert (profile.kernels, profile.kernels_ns) == (3, 100_001)
+        parts = {part.name: part.duration_ns for part in profile.parts if part.layer != "idle"}
+        assert parts == {
+            "format conversion": 50_001,
+            "matmul": 40_000,
+            "reduction": 10_000,
+            "memory movement": 2_000,
+        }
+        assert "no collectives" in profile.notes[0]
