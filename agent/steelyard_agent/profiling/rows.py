@@ -102,7 +102,7 @@ def _sum(profile: batch_pb2.Profile, by: str, entry: Document) -> batch_pb2.Prof
     row = _row(profile, by, entry["name"], entry["total_ns"])
     row.count = entry["count"]
     row.class_name = entry.get("class") or ""
-    row.core = entry.get("core") or ""
+    row.core = entry.get("core") or entry.get("category") or ""
     row.shapes = str(entry.get("shapes") or "")[:_LONGEST_NAME]
     for name in ("self_ns", "min_ns", "max_ns", "flops"):
         if entry.get(name) is not None:
