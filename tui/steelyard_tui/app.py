@@ -138,6 +138,8 @@ class SteelyardApp(App[int]):
     def on_page_arrived(self, message: PageArrived) -> None:
         """New figures: for the screen that asked for them."""
         if message.generation == self.session.generation and self.session.paused_s is None:
+            if self.session.first_s is None:
+                self.session.first_s = self.session.clock()
             screen = self.live_screen
             if screen is not None:
                 screen.receive(message.page)

@@ -1,7 +1,7 @@
 """History out of `device_history`: which level suits which window, the query, and the answer as arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -56,6 +56,9 @@ FLEET_WINDOWS: Final = (
 RATE_WINDOW: Final = Window("60 min", 3600, "1m", 60, 4)
 RATE: Final = "tokens_per_s_device"
 _RAW: Final = "raw"
+# Of so many devices the newest minutes of raw rows are little to read, in windows where they would be missed.
+_RAW_DEVICES: Final = 1000
+_RAW_SECONDS: Final = 3600
 
 
 def next_window(windows: Sequence[Window], window: Window) -> Window:
@@ -138,9 +141,12 @@ def read_device(
 
 
 def read_fleet(
-    client: Client, metric: str, window: Window, to_ms: int, dots: int
+    client: Client, metric: str, window: Window, to_ms: int, dots: int, devices: int | None = None
 ) -> dict[tuple[str, str, str, str], History]:
-    """Each chip's history of one figure, by (vendor, chip, part, origin); raises like `read_device`."""
+    """Each chip's history of one figure, by (vendor, chip, part, origin); raises like `read_device`.
+
+    Buckets are closed two minutes after their end; what came since is read raw where the fleet has few `devices`.
+    """
     query = read_query("fleet_history").replace("/*figures*/", _figures((metric,)))
     for level, level_s in dict.fromkeys(((window.level, window.level_s), ("10s", 10), ("raw", 1))):
         step = max(step_ms(window, dots), level_s * 1000)
@@ -148,7 +154,27 @@ def read_fleet(
         table = client.sql(query, parameters).table
         if table.num_rows:
             break
-    return _by_chip(table, metric, step, parameters)
+    found = _by_chip(table, metric, step, parameters)
+    if level == _RAW or devices is None or devices > _RAW_DEVICES or window.seconds > _RAW_SECONDS or not found:
+        return found
+    since_ms = min(int(history.at_ms[-1]) for history in found.values()) + step
+    recent = parameters | {"level": _RAW, "from_ms": str(since_ms)}
+    newest = _by_chip(client.sql(query, recent).table, metric, step, recent)
+    return {key: _joined(history, newest[key]) if key in newest else history for key, history in found.items()}
+
+
+def _joined(history: History, newest: History) -> History:
+    """A history with those buckets of another that come after it."""
+    after = newest.at_ms > history.at_ms[-1]
+    series = {
+        name: Series(
+            np.concatenate([one.mean, newest.series[name].mean[after]]),
+            np.concatenate([one.low, newest.series[name].low[after]]),
+            np.concatenate([one.high, newest.series[name].high[after]]),
+        )
+        for name, one in history.series.items()
+    }
+    return replace(history, at_ms=np.concatenate([history.at_ms, newest.at_ms[after]]), series=series)
 
 
 def read_rates(client: Client, workload: str, window: Window, to_ms: int) -> dict[tuple[str, str, str, str], History]:

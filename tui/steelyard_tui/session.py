@@ -10,6 +10,8 @@ from steelyard_tui.present.glyphs import Glyphs
 from steelyard_tui.state import Link, LinkState, Page
 from steelyard_tui.widgets.paint import Painter
 
+# A collector that has just been started has the past of a fleet before it has anything live, and no rollups.
+_YOUNG_S = 25.0
 # Figures older than this many periods are dimmed, and their age is said.
 _OLD_PERIODS = 4
 
@@ -22,6 +24,7 @@ class Session:
         clock: monotonic seconds, the same as the feed's.
         wall: Unix time in s, for the clock in the corner.
         paused_s: when the display was held, by `clock`; None while it goes on.
+        first_s: when the first figures came, by `clock`; None before.
         period_ms: how often figures are asked for.
     """
 
@@ -34,6 +37,7 @@ class Session:
     wall: Callable[[], float]
     link: LinkState = field(default_factory=LinkState)
     paused_s: float | None = None
+    first_s: float | None = None
     period_ms: int = 1000
     generation: int = -1
     asked: WatchQuery | None = None
@@ -47,6 +51,11 @@ class Session:
     def age_s(self, page: Page | None) -> float:
         """How long ago a page arrived; 0 where there is none."""
         return 0.0 if page is None else max(0.0, self.clock() - page.received_s)
+
+    @property
+    def is_young(self) -> bool:
+        """Whether what is absent may be on its way."""
+        return self.first_s is None or self.clock() - self.first_s < _YOUNG_S
 
     def is_old(self, page: Page | None) -> bool:
         """Whether a page's figures are to be dimmed."""

@@ -77,7 +77,7 @@ COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the fleet is drawn."""
+    """How the fleet is drawn; `is_young` while it has been watched for moments only."""
 
     width: int
     height: int
@@ -86,6 +86,7 @@ class Look:
     glyphs: Glyphs
     order: str = ""
     descending: bool = False
+    is_young: bool = False
 
     @property
     def is_wide(self) -> bool:
@@ -123,7 +124,7 @@ def filter_of(row: Row) -> str:
     return f"{first} origin={origin}"
 
 
-def scope_line(rows: Sequence[Row], metric: Metric, width: int, glyphs: Glyphs) -> Line:
+def scope_line(rows: Sequence[Row], metric: Metric, width: int, glyphs: Glyphs, *, is_young: bool = False) -> Line:
     """What is compared, and how much reports."""
     left: list[Span] = [
         (" compare ", "quiet"),
@@ -134,7 +135,7 @@ def scope_line(rows: Sequence[Row], metric: Metric, width: int, glyphs: Glyphs) 
         return tuple(left)
     devices = sum(number(row.get("devices")) or 0 for row in rows)
     reporting = sum(number(row.get("reporting")) or 0 for row in rows)
-    tone = "quiet" if reporting == devices else "warn"
+    tone = "quiet" if reporting == devices or is_young else "warn"
     text = f"{count(reporting)} of {count(devices)} devices live "
     return spread(left, ((text, tone),), width, glyphs.ellipsis)
 
@@ -197,7 +198,9 @@ def _block(row: Row, placed: Sequence[Placed], rows: Sequence[Row], look: Look, 
 def _note(row: Row, look: Look) -> Line:
     parts: list[Span] = []
     devices, reporting = number(row.get("devices")) or 0, number(row.get("reporting")) or 0
-    if devices > reporting:
+    if look.is_young and not reporting:
+        parts.append(("no live samples yet", "quiet"))
+    elif devices > reporting:
         parts.append((f"{look.glyphs.warn}{count(devices - reporting)} not live", "warn"))
     if row.get("part") not in (None, "", "package"):
         parts.append((f"per {row.get('part')}", "quiet"))

@@ -9,6 +9,7 @@ from steelyard_tui.history import FLEET_WINDOWS, Window, next_window, read_fleet
 from steelyard_tui.messages import Goto
 from steelyard_tui.present import fleet, trends
 from steelyard_tui.present.columns import Column, column_at, falls
+from steelyard_tui.present.figures import number
 from steelyard_tui.present.line import Line, Painted
 from steelyard_tui.queries import read_query
 from steelyard_tui.screens.chips import ChipsScreen
@@ -42,7 +43,8 @@ class FleetScreen(ChipsScreen):
 
     def scope_line(self) -> Line:
         """What is compared."""
-        return fleet.scope_line(self.rows(), self._metric, self.size.width, self.session.glyphs)
+        session = self.session
+        return fleet.scope_line(self.rows(), self._metric, self.size.width, session.glyphs, is_young=session.is_young)
 
     def draw_body(self) -> None:
         """Chips, or why there are none."""
@@ -63,24 +65,34 @@ class FleetScreen(ChipsScreen):
 
     def _look(self) -> fleet.Look:
         width, height = self._canvas.size
-        return fleet.Look(width, height, self._metric, self._cursor, self.session.glyphs, self._order, self._descending)
+        return fleet.Look(
+            width,
+            height,
+            self._metric,
+            self._cursor,
+            self.session.glyphs,
+            self._order,
+            self._descending,
+            is_young=self.session.is_young,
+        )
 
     def receive(self, page: Page) -> None:
         """Takes the newest rows, and asks for the past where it is due."""
-        self._ask_if_due(page.time_ms)
         super().receive(page)
+        self._ask_if_due(page.time_ms)
 
     def _ask_if_due(self, time_ms: int) -> None:
         every_s = max(_PAST_EVERY_S, self._window.seconds / 200)
         if self.session.clock() - self._asked_s >= every_s:
             self._asked_s = self.session.clock()
-            self._read(self._metric.name, self._window, time_ms)
+            devices = sum(number(row.get("devices")) or 0 for row in self.rows())
+            self._read(self._metric.name, self._window, time_ms, int(devices))
 
     @work(thread=True, group="past", exclusive=True)
-    def _read(self, metric: str, window: Window, time_ms: int) -> None:
+    def _read(self, metric: str, window: Window, time_ms: int, devices: int) -> None:
         client = self.session.client
         try:
-            histories = read_fleet(client, metric, window, time_ms, 2 * self.size.width)
+            histories = read_fleet(client, metric, window, time_ms, 2 * self.size.width, devices)
             events = client.sql(read_query("latest_events")).table.to_pylist()
         except SteelyardError as error:
             # The rows above say how the link is; the past is asked for again when it is due.

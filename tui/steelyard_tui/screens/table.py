@@ -25,6 +25,8 @@ from steelyard_tui.widgets.table import MOVES, LiveTable
 # Rows don't change places for this long after the cursor moved.
 _HOLD_S: Final = 2.0
 _FILTER_DELAY_S: Final = 0.15
+# What devices and jobs are before their first samples and rollups.
+_EARLY: Final = frozenset({"silent", "starting"})
 
 __all__ = ["TABLES", "TableScreen"]
 
@@ -118,6 +120,8 @@ class TableScreen(LiveScreen):
             total, whole = count(self.page.total), count(self.page.all_rows)
             line.append((f"{total} " if not asking.filter else f"{total} of {whole} ", "strong"))
         line.append((noun, "quiet"))
+        if self._is_awaiting():
+            line.append(("   waiting for the first samples", "title"))
         if asking.filter:
             line += [("   filter ", "quiet"), (clean(asking.filter), "strong")]
         if asking.order:
@@ -130,6 +134,11 @@ class TableScreen(LiveScreen):
         if line_width(line) + line_width(marks) > self.size.width:
             marks = ()
         return spread(line, marks, self.size.width, glyphs.ellipsis)
+
+    def _is_awaiting(self) -> bool:
+        """Whether rows of a fleet that has just come are without what arrives in its first seconds."""
+        states = self.page.columns.get("state", ()) if self.page is not None else ()
+        return self.session.is_young and any(state in _EARLY for state in states)
 
     def draw_body(self) -> None:
         """Rows, or why there are none."""
