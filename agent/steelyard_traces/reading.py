@@ -1,13 +1,14 @@
 """Reads any recording that is known here, by what is in it and not by its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from steelyard_proto.errors import TraceError
 from steelyard_traces.ascend_db import is_database, read_ascend_db
 from steelyard_traces.ascend_folder import AscendExport, find_export
+from steelyard_traces.ascend_summaries import refuse_summary, summary_notes
 from steelyard_traces.ascend_text import read_ascend_text
 from steelyard_traces.ascend_trace import read_ascend_trace
 from steelyard_traces.ascend_work import ascend_profile, ascend_stacks
@@ -37,6 +38,7 @@ def read_recording(path: Path) -> Recording:
     """
     if not path.exists():
         raise TraceError("is not there; name a trace of torch.profiler or a folder of Ascend", path=str(path))
+    refuse_summary(path)
     if path.is_dir() or path.suffix == ".csv" or is_database(path):
         return _ascend(path)
     head = _head(path)
@@ -61,4 +63,8 @@ def _ascend(path: Path) -> Recording:
     export = AscendExport(path.parent, (path,)) if path.is_file() else find_export(path)
     first = export.tables[0]
     recording = read_ascend_db(first) if is_database(first) else read_ascend_text(export.tables, export.folder)
-    return Recording(ascend_profile(recording), lambda: ascend_stacks(recording))
+    profile = ascend_profile(recording)
+    if not is_database(first):
+        told = summary_notes(export.folder, profile.types, profile.split.communication_ns if profile.split else 0)
+        profile = replace(profile, notes=(*profile.notes, *told))
+    return Recording(profile, lambda: ascend_stacks(recording))
