@@ -20,6 +20,7 @@ from steelyard_proto.errors import StoreError
 log = logging.getLogger(__name__)
 
 _BOUNDS_EVERY_S: Final = 60.0
+# Below ingest and the live views; a rollup that is late by seconds hurts nobody.
 _NICE: Final = 10
 
 

@@ -21,7 +21,8 @@ _STATES: Final = {
 _LOGS: Final = {"events": "ts", "gaps": "recorded"}
 LOG_ROWS: Final = 10_000
 
-LIVE_LIMITS: Final = ReadLimits(seconds=10.0, memory_bytes=2_000_000_000, result_rows=1_000_000, threads=1)
+# Before people's queries and the rollups: what is on a screen ages meanwhile.
+LIVE_LIMITS: Final = ReadLimits(seconds=10.0, memory_bytes=2_000_000_000, result_rows=1_000_000, threads=1, nice=2)
 
 WATCHED: Final = (*_STATES, *_LOGS)
 

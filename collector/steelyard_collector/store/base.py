@@ -23,6 +23,7 @@ class ReadLimits:
 
     Attributes:
         overflow: what happens past `result_rows`: the query fails, or it ends there, perhaps with some rows more.
+        nice: how far it stands back behind ingest, in the embedded store of a process that may say so (CAP_SYS_NICE).
     """
 
     seconds: float = 30.0
@@ -30,6 +31,7 @@ class ReadLimits:
     result_rows: int = 100_000
     threads: int = 2
     overflow: Literal["throw", "break"] = "throw"
+    nice: int = 10
 
 
 @dataclass(frozen=True, slots=True)

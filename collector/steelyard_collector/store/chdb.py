@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 import clickhouse_connect
@@ -40,9 +41,12 @@ class ChdbStore(ClickhouseStore):
             raise
 
     def _connect(self, settings: Settings) -> Client:
-        # People's queries run below ingest, where the process may say so (CAP_SYS_NICE); elsewhere it does nothing.
-        below: Settings = {"os_threads_nice_value_query": 10} if "readonly" in settings else {}
-        return clickhouse_connect.get_client(interface="chdb", path=str(self._data), settings=below | settings)
+        # What a thread that stands back asks for is done below ingest too.
+        own = self._standing_back(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return clickhouse_connect.get_client(interface="chdb", path=str(self._data), settings=own | settings)
+
+    def _standing_back(self, nice: int) -> Settings:
+        return {"os_threads_nice_value_query": nice} if nice > 0 else {}
 
     def _insert_arrow(self, target: str, block: pa.Table, settings: Settings) -> None:
         # A file of our own inside the store: its size counts against the same disk.

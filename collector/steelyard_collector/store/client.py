@@ -283,10 +283,15 @@ class ClickhouseStore(ABC):
 
     def _read_only(self, limits: ReadLimits, tag: str) -> Client:
         with as_store_error():
-            client = self._clients.connect(reader_settings(limits, tag))
+            client = self._clients.connect(self._standing_back(limits.nice) | reader_settings(limits, tag))
         # Names without a database are public views; the gate relies on it.
         client.database = PUBLIC_DATABASE
         return client
+
+    def _standing_back(self, nice: int) -> Settings:
+        """What lets queries run below others by so much; nothing where the store's threads aren't ours."""
+        del nice
+        return {}
 
     def _kill(self, tag: str) -> None:
         self.command(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(tag)} ASYNC")
