@@ -47,7 +47,7 @@ def rows(ts_ms: int, number: int = 1, parts: Sequence[tuple[str, str, int]] = PA
     matmul = "nvjet_hsh_128x256_64x4_2x1_v_bz_coopA_NNT"
     made += [
         batch_pb2.ProfileRow(by="operator", name="aten::mm", class_name="matmul", core="stream 7",
-                             shapes="[[4096, 4096], [4096, 4096]]", flops=3e13, **work, **key),
+                             shapes="[[4096, 4096], [4096, 4096]]", flops=3e13, precision="bfloat16", **work, **key),
         batch_pb2.ProfileRow(by="type", name=matmul, class_name="matmul", core="stream 7", **work, **key),
         batch_pb2.ProfileRow(by="core", name="stream 7", core="stream 7", **work, **key),
         batch_pb2.ProfileRow(by="call", name="aten::mm", class_name="matmul", core="cpu_op", self_ns=5_000_000, **work,

@@ -104,6 +104,7 @@ def _sum(profile: batch_pb2.Profile, by: str, entry: Document) -> batch_pb2.Prof
     row.class_name = entry.get("class") or ""
     row.core = entry.get("core") or entry.get("category") or ""
     row.shapes = str(entry.get("shapes") or "")[:_LONGEST_NAME]
+    row.precision = entry.get("precision") or ""
     for name in ("self_ns", "min_ns", "max_ns", "flops"):
         if entry.get(name) is not None:
             setattr(row, name, entry[name])

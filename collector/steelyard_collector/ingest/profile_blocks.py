@@ -14,7 +14,7 @@ _SPLIT: Final = (
     "kernels", "kernels_ns", "gaps", "longest_gap_ns",
 )  # fmt: skip
 _LOSS: Final = ("loss_s", "loss_low_s", "loss_high_s")
-_NAMES: Final = ("profile", "job", "by", "layer", "name", "class_name", "core", "shapes")
+_NAMES: Final = ("profile", "job", "by", "layer", "name", "class_name", "core", "shapes", "precision")
 
 # The columns beside the keys that every record has.
 PROFILE_FIELDS: Final[list[Any]] = [

@@ -470,7 +470,7 @@ class Profile(_message.Message):
     def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., id: _Optional[str] = ..., written_ms: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., profiler: _Optional[str] = ..., cause: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., to_ms: _Optional[int] = ..., format: _Optional[str] = ..., chip: _Optional[str] = ..., devices: _Optional[int] = ..., steps: _Optional[int] = ..., window_ns: _Optional[int] = ..., compute_ns: _Optional[int] = ..., communication_ns: _Optional[int] = ..., overlapped_ns: _Optional[int] = ..., memory_copy_ns: _Optional[int] = ..., idle_ns: _Optional[int] = ..., data_wait_ns: _Optional[int] = ..., kernels: _Optional[int] = ..., kernels_ns: _Optional[int] = ..., gaps: _Optional[int] = ..., longest_gap_ns: _Optional[int] = ..., loss_s: _Optional[float] = ..., loss_low_s: _Optional[float] = ..., loss_high_s: _Optional[float] = ..., with_stacks: bool = ..., with_shapes: bool = ..., trace_bytes: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., samples: _Optional[int] = ..., sampled_hz: _Optional[float] = ...) -> None: ...
 
 class ProfileRow(_message.Message):
-    __slots__ = ("ts_ms", "device", "profile", "job", "rank", "by", "layer", "name", "class_name", "core", "count", "total_ns", "self_ns", "min_ns", "max_ns", "shapes", "flops")
+    __slots__ = ("ts_ms", "device", "profile", "job", "rank", "by", "layer", "name", "class_name", "core", "count", "total_ns", "self_ns", "min_ns", "max_ns", "shapes", "flops", "precision")
     TS_MS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
@@ -488,6 +488,7 @@ class ProfileRow(_message.Message):
     MAX_NS_FIELD_NUMBER: _ClassVar[int]
     SHAPES_FIELD_NUMBER: _ClassVar[int]
     FLOPS_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     ts_ms: int
     device: int
     profile: str
@@ -505,7 +506,8 @@ class ProfileRow(_message.Message):
     max_ns: int
     shapes: str
     flops: float
-    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., profile: _Optional[str] = ..., job: _Optional[str] = ..., rank: _Optional[int] = ..., by: _Optional[str] = ..., layer: _Optional[str] = ..., name: _Optional[str] = ..., class_name: _Optional[str] = ..., core: _Optional[str] = ..., count: _Optional[int] = ..., total_ns: _Optional[int] = ..., self_ns: _Optional[int] = ..., min_ns: _Optional[int] = ..., max_ns: _Optional[int] = ..., shapes: _Optional[str] = ..., flops: _Optional[float] = ...) -> None: ...
+    precision: str
+    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., profile: _Optional[str] = ..., job: _Optional[str] = ..., rank: _Optional[int] = ..., by: _Optional[str] = ..., layer: _Optional[str] = ..., name: _Optional[str] = ..., class_name: _Optional[str] = ..., core: _Optional[str] = ..., count: _Optional[int] = ..., total_ns: _Optional[int] = ..., self_ns: _Optional[int] = ..., min_ns: _Optional[int] = ..., max_ns: _Optional[int] = ..., shapes: _Optional[str] = ..., flops: _Optional[float] = ..., precision: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
     __slots__ = ("ts_ms", "device", "profile", "job", "rank", "kind", "frames", "duration_ns", "samples", "waits", "thread")

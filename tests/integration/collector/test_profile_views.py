@@ -78,6 +78,8 @@ def test_parts_add_up_to_the_window(told: Store) -> None:
 def test_operators_have_what_they_reach_and_calls_their_own_time(told: Store) -> None:
     by = {row["by"]: row for row in asked(told, "SELECT * FROM steelyard.ops WHERE job = '17' AND class = 'matmul'")}
     assert by["operator"]["tflops"] == pytest.approx(500)
+    assert (by["operator"]["precision"], by["type"]["precision"]) == ("bfloat16", None)
+    assert by["operator"]["peak_share"] == pytest.approx(500 / 989, rel=0.01)
     assert (by["type"]["tflops"], by["type"]["self_ns"], by["type"]["shapes"]) == (None, None, None)
     assert by["call"]["self_ns"] == 5_000_000
 

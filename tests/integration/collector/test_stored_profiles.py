@@ -95,6 +95,9 @@ def test_a_job_is_the_sum_of_its_windows(address: str, capsys: pytest.CaptureFix
     assert (matmul["name"], matmul["count"], matmul["total_ns"], matmul["min_ns"]) == (
         "aten::mm", 600, 120_000_000, 100_000,
     )  # fmt: skip
+    assert (matmul["flops"], matmul["precision"], matmul["shapes"]) == (
+        6e13, "bfloat16", "[[4096, 4096], [4096, 4096]]",
+    )  # fmt: skip
     assert told["calls"][0]["self_ns"] == 10_000_000
     one = json.loads(said(address, capsys, "ops", profile_id(2), "--format", "json"))
     assert one["totals"]["window_ns"] == 90_000_000

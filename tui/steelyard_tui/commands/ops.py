@@ -99,9 +99,9 @@ def _write(recording: Opened, arguments: argparse.Namespace) -> None:
     profile = recording.profile
     by = arguments.by or default_by(profile)
     if arguments.format == "json":
-        from steelyard_traces.document import as_document
+        from steelyard_tui.traces.load import document_of
 
-        sys.stdout.write(json.dumps(as_document(profile), indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(document_of(profile), indent=1, ensure_ascii=False) + "\n")
     elif arguments.format == "speedscope":
         sys.stdout.write(as_speedscope(recording.stacks(), recording.title))
     elif arguments.format == "collapsed":

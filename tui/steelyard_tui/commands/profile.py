@@ -178,9 +178,9 @@ def _print_result(
         )
     recording = read_stored(client, Wanted(profiles=tuple(there)))
     if arguments.json:
-        from steelyard_traces.document import as_document
+        from steelyard_tui.traces.load import document_of
 
-        told = {"profiles": there, **as_document(recording.profile)}
+        told = {"profiles": there, **document_of(recording.profile)}
         sys.stdout.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
         return
     from steelyard_tui.present.glyphs import ASCII, UNICODE

@@ -1,11 +1,12 @@
 """Loads the trace parsers, which are an extra of their own."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from steelyard_proto.errors import SteelyardError
 
 if TYPE_CHECKING:
+    from steelyard_traces.profile import Profile
     from steelyard_traces.reading import Recording
 
 
@@ -16,3 +17,12 @@ def load_recording(path: str) -> "Recording":
     except ImportError as error:
         raise SteelyardError("reading recordings needs msgspec: pip install 'steelyard[traces]'") from error
     return read_recording(Path(path))
+
+
+def document_of(profile: "Profile") -> dict[str, Any]:
+    """A profile as one JSON object; raises SteelyardError where the parsers, which know its form, aren't installed."""
+    try:
+        from steelyard_traces.document import as_document
+    except ImportError as error:
+        raise SteelyardError("JSON of profiles needs msgspec: pip install 'steelyard[traces]'") from error
+    return as_document(profile)

@@ -196,6 +196,9 @@ def _works(rows: Iterable[Row], by: str) -> "tuple[Work, ...]":
             total_ns=row["total_ns"],
             min_ns=row["min_ns"] or 0,
             max_ns=row["max_ns"] or 0,
+            flops=row["flops"],
+            shapes=row["shapes"] or "",
+            precision=row["precision"] or "",
         )
         for row in rows
         if row["by"] == by

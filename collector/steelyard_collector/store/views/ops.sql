@@ -5,8 +5,8 @@ SELECT
     coalesce(nullIf(d.origin, ''), nullIf(a.origin, '')) AS origin,
     r.by AS by, r.name AS name, nullIf(r.class_name, '') AS class, nullIf(r.core, '') AS core,
     r.count AS count, r.total_ns AS total_ns, r.self_ns AS self_ns, r.min_ns AS min_ns, r.max_ns AS max_ns,
-    nullIf(r.shapes, '') AS shapes, r.flops AS flops, r.flops / nullIf(r.total_ns, 0) / 1e3 AS tflops,
-    multiIf(f.precision = 'bfloat16', k.bf16_tflops, f.precision = 'float16', k.fp16_tflops, NULL) AS peak_tflops,
+    nullIf(r.shapes, '') AS shapes, coalesce(nullIf(r.precision, ''), nullIf(f.precision, '')) AS precision, r.flops AS flops, r.flops / nullIf(r.total_ns, 0) / 1e3 AS tflops,
+    multiIf(precision = 'bfloat16', k.bf16_tflops, precision = 'float16', k.fp16_tflops, NULL) AS peak_tflops,
     tflops / peak_tflops AS peak_share
 FROM steelyard_store.profile_row AS r
 LEFT JOIN (SELECT agent, node, origin FROM steelyard_store.agent FINAL) AS a ON a.agent = r.agent
