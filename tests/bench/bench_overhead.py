@@ -33,10 +33,10 @@ _TRAINING = Path(__file__).parent / "load" / "profiled_training.py"
 _BUDGET = 0.002
 _WINDOWS = 10
 # Steps between two windows, so that each has neighbours and placebos of its own.
-_BETWEEN_S = 2.0
+_BETWEEN_S = 1.5
 _PATIENCE_S = 120.0
 _STACKS_S = 10
-_PAIRS, _PAIR_STEPS = 4, 100
+_PAIRS, _PAIR_STEPS = 4, 60
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
