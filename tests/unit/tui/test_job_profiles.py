@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from steelyard_tui.job.findings import findings
 from steelyard_tui.job.page import JobPage
 from steelyard_tui.present.glyphs import ASCII, UNICODE
 from steelyard_tui.present.job import job_lines
@@ -120,3 +121,18 @@ def test_it_fits_its_width_and_stands_in_the_page() -> None:
 def test_a_window_says_where_it_is_from() -> None:
     assert window_title(window(1, 3)) == "2026-11-25 14:04:00 rank 3 on n1, 1000 ms a step"
     assert window_title(window(1, None, origin="simulated", node=None)).endswith("1000 ms a step, simulated")
+
+
+def test_what_a_profile_says_to_look_at() -> None:
+    def found(*of: dict[str, Any]) -> list[str]:
+        return [one.text for one in findings(page(profile_parts=of)) if one.rule == "profile"]
+
+    assert found(*parts(1, compute__matmul=80, communication__all_reduce=10, idle__data_wait=9, idle__idle=1)) == []
+    (text,) = found(*parts(1, compute__matmul=69, idle__data_wait=31))
+    assert text.startswith("in 31% of its steps' time nothing runs while its host waits for data (1 profile)")
+    (text,) = found(*parts(1, compute__matmul=75, idle__idle=25), *parts(2, compute__matmul=80, idle__idle=20))
+    assert text.startswith("in 22% of its steps' time nothing runs (2 profiles)")
+    (text,) = found(*parts(1, compute__matmul=60, communication__all_reduce=30, communication__all_gather=10))
+    assert text.startswith("40% of its steps' time is communication")
+    assert text.endswith("most of it all reduce")
+    assert found() == []

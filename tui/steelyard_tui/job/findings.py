@@ -23,6 +23,10 @@ CHECKPOINT: Final = 0.05
 EVALUATE: Final = 0.05
 FIRST_STEPS: Final = 0.1
 OUTSIDE_STEPS: Final = 0.1
+# Shares of a step's profile that are worth a look.
+DATA_WAIT: Final = 0.1
+EXPOSED: Final = 0.25
+IDLE: Final = 0.2
 # Above it a device that waits for its host is not kept busy by it.
 HOST_BOUND_BUSY: Final = 0.85
 # The driver's verdict from here on: major.
@@ -195,6 +199,36 @@ def _host(page: JobPage) -> Iterator[str]:
         yield f"{text}: it waits for data, or its host for its devices"
 
 
+def _profile(page: JobPage) -> Iterator[str]:
+    """Of all windows that were read; they reach back for hours where one rank is recorded now and then."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for row in page.profile_parts:
+        sums[str(row["layer"]), text_of(row["class"])] += int(row["ns"])
+    total = sum(sums.values())
+    if not total:
+        return
+    windows = counted(len({row["profile"] for row in page.profile_parts}), "profile")
+    waits = sum(ns for (_, name), ns in sums.items() if name == "data wait") / total
+    if waits >= DATA_WAIT:
+        yield (
+            f"in {waits:.0%} of its steps' time nothing runs while its host waits for data ({windows}): "
+            "its data loader is slow"
+        )
+    idle = sums["idle", "idle"] / total
+    if idle >= IDLE:
+        yield (
+            f"in {idle:.0%} of its steps' time nothing runs ({windows}): "
+            "its host doesn't launch work fast enough, or waits"
+        )
+    exposed = [(ns, name) for (layer, name), ns in sums.items() if layer == "communication"]
+    share = sum(ns for ns, _ in exposed) / total
+    if share >= EXPOSED:
+        yield (
+            f"{share:.0%} of its steps' time is communication that compute doesn't hide ({windows}), "
+            f"most of it {max(exposed)[1]}"
+        )
+
+
 def _lost_time(page: JobPage) -> Iterator[str]:
     wall = sum(row["wall_s"] for row in page.goodput)
     if not wall:
@@ -251,6 +285,7 @@ _RULES: Final[dict[str, Callable[[JobPage], Iterator[str]]]] = {
     "unwell": _unwell,
     "event": _events,
     "host": _host,
+    "profile": _profile,
     "lost time": _lost_time,
     "gap": _gaps,
     "untold": _untold,
