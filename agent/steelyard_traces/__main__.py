@@ -27,8 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--stacks", type=int, default=_MOST_STACKS, metavar="N", help="paths of calls told one by one (2,000)"
     )
+    parser.add_argument("--hz", type=float, metavar="N", help="how often py-spy looked, for its stacks")
     given = parser.parse_args(arguments)
-    document, code = document_or_error(lambda: _read(given.path, max(given.stacks, 0)))
+    document, code = document_or_error(lambda: _read(given.path, max(given.stacks, 0), given.hz))
     json.dump(document, sys.stdout, ensure_ascii=False, separators=(",", ":"))
     sys.stdout.write("\n")
     return code
@@ -49,11 +50,11 @@ def document_or_error(read: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any
         return _fault("unforeseen", f"the reader failed ({error!r}); please report it"), UNFORESEEN
 
 
-def _read(path: Path, most_stacks: int) -> dict[str, Any]:
+def _read(path: Path, most_stacks: int, sampled_hz: float | None) -> dict[str, Any]:
     from steelyard_traces.document import as_document, stacks_document
     from steelyard_traces.reading import read_recording
 
-    recording = read_recording(path)
+    recording = read_recording(path, sampled_hz)
     profile = recording.profile
     return {**as_document(profile), **stacks_document(recording.stacks(), profile.devices, most_stacks)}
 

@@ -16,6 +16,7 @@ from steelyard_traces.kineto import read_kineto
 from steelyard_traces.kineto_profile import kineto_profile
 from steelyard_traces.npu_monitor import is_npu_monitor, read_npu_monitor
 from steelyard_traces.profile import Profile, Stack
+from steelyard_traces.py_spy import is_py_spy, read_py_spy
 from steelyard_traces.stacks import kineto_stacks
 from steelyard_traces.trace_file import open_trace
 
@@ -30,8 +31,12 @@ class Recording:
     stacks: Callable[[], tuple[Stack, ...]]
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path, sampled_hz: float | None = None) -> Recording:
     """Reads a trace file, or a folder that a profiler of Ascend has left.
+
+    Args:
+        path: the file or the folder.
+        sampled_hz: how often py-spy looked, for its stacks, which don't tell.
 
     Raises:
         TraceError: it isn't there, or is none that can be read; says which, where and what to do.
@@ -42,6 +47,9 @@ def read_recording(path: Path) -> Recording:
     if path.is_dir() or path.suffix == ".csv" or is_database(path):
         return _ascend(path)
     head = _head(path)
+    if is_py_spy(head):
+        profile, stacks = read_py_spy(path, sampled_hz)
+        return Recording(profile, lambda: stacks)
     timeline = None
     if head.startswith(b"["):
         timeline = read_ascend_trace(path)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from steelyard_agent.profiling.host_stacks import HostStack, parse_raw
 from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.rows import Result, profile_of
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import State, Window
 from steelyard_agent.profiling.windows import Clocks
+from steelyard_proto.host_stacks import HostStack, parse_raw
 from steelyard_proto.v1 import batch_pb2
 
 RATE_HZ: Final = 25

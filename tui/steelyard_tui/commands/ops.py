@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ _TOP: Final = 20
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", metavar="JOB", nargs="?", default="", help="a job, or the id of a stored profile")
     parser.add_argument("--file", metavar="PATH", help="a recording instead (docs/ops.md says which)")
+    parser.add_argument("--hz", type=_above_zero, metavar="N", help="with stacks of py-spy: how often it looked")
     add_stored_arguments(parser)
     parser.add_argument(
         "--stacks",
@@ -40,6 +42,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top", type=int, default=_TOP, metavar="N", help=f"rows of the table (default {_TOP})")
     add_collector_arguments(parser)
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(text)
+    return value
 
 
 def add_stored_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if bool(arguments.what) == bool(arguments.file):
         raise ConfigError("name a job or a profile's id, or a recording with --file", key="JOB")
     if arguments.file:
-        return _show(_of_file(arguments.file), arguments)
+        return _show(_of_file(arguments.file, arguments.hz), arguments)
     from steelyard_tui.traces.stored import read_stored, wanted_of
 
     from_ms = int((time.time() - arguments.since) * 1000)
@@ -72,10 +81,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return _show(Opened(stored.profile, lambda: stored.stacks(arguments.stacks), stored.profile.path), arguments)
 
 
-def _of_file(path: str) -> Opened:
+def _of_file(path: str, sampled_hz: float | None) -> Opened:
     from steelyard_tui.traces.load import load_recording
 
-    recording = load_recording(path)
+    recording = load_recording(path, sampled_hz)
     return Opened(recording.profile, recording.stacks, Path(path).name)
 
 

@@ -10,13 +10,17 @@ if TYPE_CHECKING:
     from steelyard_traces.reading import Recording
 
 
-def load_recording(path: str) -> "Recording":
-    """Reads a recording; raises SteelyardError where it can't be read or the parsers aren't installed."""
+def load_recording(path: str, sampled_hz: float | None = None) -> "Recording":
+    """Reads a recording, of py-spy with how often it looked.
+
+    Raises:
+        SteelyardError: it can't be read, or the parsers aren't installed.
+    """
     try:
         from steelyard_traces.reading import read_recording
     except ImportError as error:
         raise SteelyardError("reading recordings needs msgspec: pip install 'steelyard[traces]'") from error
-    return read_recording(Path(path))
+    return read_recording(Path(path), sampled_hz)
 
 
 def document_of(profile: "Profile") -> dict[str, Any]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from steelyard_agent.profiling.host_stacks import HostStack, parse_raw, waits_of
 from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled, find_program
+from steelyard_proto.host_stacks import HostStack, parse_raw, waits_of
 from steelyard_proto.v1 import ingest_pb2
 from tests.standins.agent_parts import until
 from tests.standins.fabric_trainer import FabricTrainer
