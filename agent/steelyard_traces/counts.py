@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard_proto.chips import load_chips
 from steelyard_traces.intervals import Ints
 from steelyard_traces.operator_flops import Shape, flops_of_call, flops_of_cann
 
@@ -106,17 +105,6 @@ def flops_and_signature_of_cann(kind: str, inputs: str, outputs: str, types: str
 def precision_of(kind: str) -> str:
     """A type of numbers in words of ours; empty for one that has no peak of its own."""
     return _PRECISIONS.get(kind.strip().lower(), "")
-
-
-@lru_cache(maxsize=64)
-def peak_tflops(chip: str, precision: str) -> float | None:
-    """What a chip can do at best in this precision; None where either isn't known."""
-    known = load_chips().match(chip) if chip else None
-    if known is None:
-        return None
-    peak = {"bfloat16": known.bf16_tflops, "float16": known.fp16_tflops}.get(precision)
-    # A recording's device is what the driver shows as one: a die where a package has several of them.
-    return peak / known.dies if peak and known.per == "package" else peak
 
 
 def _sizes(text: str) -> Shape:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from steelyard_traces.counts import peak_tflops
+from steelyard_traces.peaks import peak_tflops
 from steelyard_traces.profile import Calls, Profile, Split, Stack, Work
 
 _SPLIT: Final = (

@@ -93,7 +93,7 @@ def _flops_columns(rows: "Sequence[Work | Calls]", chip: str) -> Sequence[Row]:
     told = [getattr(row, "tflops", None) for row in rows]
     if not any(told):
         return [()] * (len(rows) + 1)
-    from steelyard_traces.counts import peak_tflops
+    from steelyard_traces.peaks import peak_tflops
 
     peaks = [peak_tflops(chip, getattr(row, "precision", "")) for row in rows]
     shares = [f"{tflops / peak:.1%}" if tflops and peak else ABSENT for tflops, peak in zip(told, peaks, strict=True)]
