@@ -127,6 +127,8 @@ async def test_two_profiles_show_the_change_of_share() -> None:
         text = await _until(pilot, "self time by frame")
         assert "b.json  against a.json" in text
         assert "backward +29.9" in text
+        assert "all +0.0" in text
+        assert "-0.0" not in text
         assert "gone" in next(line for line in text.splitlines() if line.startswith(" old"))
         await pilot.press("x")
         text = await _until(pilot, "a.json  against b.json")

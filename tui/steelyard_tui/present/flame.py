@@ -14,7 +14,7 @@ from steelyard_tui.flame.tree import ROOT, Tree
 from steelyard_tui.present.bars import thin_bar
 from steelyard_tui.present.figures import count
 from steelyard_tui.present.glyphs import Glyphs
-from steelyard_tui.present.line import Line, Span, clean, fit, fit_line, line_width
+from steelyard_tui.present.line import Line, Span, clean, fit, fit_line, line_width, width_of
 
 Unit = Literal["ns", "samples"]
 
@@ -85,7 +85,12 @@ def _cell_text(cell: Cell, ink: Ink) -> str:
         return fit(glyphs.rule + label[: width - 1], width)
     if ink.tree.before is not None:
         change = ink.change(int(ink.tree.total[cell.node]), int(ink.tree.before[cell.node])) or 0.0
-        label += f" {change:+.1f}"
+        sign = f" {round(change, 1) + 0.0:+.1f}"
+        # The name gives way: without its sign a cell says nothing where there are no colours.
+        room = width - 1 - len(sign)
+        if width_of(label) > room >= LEAST:
+            label = fit(label, room, "left", glyphs.ellipsis)
+        label += sign
     return fit(f"{glyphs.rule}{label}", width, "left", glyphs.ellipsis)
 
 
