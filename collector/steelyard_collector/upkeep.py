@@ -20,8 +20,8 @@ from steelyard_proto.errors import StoreError
 log = logging.getLogger(__name__)
 
 _BOUNDS_EVERY_S: Final = 60.0
-# Below ingest and the live views; a rollup that is late by seconds hurts nobody.
-_NICE: Final = 10
+# Below ingest and the live views, for a rollup may be late by seconds; not so far that it stops while it holds Python.
+_NICE: Final = 5
 
 
 @dataclass(slots=True)
