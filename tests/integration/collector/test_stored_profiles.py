@@ -22,6 +22,7 @@ from tests.integration.collector.small_store import doors
 from tests.standins.profile_records import PARTS, profile, profile_id, rows, stacks
 
 Parts = Sequence[tuple[str, str, int]]
+UUID_JOB = "1293924c-135d-4875-a410-a4ead429fc52"
 NOW_MS = int(time.time() * 1000)
 # As PARTS, but slower where it has to be found: format conversion, and an exposed all-reduce.
 SLOW = (
@@ -61,6 +62,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for number in (1, 2):
         window(store, number, "17", 1, PARTS)
     window(store, 3, "18", 2, SLOW)
+    window(store, 4, UUID_JOB, 1, PARTS)
     failed = batch_pb2.Profile(ts_ms=NOW_MS, id=profile_id(9), job="19", state="failed", reason="its profiler was busy")
     block = record_block(
         [
@@ -105,6 +107,11 @@ def test_a_job_is_the_sum_of_its_windows(address: str, capsys: pytest.CaptureFix
     assert newest["path"].startswith(f"profile {profile_id(1)} of job 17 on n7, ")
 
 
+def test_a_job_may_be_named_as_a_profile_is(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(said(address, capsys, "ops", UUID_JOB, "--format", "json"))
+    assert told["path"].startswith(f"profile {profile_id(4)} of job {UUID_JOB} ")
+
+
 def test_it_comes_in_the_forms_of_a_file(address: str, capsys: pytest.CaptureFixture[str]) -> None:
     table = said(address, capsys, "ops", "17")
     assert "exposed all-reduce" in table
@@ -136,6 +143,7 @@ def test_what_is_not_there_is_said_with_the_reason(address: str, capsys: pytest.
     assert "its profiler was busy" in said(address, capsys, "ops", "19", code=1)
     assert "`steelyard profile nobody` records one" in said(address, capsys, "ops", "nobody", code=1)
     assert "there is no profile" in said(address, capsys, "diff", profile_id(77), "17", code=1)
+    assert "there is no profile" in said(address, capsys, "ops", profile_id(77), code=1)
     assert "name a job" in said(address, capsys, "ops", code=2)
     assert "1 jobs or profiles; give two" in said(address, capsys, "diff", "17", code=2)
     words = said(address, capsys, "ops", "17' OR '1' = '1", code=1)

@@ -32,6 +32,7 @@ class Wanted:
         from_ms: Unix time from which on.
         rank: of this rank alone.
         is_newest: the newest of them alone.
+        otherwise: what is meant where there are none.
     """
 
     job: str = ""
@@ -39,6 +40,7 @@ class Wanted:
     from_ms: int = 0
     rank: int | None = None
     is_newest: bool = False
+    otherwise: "Wanted | None" = None
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -67,10 +69,9 @@ class StoredRecording:
 
 
 def wanted_of(name: str, from_ms: int, *, rank: int | None = None, is_newest: bool = False) -> Wanted:
-    """A profile's id names that one, whenever it was; anything else is a job."""
-    if _UUID.fullmatch(name):
-        return Wanted(profiles=(name.lower(),))
-    return Wanted(job=name, from_ms=from_ms, rank=rank, is_newest=is_newest)
+    """A profile's id names that one, whenever it was; anything else is a job, which may have such an id too."""
+    job = Wanted(job=name, from_ms=from_ms, rank=rank, is_newest=is_newest)
+    return Wanted(profiles=(name.lower(),), otherwise=job) if _UUID.fullmatch(name) else job
 
 
 def stored_of(client: "Client", profiles: Sequence[str]) -> list[str]:
@@ -91,6 +92,8 @@ def read_stored(client: "Client", wanted: Wanted) -> StoredRecording:
         newest = _asked(client, "stored_newest", wanted.parameters)
         wanted = replace(wanted, job="", profiles=tuple(row["profile"] for row in newest)) if newest else wanted
     groups = _asked(client, "stored_windows", wanted.parameters)
+    if not groups and wanted.otherwise is not None and not _failed(client, wanted)["failed"]:
+        return read_stored(client, wanted.otherwise)
     if not groups:
         raise _none_there(client, wanted)
     row = groups[0]
@@ -116,9 +119,14 @@ def _asked(client: "Client", query: str, parameters: Mapping[str, str]) -> list[
     return rows
 
 
+def _failed(client: "Client", wanted: Wanted) -> Row:
+    (row,) = _asked(client, "stored_failed", wanted.parameters)
+    return row
+
+
 def _none_there(client: "Client", wanted: Wanted) -> StoreError:
     what = f"job {wanted.job!r}" if wanted.job else f"profile {', '.join(wanted.profiles)}"
-    (failed,) = _asked(client, "stored_failed", wanted.parameters)
+    failed = _failed(client, wanted)
     if failed["failed"]:
         why = f"{failed['failed']} failed, the newest: {failed['reason']}"
         return StoreError(f"no window of {what} was stored; {why}", name="NOT_FOUND")
