@@ -41,6 +41,8 @@ def agent(folder: Path, server: IngestServer, *more: str) -> Iterator[None]:
     command = [*AGENT, "--collector", server.address, "--state-dir", str(folder / "state"), *settings]
     with subprocess.Popen(command, env={**environ, "XDG_CONFIG_HOME": str(folder)}) as process:
         try:
+            # A training that finds no folder when it imports torch never asks again.
+            until((folder / "fabric/dynolog").exists, WAIT_S)
             yield
         finally:
             process.terminate()
