@@ -4,6 +4,7 @@ Runs under the hook where the environment says so, as `steelyard-agent run` sets
 """
 
 import json
+import math
 import random
 import statistics
 import sys
@@ -48,20 +49,23 @@ class Idle(nn.Module):
 
 
 def costs() -> dict[str, list[float]]:
-    """What hooks add to the CPU of a step in us, empty ones and Steelyard's, by micro-batches: the median difference.
+    """What hooks add to the CPU of a step in us, by micro-batches: the median difference.
 
-    Steps without hooks, with empty ones and with ours take turns, so that what slows the machine slows them alike.
+    Steps without hooks, with empty ones and with ours take turns, so that what slows the machine slows them alike. Ours
+    once `held`, a step that ends soon after a datagram, and once `told`, a step that is followed by one.
     """
+    import steelyard_watch
+
     ids = torch.zeros(8, 128, dtype=torch.int64)
-    models = {name: Idle() for name in ("none", "empty", "steelyard")}
+    models = {name: Idle() for name in ("none", "empty", "held", "told")}
     optimizers = {name: torch.optim.SGD(model.parameters()) for name, model in models.items()}
     registered = torch_optimizer._global_optimizer_post_hooks
     ours = dict(registered)
     assert len(ours) == 1, f"{len(ours)} hooks follow a step; the bench needs Steelyard's alone"
     models["empty"].register_forward_pre_hook(lambda module, args, kwargs: None, with_kwargs=True)
     empty = torch_optimizer.register_optimizer_step_post_hook(lambda optimizer, args, kwargs: None)
-    hooks = {"none": {}, "empty": {empty.id: registered[empty.id]}, "steelyard": ours}
-    found: dict[str, list[float]] = {"empty": [], "steelyard": []}
+    hooks = {"none": {}, "empty": {empty.id: registered[empty.id]}, "held": ours, "told": ours}
+    found: dict[str, list[float]] = {"empty": [], "held": [], "told": []}
     for forwards in MICRO_BATCHES:
         times: dict[str, list[float]] = {name: [] for name in models}
         for _ in range(FIRST_STEPS + ROUNDS):
@@ -69,11 +73,12 @@ def costs() -> dict[str, list[float]]:
             for name in random.sample(tuple(models), len(models)):
                 registered.clear()
                 registered.update(hooks[name])
+                steelyard_watch._TELL_EVERY_S = 0.0 if name == "told" else math.inf
                 times[name].append(timed_us(models[name], optimizers[name], ids, forwards))
         for name, differences in found.items():
             pairs = zip(times[name][FIRST_STEPS:], times["none"][FIRST_STEPS:], strict=True)
             differences.append(statistics.median(hooked - bare for hooked, bare in pairs))
-    assert models["steelyard"]._forward_pre_hooks, "the hook has not found the model"
+    assert models["told"]._forward_pre_hooks, "the hook has not found the model"
     return found
 
 

@@ -1,5 +1,6 @@
 """Runs every case of a module in a child of its own under the hook; prints what was true and what was said."""
 
+import atexit
 import json
 import os
 import socket
@@ -34,6 +35,8 @@ def _run(case: Any) -> dict[str, Any]:
             code = 1
             try:
                 os.write(truth_out, json.dumps(_train(case)).encode())
+                # As at the end of an interpreter, which a forked child doesn't come to.
+                atexit._run_exitfuncs()
                 code = 0
             except Exception:  # noqa: BLE001  shown, and the case fails
                 traceback.print_exc()

@@ -4,6 +4,7 @@ Everything that torch calls is guarded: it never raises, prints or blocks in the
 it turns itself off, saying why once. Standard library only until torch is there, valid for Python 3.8.
 """
 
+import atexit
 import os
 import sys
 import time
@@ -20,6 +21,8 @@ _SILENT_STEPS = 20
 _TRUST_STEPS, _TRUST_S = 8, 10.0
 _PATIENCE_STEPS = 3
 _FACTS_EVERY_S = 30.0
+# Steps that end sooner after a datagram are told with the next one: the agent makes one row of them in any case.
+_TELL_EVERY_S = 0.25
 _NO_COUNTS = (None, None, None, None)
 # What os.environ keeps; by its own way to it a look costs 2 us, and there is one a step.
 _ENVIRON = getattr(os.environ, "_data", None)
@@ -44,9 +47,11 @@ class Watcher:
         self._any_forward = self._ever_forward = False
         self._forward_s = 0.0
         self._calls = 0
-        self._first_s = self._facts_s = 0.0
+        self._first_s = self._facts_s = self._told_s = 0.0
+        self._is_all_told = True
         self._without_tokens = 0
         os.register_at_fork(after_in_child=self._begin_anew)
+        atexit.register(self._tell_rest)
 
     def on_step(self, optimizer):  # type: ignore[no-untyped-def]
         """After an optimizer's step."""
@@ -103,7 +108,8 @@ class Watcher:
         """A forked child trains on its own."""
         self._sender.begin_anew()
         self._totals = Totals()
-        self._facts_s = 0.0
+        self._facts_s = self._told_s = 0.0
+        self._is_all_told = True
 
     def _step(self, optimizer, now_s):  # type: ignore[no-untyped-def]
         self._calls += 1
@@ -125,7 +131,9 @@ class Watcher:
             self._without_tokens += 1
             if self._without_tokens >= _PATIENCE_STEPS:
                 self._roots.descend()
-        if self._calls >= _TRUST_STEPS or now_s - self._first_s > _TRUST_S:
+        if now_s - self._told_s < _TELL_EVERY_S:
+            self._is_all_told = False
+        elif self._calls >= _TRUST_STEPS or now_s - self._first_s > _TRUST_S:
             self._report(now_s)
 
     def _meet(self, optimizer):  # type: ignore[no-untyped-def]
@@ -177,8 +185,20 @@ class Watcher:
         self._without_tokens = 0
         return found, has_evaluated
 
+    def _tell_rest(self):
+        # type: () -> None
+        """At the process's end: the steps since the last datagram."""
+        if self._is_all_told or self._is_off:
+            return
+        try:
+            self._report(self._totals.end_s)
+        except Exception as error:
+            self._turn_off(error)
+
     def _report(self, now_s):
         # type: (float) -> None
+        self._told_s = now_s
+        self._is_all_told = True
         said = None
         if os.environ.get("STEELYARD_HOOK") in ("0", "off") if _ENVIRON is None else _ENVIRON.get(_SWITCH) in _OFF:
             # The script says its steps itself: only what the model is like is told, numbered along with them.
