@@ -14,8 +14,8 @@ from tests.integration.collector.job_rows import put_held
 from tests.integration.collector.store_kinds import KINDS, empty_store
 
 NOW_MS = int(time.time() * 1000)
-# Long enough that nobody's state changes while a test runs.
-WINDOW_MS = 600_000
+# Long enough that nobody's state changes while all tests run, of which these are some.
+WINDOW_MS = 1_800_000
 STALE_MS, SILENT_MS = WINDOW_MS + 30_000, WINDOW_MS + 90_000
 DEVICES = [
     *({"device_id": n, "agent": 1} for n in (1, 2, 3)),
@@ -88,8 +88,10 @@ def test_every_kind_of_device_is_there(store: Store) -> None:
 
 
 def test_devices_of_an_agent_that_are_behind_count_apart(store: Store) -> None:
-    put(store, 2, {"device_id": 2, "busy": 0.9}, ts=NOW_MS - STALE_MS)
-    put(store, 3, {"device_id": 6, "busy": 0.9}, ts=NOW_MS - SILENT_MS)
+    # Stale lasts a minute only: of now, not of when the tests were collected.
+    now_ms = int(time.time() * 1000)
+    put(store, 2, {"device_id": 2, "busy": 0.9}, ts=now_ms - STALE_MS)
+    put(store, 3, {"device_id": 6, "busy": 0.9}, ts=now_ms - SILENT_MS)
     rows = fleet(store)
     assert (rows["H100"]["reporting"], rows["H100"]["stale"]) == (3, 1)
     assert (rows["910B"]["reporting"], rows["910B"]["stale"], rows["910B"]["devices"]) == (1, 0, 2)
