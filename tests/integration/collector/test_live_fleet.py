@@ -13,9 +13,8 @@ from tests.integration.collector.fleet_rows import raw_block, register
 from tests.integration.collector.job_rows import put_held
 from tests.integration.collector.store_kinds import KINDS, empty_store
 
-NOW_MS = int(time.time() * 1000)
-# Long enough that nobody's state changes while all tests run, of which these are some.
-WINDOW_MS = 1_800_000
+# Long enough that nobody's state changes while these tests run.
+WINDOW_MS = 600_000
 STALE_MS, SILENT_MS = WINDOW_MS + 30_000, WINDOW_MS + 90_000
 DEVICES = [
     *({"device_id": n, "agent": 1} for n in (1, 2, 3)),
@@ -54,15 +53,20 @@ def store(dsn: str) -> Iterator[Store]:
     store = open_store(dsn)
     if not store.query("SELECT 1 FROM steelyard_store.live_window").num_rows:
         store.command(f"INSERT INTO steelyard_store.live_window (id, window_ms, ver) VALUES (1, {WINDOW_MS}, 1)")
-        register(store, DEVICES, now_ms=NOW_MS)
+        register(store, DEVICES, now_ms=now())
         put(store, 1, *({"device_id": n, "busy": n / 10, "power_w": 100.5 * n} for n in range(1, 8)))
     yield store
     store.close()
 
 
-def put(store: Store, seq: int, *rows: dict[str, Any], ts: int = NOW_MS) -> None:
-    """A block; `seq` rises from block to block."""
-    store.insert("raw_device", raw_block([{"ts": ts, "seq": seq} | row for row in rows]), token=f"block-{seq}")
+def now() -> int:
+    """Unix time in ms: of the test, for others run long after they were collected."""
+    return int(time.time() * 1000)
+
+
+def put(store: Store, seq: int, *rows: dict[str, Any], ts: int = 0) -> None:
+    """A block, of now if nothing else is said; `seq` rises from block to block."""
+    store.insert("raw_device", raw_block([{"ts": ts or now(), "seq": seq} | row for row in rows]), token=f"block-{seq}")
 
 
 def fleet(store: Store) -> dict[str, dict[str, Any]]:
@@ -88,10 +92,8 @@ def test_every_kind_of_device_is_there(store: Store) -> None:
 
 
 def test_devices_of_an_agent_that_are_behind_count_apart(store: Store) -> None:
-    # Stale lasts a minute only: of now, not of when the tests were collected.
-    now_ms = int(time.time() * 1000)
-    put(store, 2, {"device_id": 2, "busy": 0.9}, ts=now_ms - STALE_MS)
-    put(store, 3, {"device_id": 6, "busy": 0.9}, ts=now_ms - SILENT_MS)
+    put(store, 2, {"device_id": 2, "busy": 0.9}, ts=now() - STALE_MS)
+    put(store, 3, {"device_id": 6, "busy": 0.9}, ts=now() - SILENT_MS)
     rows = fleet(store)
     assert (rows["H100"]["reporting"], rows["H100"]["stale"]) == (3, 1)
     assert (rows["910B"]["reporting"], rows["910B"]["stale"], rows["910B"]["devices"]) == (1, 0, 2)
@@ -103,7 +105,7 @@ def test_one_device_s_row_leaves_the_others_of_its_agent_as_they_are(store: Stor
     put(store, 4, {"device_id": 1, "power_w": 700.5})
     assert fleet(store)["H100"]["power_total_w"] == pytest.approx(before + 700.5 - 100.5)
     # Out of order: an agent's clock may jump, its sequence doesn't.
-    put(store, 3, {"device_id": 1, "power_w": 1.5}, ts=NOW_MS + 1000)
+    put(store, 3, {"device_id": 1, "power_w": 1.5}, ts=now() + 1000)
     assert fleet(store)["H100"]["power_total_w"] == pytest.approx(before + 700.5 - 100.5)
 
 
@@ -119,22 +121,23 @@ def test_a_share_of_memory_is_of_what_the_device_tells_else_of_what_is_known(sto
 
 
 def test_jobs_are_those_of_devices_that_are_not_silent(store: Store) -> None:
-    hour_ago, now = NOW_MS - 3_600_000, int(time.time() * 1000)
-    held = {"to_ts": now, "from_ts": hour_ago}
+    to_ms = now()
+    hour_ago = to_ms - 3_600_000
+    held = {"to_ts": to_ms, "from_ts": hour_ago}
     put_held(store, [
         *({"job": "both", "agent": n, "device_id": device} | held for n, device in ((1, 1), (2, 5), (2, 4))),
-        {"job": "newer", "agent": 1, "device_id": 3, "from_ts": hour_ago + 1, "to_ts": now},
+        {"job": "newer", "agent": 1, "device_id": 3, "from_ts": hour_ago + 1, "to_ts": to_ms},
         {"job": "older", "agent": 1, "device_id": 3} | held,
         {"job": "of a silent device", "agent": 2, "device_id": 6} | held,
         {"job": "ended", "agent": 1, "device_id": 2, "closed": 1} | held,
-        {"job": "unsaid", "agent": 1, "device_id": 2, "from_ts": hour_ago, "to_ts": now - 600_000},
+        {"job": "unsaid", "agent": 1, "device_id": 2, "from_ts": hour_ago, "to_ts": to_ms - 600_000},
     ])  # fmt: skip
     rows = fleet(store)
     assert (rows["H100"]["jobs"], rows["910B"]["jobs"], rows["MI300X"]["jobs"]) == (2, 1, 0)
 
 
 def test_a_device_that_is_described_anew_moves(store: Store) -> None:
-    register(store, [{"device_id": 5, "agent": 2, "chip": "H20"}], now_ms=NOW_MS + 1)
+    register(store, [{"device_id": 5, "agent": 2, "chip": "H20"}], now_ms=now() + 1)
     rows = fleet(store)
     assert (rows["H100"]["nodes"], rows["H100"]["devices"], rows["H20"]["reporting"]) == (1, 3, 1)
 
@@ -150,7 +153,7 @@ def test_a_clock_s_offset_is_taken_off(store: Store) -> None:
 
 def test_what_a_killed_collector_left_behind_is_made_up_for_at_the_start(store: Store) -> None:
     store.command("INSERT INTO steelyard_store.live_device (is_slow, device_id, ts, ver, power_w) "
-                  f"VALUES (0, 1, fromUnixTimestamp64Milli({NOW_MS}), {1 << 40}, 42.5)")  # fmt: skip
+                  f"VALUES (0, 1, fromUnixTimestamp64Milli({now()}), {1 << 40}, 42.5)")  # fmt: skip
     at_seq_4 = store.query("SELECT power_w FROM steelyard.fleet_live WHERE chip = 'H100'")["power_w"][0].as_py()
     store.load_fleet()
     assert not math.isclose(fleet(store)["H100"]["power_w"], at_seq_4)
