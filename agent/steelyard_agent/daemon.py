@@ -118,7 +118,9 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
     # A recording or a simulation has no processes here that could speak.
     endpoint = listen(config.training_socket) if config.origin == "measured" and config.has_training else None
     logs = LogFollower(open_matcher(config.log_patterns)) if endpoint is not None and config.has_logs else None
-    watch = None if endpoint is None else TrainingWatch(endpoint, open_reader(config.node), logs)
+    # Both look at the same processes at the same ticks.
+    reader = open_reader(config.node)
+    watch = None if endpoint is None else TrainingWatch(endpoint, reader, logs)
     allocations = open_allocations(config.node) if config.origin == "measured" and config.has_allocations else None
     loop = SamplingLoop(
         sampler,
@@ -127,7 +129,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent
         flush_ms=lambda: sender.state.flush_ms or config.sampling.flush_ms,
         on_flush=sender.wake,
         own=OwnFigures(observe, config.sampling.agent_period_ms),
-        follower=open_watch(config.node, sources, tuple if allocations is None else allocations.newest),
+        follower=open_watch(reader, sources, tuple if allocations is None else allocations.newest),
         teller=_with_profiles(watch, profiling),
     )
     return _Agent(ring, directory, guards, sender, loop, endpoint, logs, allocations, profiling)

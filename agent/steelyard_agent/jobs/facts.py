@@ -8,8 +8,11 @@ from steelyard_agent.jobs.declared import declared_in
 from steelyard_agent.jobs.identity import JobIdentity, Ranks, job_of, ranks_of
 from steelyard_agent.jobs.process_files import ProcessFiles, Stat
 
-# Processes end without a word; those that weren't asked about for so many looks are forgotten.
-_KEPT_LOOKS: Final = 3
+# Processes end without a word; those that weren't asked about for so many looks are forgotten. Each of two users ends a
+# look.
+_KEPT_LOOKS: Final = 6
+# Who asks sooner again is another user at the same tick, and gets the same answer.
+_SAME_TICK_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,11 @@ class _Known:
     cpu_ticks: int
     at_s: float
     looks_missed: int = 0
+    newest: "tuple[float, int, ProcessFacts] | None" = None
 
 
 class ProcReader:
-    """Reads /proc; what can't change is read once in a process's life. Used by one thread."""
+    """Reads /proc; what can't change is read once in a process's life. Used by one thread, for several users."""
 
     def __init__(self, files: ProcessFiles, *, node: str, clock: Callable[[], float]) -> None:
         """Args: the files, this node's name, and seconds that never jump."""
@@ -93,20 +97,22 @@ class ProcReader:
 
     def read(self, pid: int) -> ProcessFacts | None:
         """The facts of a process; a pid that was given to a new process is told by its start."""
+        now_s = self._clock()
+        known = self._known.get(pid)
+        if known is not None and known.newest is not None and now_s - known.newest[0] < _SAME_TICK_S:
+            known.looks_missed = 0
+            return known.newest[2]
         stat = self._files.stat(pid)
         if stat is None:
             self._known.pop(pid, None)
             return None
-        now_s = self._clock()
-        known = self._known.get(pid)
         cpu_share = None
         if known is None or known.start_ticks != stat.start_ticks:
             known = self._known[pid] = self._look(pid, stat, now_s)
         elif now_s > known.at_s:
             cpu_share = (stat.cpu_ticks - known.cpu_ticks) / self._files.ticks_per_s / (now_s - known.at_s)
-            known.cpu_ticks, known.at_s = stat.cpu_ticks, now_s
         known.looks_missed = 0
-        return ProcessFacts(
+        facts = ProcessFacts(
             pid=pid,
             start_ms=known.start_ms,
             command=known.command,
@@ -122,11 +128,16 @@ class ProcReader:
             log_name=known.log_name,
             declared=known.declared,
         )
+        known.newest = now_s, stat.cpu_ticks, facts
+        return facts
 
     def end_look(self) -> None:
         """Forgets what hasn't been asked about for a while."""
         for pid, known in list(self._known.items()):
             known.looks_missed += 1
+            if known.newest is not None:
+                # Whoever asks between looks is told the share since the last look, and doesn't begin a new one.
+                known.at_s, known.cpu_ticks, _ = known.newest
             if known.looks_missed > _KEPT_LOOKS:
                 del self._known[pid]
 

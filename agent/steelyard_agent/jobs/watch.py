@@ -153,19 +153,19 @@ def _interval_row(key: int, ts_ms: int, interval: _Interval, *, closed: bool) ->
 
 
 def open_watch(
-    node: str, sources: Iterable[object] = (), allocated: Callable[[], Sequence[Allocation]] = tuple
+    reader: ProcessReader, sources: Iterable[object] = (), allocated: Callable[[], Sequence[Allocation]] = tuple
 ) -> JobWatch:
     """The watch over the processes that the sources tell.
 
     Args:
-        node: this node's name in the fleet; part of a job's id where nothing else names the job.
+        reader: of this machine's processes.
         sources: one that knows its processes itself, as a recording does, is asked in place of this machine's /proc.
         allocated: what schedulers have given to jobs on this machine.
     """
     for source in sources:
         if isinstance(source, ProcessReader):
             return JobWatch(source)
-    return JobWatch(open_reader(node), allocated)
+    return JobWatch(reader, allocated)
 
 
 def open_allocations(node: str) -> Allocations:
@@ -175,5 +175,9 @@ def open_allocations(node: str) -> Allocations:
 
 
 def open_reader(node: str) -> ProcessReader:
-    """A reader of this machine's processes, for one user: it remembers when each was asked about last."""
+    """A reader of this machine's processes, for one thread.
+
+    Args:
+        node: this node's name in the fleet; part of a job's id where nothing else names the job.
+    """
     return ProcReader(ProcessFiles(), node=node, clock=time.monotonic)

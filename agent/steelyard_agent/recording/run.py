@@ -10,7 +10,7 @@ from pathlib import Path
 from steelyard_agent.config import Config
 from steelyard_agent.devices.base import Source
 from steelyard_agent.directory import Directory, Identity
-from steelyard_agent.jobs.watch import open_watch
+from steelyard_agent.jobs.watch import open_reader, open_watch
 from steelyard_agent.node import read_node
 from steelyard_agent.recording.scrub import Scrubber
 from steelyard_agent.recording.writer import RecordingWriter
@@ -67,7 +67,11 @@ def record(
     gatherer = Gatherer(directory, catalogue(), writer)
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
     loop = SamplingLoop(
-        sampler, gatherer, clock, flush_ms=lambda: config.sampling.flush_ms, follower=open_watch(config.node, sources)
+        sampler,
+        gatherer,
+        clock,
+        flush_ms=lambda: config.sampling.flush_ms,
+        follower=open_watch(open_reader(config.node), sources),
     )
     try:
         loop.run()

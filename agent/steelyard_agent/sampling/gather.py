@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 from steelyard_agent.directory import Directory, Extent
 from steelyard_agent.model import Absent, DeviceInfo, Entity, Value
 from steelyard_agent.sampling.batch import KIND_OF_ENTITY, BatchBuilder, Cut, columns_of
+from steelyard_agent.sampling.records import Stamped, framed
 from steelyard_proto.metrics import Catalogue, MetricClass
-from steelyard_proto.v1 import ingest_pb2
+from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
 Row = tuple[DeviceInfo, Sequence[Value]]
 
@@ -84,10 +85,10 @@ class Gatherer:
         shape = self._shape(_Key(entity, entity, metric_class, tuple(metrics)), period_ms, ())
         self._put(shape.builder.add(ts_ms, [values]))
 
-    def put_records(self, kind: int, records: Iterable[tuple[ingest_pb2.AgentMessage, int, int]]) -> None:
-        """Spools rows as they are: messages with their first and last time."""
+    def put_records(self, kind: batch_pb2.Kind, rows: Iterable[Stamped]) -> None:
+        """Spools rows of one kind, by rising time, as they are."""
         self._declare()
-        for message, from_ms, to_ms in records:
+        for message, from_ms, to_ms in framed(kind, rows):
             self._sink.put(kind, message, from_ms, to_ms)
 
     def key_of(self, info: DeviceInfo) -> int:

@@ -7,16 +7,7 @@ from typing import Final
 from steelyard_agent.model import Event
 from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.holders import Follower, Sighting
-from steelyard_agent.sampling.records import (
-    event_records,
-    interval_records,
-    process_records,
-    profile_records,
-    profile_row_records,
-    stack_records,
-    step_records,
-    training_records,
-)
+from steelyard_agent.sampling.records import event_rows
 from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.sampling.schedule import Schedule
 from steelyard_agent.self_metrics import METRICS, Observed, self_values
@@ -104,7 +95,7 @@ class SamplingLoop:
                 self._teller.look(holders)
             events = sorted([*events, *self._take_told(self._teller)], key=lambda event: event.ts_ms)
         if events:
-            self._gatherer.put_records(batch_pb2.KIND_EVENT, event_records(events, self._gatherer.find_key))
+            self._gatherer.put_records(batch_pb2.KIND_EVENT, event_rows(events, self._gatherer.find_key))
             # An event doesn't wait for samples.
             self._on_flush()
         now_s = self._clock.monotonic()
@@ -115,19 +106,20 @@ class SamplingLoop:
             self._on_flush()
 
     def _put_sighting(self, seen: Sighting) -> None:
-        self._gatherer.put_records(batch_pb2.KIND_PROCESS, process_records(seen.processes))
-        self._gatherer.put_records(batch_pb2.KIND_JOB_INTERVAL, interval_records(seen.intervals))
+        self._gatherer.put_records(batch_pb2.KIND_PROCESS, seen.processes)
+        self._gatherer.put_records(batch_pb2.KIND_JOB_INTERVAL, seen.intervals)
 
     def _take_told(self, teller: Teller) -> Sequence[Event]:
         told = teller.take(self._clock.wall_ms(), self._gatherer.key_of)
-        if told.steps:
-            self._gatherer.put_records(batch_pb2.KIND_STEP, step_records(told.steps))
-        if told.trainings:
-            self._gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(told.trainings))
-        if told.profiles:
-            self._gatherer.put_records(batch_pb2.KIND_PROFILE, profile_records(told.profiles))
-            self._gatherer.put_records(batch_pb2.KIND_PROFILE_ROW, profile_row_records(told.profile_rows))
-            self._gatherer.put_records(batch_pb2.KIND_STACK, stack_records(told.stacks))
+        for kind, rows in (
+            (batch_pb2.KIND_STEP, told.steps),
+            (batch_pb2.KIND_TRAINING, told.trainings),
+            (batch_pb2.KIND_PROFILE, told.profiles),
+            (batch_pb2.KIND_PROFILE_ROW, told.profile_rows),
+            (batch_pb2.KIND_STACK, told.stacks),
+        ):
+            if rows:
+                self._gatherer.put_records(kind, rows)
         return told.events
 
     def _take_own(self) -> None:

@@ -15,16 +15,7 @@ from steelyard_agent.jobs.watch import JobWatch
 from steelyard_agent.model import Absent, DeviceInfo, Event, Value
 from steelyard_agent.node import agent_id
 from steelyard_agent.sampling.gather import Gatherer, Row
-from steelyard_agent.sampling.records import (
-    event_records,
-    interval_records,
-    process_records,
-    profile_records,
-    profile_row_records,
-    stack_records,
-    step_records,
-    training_records,
-)
+from steelyard_agent.sampling.records import event_rows
 from steelyard_agent.sending.channel import Target
 from steelyard_agent.sending.sender import Sender
 from steelyard_agent.simulate.host import CPUS, FAST, MEMORY_BYTES, SLOW, SimulatedHost
@@ -143,8 +134,8 @@ class SimulatedNode:
             self._sample("processes", _OWN_MS, at_ms, present)
             holders: list[Holders] = [(info, self.source.processes(info.uid)) for info in present]
             seen = self._watch.see(at_ms, holders, self.gatherer.key_of)
-            self.gatherer.put_records(batch_pb2.KIND_PROCESS, process_records(seen.processes))
-            self.gatherer.put_records(batch_pb2.KIND_JOB_INTERVAL, interval_records(seen.intervals))
+            self.gatherer.put_records(batch_pb2.KIND_PROCESS, seen.processes)
+            self.gatherer.put_records(batch_pb2.KIND_JOB_INTERVAL, seen.intervals)
             self.gatherer.add_node("agent", "slow", _OWN_MS, at_ms, _OWN, self._own_values())
 
     def flush(self) -> None:
@@ -191,18 +182,18 @@ class SimulatedNode:
             if not teller.has_told_facts:
                 teller.has_told_facts = True
                 facts = training_rows(job.plan, processes, at_ms, self.gatherer.key_of)
-                self.gatherer.put_records(batch_pb2.KIND_TRAINING, training_records(facts))
+                self.gatherer.put_records(batch_pb2.KIND_TRAINING, facts)
             told = by_minute(ends, self._zero_ms) if is_past else ends
             steps = step_rows(job.plan, told, processes, self._zero_ms, self.gatherer.key_of)
-            self.gatherer.put_records(batch_pb2.KIND_STEP, step_records(steps))
+            self.gatherer.put_records(batch_pb2.KIND_STEP, steps)
             end_ms = self._zero_ms + int(ends[-1].at_s * 1000)
             self._tell_profile(self._profiler.window(job, ends, processes, end_ms, self.gatherer.key_of))
 
     def _tell_profile(self, window: Window | None) -> None:
         if window is not None:
-            self.gatherer.put_records(batch_pb2.KIND_PROFILE, profile_records([window.profile]))
-            self.gatherer.put_records(batch_pb2.KIND_PROFILE_ROW, profile_row_records(window.rows))
-            self.gatherer.put_records(batch_pb2.KIND_STACK, stack_records(window.stacks))
+            self.gatherer.put_records(batch_pb2.KIND_PROFILE, [window.profile])
+            self.gatherer.put_records(batch_pb2.KIND_PROFILE_ROW, window.rows)
+            self.gatherer.put_records(batch_pb2.KIND_STACK, window.stacks)
 
     def _process_on(self, info: DeviceInfo) -> ProcessFacts | None:
         found = self.source.processes(info.uid)
@@ -227,7 +218,7 @@ class SimulatedNode:
                 self._missing[info.uid] = state
                 events.append(_event(at_ms, info.uid, state))
         if events:
-            self.gatherer.put_records(batch_pb2.KIND_EVENT, event_records(events, self.gatherer.find_key))
+            self.gatherer.put_records(batch_pb2.KIND_EVENT, event_rows(events, self.gatherer.find_key))
         return present
 
     def _hello(self) -> ingest_pb2.Hello:

@@ -20,7 +20,6 @@ _EXPOSED, _COPIES, _DATA = 0.72, 0.02, 0.08
 # As much communication again is hidden behind compute.
 _HIDDEN: Final = 1.0
 _NOISE: Final = 0.04
-_TRACE_BYTES: Final = 1_400_000
 _SAMPLED_HZ: Final = 50.0
 
 
@@ -103,7 +102,7 @@ def _window(
         overlapped_ns=overlapped_ns, memory_copy_ns=copies_ns, idle_ns=idle_ns, data_wait_ns=data_ns,
         kernels=sum(calls.values()), kernels_ns=sum(ns for _, ns in whole), gaps=sum(calls.values()) // 20,
         longest_gap_ns=max(idle_ns // 6, 1), loss_s=0.04 * step_s * _near(chance), loss_low_s=0.0,
-        loss_high_s=0.09 * step_s, with_stacks=True, with_shapes=True, trace_bytes=int(_TRACE_BYTES * _near(chance)),
+        loss_high_s=0.09 * step_s, with_stacks=True, with_shapes=True,
         notes=["simulated"], samples=int(_STEPS * step_s * _SAMPLED_HZ), sampled_hz=_SAMPLED_HZ,
     )  # fmt: skip
     rows = [

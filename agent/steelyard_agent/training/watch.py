@@ -81,7 +81,7 @@ class TrainingWatch:
     """All training processes of the node."""
 
     def __init__(self, mailbox: Mailbox, reader: ProcessReader, logs: LogFollower | None = None) -> None:
-        """Args: where datagrams come in; who tells about processes (a reader of our own: it counts looks); the logs."""
+        """Args: where datagrams come in; who tells about processes; the logs."""
         self._logs = logs
         self._mailbox = mailbox
         self._reader = reader

@@ -1,10 +1,11 @@
 """What the door hands on to the writer: messages that were checked, each for exactly one table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from steelyard_collector.ingest.form import Form
+from steelyard_proto.records import FIELDS
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
 TABLES: Final[Mapping[int, str]] = {
@@ -83,12 +84,15 @@ class Rows:
     wire_bytes: int = 0
 
     @property
+    def all(self) -> Sequence[Any]:
+        """The rows."""
+        found: Sequence[Any] = getattr(self.records, FIELDS[self.origin.kind])
+        return found
+
+    @property
     def rows(self) -> int:
         """Rows that it becomes."""
-        records = self.records
-        first = len(records.processes) + len(records.events) + len(records.job_intervals)
-        second = len(records.steps) + len(records.trainings)
-        return first + second + len(records.profiles) + len(records.profile_rows) + len(records.stacks)
+        return len(self.all)
 
     @property
     def size(self) -> int:

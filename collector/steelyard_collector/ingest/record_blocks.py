@@ -1,6 +1,6 @@
 """Accepted records, gaps and registry rows as Arrow blocks of their tables."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from steelyard_collector.ingest.profile_blocks import (
     stack_row,
 )
 from steelyard_collector.ingest.training_blocks import STEP_FIELDS, TRAINING_FIELDS, step_row, training_row
+from steelyard_collector.ingest.validate import BOUND_KINDS
 from steelyard_proto.v1 import batch_pb2
 
 TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
@@ -52,7 +53,8 @@ GAP_SCHEMA: Final = pa.schema(
 def record_block(messages: Sequence[Rows]) -> pa.Table:
     """One block of one records table; all messages are of one kind and one UTC day."""
     kind = messages[0].origin.kind
-    rows = [row for message in messages for row in _ROWS[kind](message)]
+    columns = _COLUMNS[kind]
+    rows = [{**_keys(message, row), **columns(row)} for message in messages for row in message.all]
     return pa.Table.from_pylist(rows, SCHEMAS[kind])
 
 
@@ -74,93 +76,54 @@ def gap_block(gaps: Sequence[Gap]) -> pa.Table:
     return pa.Table.from_pylist(rows, GAP_SCHEMA)
 
 
-def _processes(message: Rows) -> Iterator[Row]:
-    for process in message.records.processes:
-        yield {
-            **_keys(message, process.device, process.ts_ms),
-            "pid": process.pid,
-            "start_ts": process.start_ms or None,
-            **_present(process, "hbm_used_bytes", "rank", "local_rank", "world_size", "cpu_share"),
-            **_present(process, "rss_bytes", "threads"),
-            "job": process.job,
-            "user": process.user,
-            "container": process.container,
-            "command": process.command,
-        }
+def _process(process: batch_pb2.Process) -> Row:
+    return {
+        "pid": process.pid,
+        "start_ts": process.start_ms or None,
+        **_present(process, "hbm_used_bytes", "rank", "local_rank", "world_size", "cpu_share", "rss_bytes", "threads"),
+        "job": process.job,
+        "user": process.user,
+        "container": process.container,
+        "command": process.command,
+    }
 
 
-def _events(message: Rows) -> Iterator[Row]:
-    for event in message.records.events:
-        yield {
-            **_keys(message, _device(event), event.ts_ms),
-            "severity": event.severity,
-            "code": event.code,
-            "text": event.text,
-            "source": event.source,
-        }
+def _event(event: batch_pb2.Event) -> Row:
+    return {"severity": event.severity, "code": event.code, "text": event.text, "source": event.source}
 
 
-def _job_intervals(message: Rows) -> Iterator[Row]:
-    for interval in message.records.job_intervals:
-        yield {
-            **_keys(message, interval.device, interval.ts_ms),
-            "job": interval.job,
-            "from_ts": interval.from_ms,
-            "to_ts": interval.to_ms,
-            "closed": int(interval.closed),
-            "scheduler": interval.scheduler,
-            "user": interval.user,
-            "name": interval.name,
-            **_present(interval, "world_size"),
-            "ranks": list(interval.ranks),
-        }
+def _job_interval(interval: batch_pb2.JobInterval) -> Row:
+    return {
+        "job": interval.job,
+        "from_ts": interval.from_ms,
+        "to_ts": interval.to_ms,
+        "closed": int(interval.closed),
+        "scheduler": interval.scheduler,
+        "user": interval.user,
+        "name": interval.name,
+        **_present(interval, "world_size"),
+        "ranks": list(interval.ranks),
+    }
 
 
-def _steps(message: Rows) -> Iterator[Row]:
-    for step in message.records.steps:
-        yield {**_keys(message, _device(step), step.ts_ms), **step_row(step)}
-
-
-def _trainings(message: Rows) -> Iterator[Row]:
-    for training in message.records.trainings:
-        yield {**_keys(message, _device(training), training.ts_ms), **training_row(training)}
-
-
-def _profiles(message: Rows) -> Iterator[Row]:
-    for profile in message.records.profiles:
-        yield {**_keys(message, _device(profile), profile.ts_ms), **profile_row(profile)}
-
-
-def _profile_rows(message: Rows) -> Iterator[Row]:
-    for row in message.records.profile_rows:
-        yield {**_keys(message, _device(row), row.ts_ms), **profile_row_row(row)}
-
-
-def _stacks(message: Rows) -> Iterator[Row]:
-    for stack in message.records.stacks:
-        yield {**_keys(message, _device(stack), stack.ts_ms), **stack_row(stack)}
-
-
-_ROWS: Final[Mapping[int, Callable[[Rows], Iterator[Row]]]] = {
-    batch_pb2.KIND_PROCESS: _processes,
-    batch_pb2.KIND_EVENT: _events,
-    batch_pb2.KIND_JOB_INTERVAL: _job_intervals,
-    batch_pb2.KIND_STEP: _steps,
-    batch_pb2.KIND_TRAINING: _trainings,
-    batch_pb2.KIND_PROFILE: _profiles,
-    batch_pb2.KIND_PROFILE_ROW: _profile_rows,
-    batch_pb2.KIND_STACK: _stacks,
+# Without the keys.
+_COLUMNS: Final[Mapping[int, Callable[[Any], Row]]] = {
+    batch_pb2.KIND_PROCESS: _process,
+    batch_pb2.KIND_EVENT: _event,
+    batch_pb2.KIND_JOB_INTERVAL: _job_interval,
+    batch_pb2.KIND_STEP: step_row,
+    batch_pb2.KIND_TRAINING: training_row,
+    batch_pb2.KIND_PROFILE: profile_row,
+    batch_pb2.KIND_PROFILE_ROW: profile_row_row,
+    batch_pb2.KIND_STACK: stack_row,
 }
 
 
-def _device(row: Any) -> int | None:
-    return row.device if row.HasField("device") else None
-
-
-def _keys(message: Rows, device: int | None, ts_ms: int) -> Row:
+def _keys(message: Rows, row: Any) -> Row:
     origin = message.origin
-    device_id = None if device is None else message.device_ids[device]
-    return {"agent": origin.agent, "device_id": device_id, "ts": ts_ms, "epoch": origin.epoch, "seq": origin.seq}
+    has_device = origin.kind in BOUND_KINDS or row.HasField("device")
+    device_id = message.device_ids[row.device] if has_device else None
+    return {"agent": origin.agent, "device_id": device_id, "ts": row.ts_ms, "epoch": origin.epoch, "seq": origin.seq}
 
 
 def _present(row: Any, *names: str) -> Row:

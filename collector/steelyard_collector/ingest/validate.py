@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from steelyard_collector.ingest.accepted import TABLES
 from steelyard_proto.errors import ContractError
+from steelyard_proto.records import FIELDS
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 
 DAY_MS: Final = 86_400_000
@@ -22,27 +23,8 @@ SAMPLE_KINDS: Final = frozenset(
     (batch_pb2.KIND_DEVICE_SAMPLES, batch_pb2.KIND_HOST_SAMPLES, batch_pb2.KIND_AGENT_SAMPLES)
 )
 _KINDS: Final = frozenset(batch_pb2.Kind.values())
-RECORD_FIELDS: Final = {
-    batch_pb2.KIND_PROCESS: "processes",
-    batch_pb2.KIND_EVENT: "events",
-    batch_pb2.KIND_JOB_INTERVAL: "job_intervals",
-    batch_pb2.KIND_STEP: "steps",
-    batch_pb2.KIND_TRAINING: "trainings",
-    batch_pb2.KIND_PROFILE: "profiles",
-    batch_pb2.KIND_PROFILE_ROW: "profile_rows",
-    batch_pb2.KIND_STACK: "stacks",
-}
-# Rows that may be of no device.
-_FREE_KINDS: Final = frozenset(
-    (
-        batch_pb2.KIND_EVENT,
-        batch_pb2.KIND_STEP,
-        batch_pb2.KIND_TRAINING,
-        batch_pb2.KIND_PROFILE,
-        batch_pb2.KIND_PROFILE_ROW,
-        batch_pb2.KIND_STACK,
-    )
-)
+# Rows that are always of a device.
+BOUND_KINDS: Final = frozenset((batch_pb2.KIND_PROCESS, batch_pb2.KIND_JOB_INTERVAL))
 # Where a row says of which profile it is.
 _PROFILES: Final[Mapping[int, str]] = {
     batch_pb2.KIND_PROFILE: "id",
@@ -201,19 +183,17 @@ def check_records(records: batch_pb2.Records, device_ids: Mapping[int, int]) -> 
     Raises:
         ContractError: rows of another kind, an unknown device, or times in two days.
     """
-    field = RECORD_FIELDS.get(records.kind)
+    field = FIELDS.get(records.kind)
     if field is None:
-        raise ContractError(
-            "records.kind", f"is {records.kind}; it must be process, event, job interval, step or training"
-        )
-    for other in RECORD_FIELDS.values():
+        raise ContractError("records.kind", f"is {records.kind}; it must be that of its rows")
+    for other in FIELDS.values():
         if other != field and len(getattr(records, other)):
             raise ContractError(f"records.{other}", f"stands in a message of {field}")
     rows = getattr(records, field)
     if not 0 < len(rows) <= MAX_RECORDS:
         raise ContractError(f"records.{field}", f"{len(rows)} rows; 1 to {MAX_RECORDS} are allowed")
     for index, row in enumerate(rows):
-        has_device = records.kind not in _FREE_KINDS or row.HasField("device")
+        has_device = records.kind in BOUND_KINDS or row.HasField("device")
         if has_device and row.device not in device_ids:
             raise ContractError(
                 f"records.{field}[{index}].device", f"{row.device} is no device that was declared before"

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,30 @@ def test_cores_in_use_since_the_last_look(proc: FakeProc) -> None:
     assert facts.cpu_share == pytest.approx(2.5)
 
 
+def test_two_users_of_one_tick_are_told_the_same(proc: FakeProc) -> None:
+    reading = Reading(proc)
+    reader = reading.reader
+    proc.add(50, cpu=1000)
+    reader.read(50)
+    reader.end_look()
+    proc.add(50, cpu=3500)
+    reading.now_s = 10.0
+    first = reader.read(50)
+    reader.end_look()
+    assert reader.read(50) is first
+    reader.end_look()
+    assert first is not None
+    assert first.cpu_share == pytest.approx(2.5)
+    # One who asks between looks takes nothing from the next one's figure.
+    reading.now_s = 11.0
+    reader.read(50)
+    proc.add(50, cpu=4500)
+    reading.now_s = 20.0
+    facts = reader.read(50)
+    assert facts is not None
+    assert facts.cpu_share == pytest.approx(1.0)
+
+
 def test_a_reused_pid_is_another_process(proc: FakeProc) -> None:
     reading = Reading(proc)
     proc.add(50, environ={"STEELYARD_JOB": "first"}, cpu=1000)
@@ -71,6 +96,7 @@ def test_a_process_that_has_ended_is_none(proc: FakeProc) -> None:
     proc.add(50)
     assert reading.reader.read(50) is not None
     proc.remove(50)
+    reading.now_s = 1.0
     assert reading.reader.read(50) is None
 
 
@@ -108,7 +134,7 @@ def test_what_isnt_asked_for_is_forgotten(proc: FakeProc) -> None:
     reader = Reading(proc).reader
     proc.add(50)
     reader.read(50)
-    for _ in range(5):
+    for _ in range(7):
         reader.end_look()
     proc.add(50, environ={"STEELYARD_JOB": "changed"})
     facts = reader.read(50)
@@ -154,7 +180,7 @@ def test_a_real_process() -> None:
         assert child.stdout is not None
         child.stdout.readline()
         files = ProcessFiles()
-        reader = ProcReader(files, node="n", clock=lambda: 0.0)
+        reader = ProcReader(files, node="n", clock=time.monotonic)
         facts = reader.read(child.pid)
         assert facts is not None
         assert (facts.job.id, facts.ranks) == ("real-job", Ranks(1, None, 2))

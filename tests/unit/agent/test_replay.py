@@ -9,7 +9,7 @@ from steelyard_agent.devices.simulator.faults import Fault
 from steelyard_agent.devices.simulator.source import SimulatorSource
 from steelyard_agent.devices.simulator.workload import Workload
 from steelyard_agent.jobs.facts import ProcessReader
-from steelyard_agent.jobs.watch import JobWatch, open_watch
+from steelyard_agent.jobs.watch import JobWatch, open_reader, open_watch
 from steelyard_agent.model import Absent
 from steelyard_agent.sending.channel import Target
 from steelyard_agent.simulate.node import SimulatedNode, Surroundings
@@ -140,7 +140,7 @@ def test_processes_and_jobs_are_those_of_the_recording(recording: Path) -> None:
     uid = player.infos[1].uid
     player.sample(1)
     held = player.source.processes(uid)
-    watch: JobWatch = open_watch("other", [object(), player.source])
+    watch: JobWatch = open_watch(open_reader("other"), [object(), player.source])
     seen = watch.see(0, [(player.infos[1], held)], lambda info: info.index)
     [interval] = seen.intervals
     assert (interval.job, interval.name, interval.scheduler, interval.user) == ("48", "llama", "slurm", "ines")
