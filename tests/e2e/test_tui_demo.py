@@ -87,7 +87,7 @@ def test_a_signal_ends_the_whole_tree(tmp_path: Path, number: signal.Signals) ->
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as demo:
         try:
-            children = _children(demo.pid, 3)
+            children = list(_programs(demo.pid).values())
             demo.send_signal(number)
             assert demo.wait(DEADLINE_S) == (143 if number is signal.SIGTERM else 130)
         finally:
@@ -97,14 +97,18 @@ def test_a_signal_ends_the_whole_tree(tmp_path: Path, number: signal.Signals) ->
     assert _is_clean(tmp_path)
 
 
-def _children(pid: int, wanted: int) -> list[psutil.Process]:
-    """The programs of a demo, when all of them run."""
+def _programs(pid: int) -> dict[str, psutil.Process]:
+    """The demo's children by name and first argument, when all of them run: one that only forked is still the demo."""
+    wanted = {"steelyard-collector daemon", "steelyard-agent daemon", "steelyard-agent simulate"}
     end = time.monotonic() + DEADLINE_S
     while True:
-        children = psutil.Process(pid).children(recursive=True)
-        if len(children) >= wanted:
-            return children
-        assert time.monotonic() < end, f"only {children} after {DEADLINE_S} s"
+        found = {}
+        for child in psutil.Process(pid).children(recursive=True):
+            _, program, argument, *_ = [*child.cmdline(), "", "", ""]
+            found[f"{Path(program).name} {argument}"] = child
+        if wanted <= found.keys():
+            return found
+        assert time.monotonic() < end, f"only {sorted(found)} after {DEADLINE_S} s"
         time.sleep(0.1)
 
 
@@ -112,8 +116,7 @@ def test_a_part_that_fails_fails_the_demo(tmp_path: Path) -> None:
     command = [STEELYARD, "demo", "--headless", "--seconds", "600", "--no-training"]
     with subprocess.Popen(command, env=_environ(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as demo:
         try:
-            fleet = next(child for child in _children(demo.pid, 3) if "simulate" in child.cmdline())
-            fleet.kill()
+            _programs(demo.pid)["steelyard-agent simulate"].kill()
             assert demo.wait(DEADLINE_S) == 1
             assert demo.stderr is not None
             assert b"fleet ended" in demo.stderr.read()
