@@ -212,6 +212,10 @@ class Client:
         """The verdicts on the claims over the window that ends now; raises as `compare`."""
         return self._share_rows(self._stub.Claims, query_pb2.ClaimsRequest(window_s=window_s))
 
+    def chips(self, window_s: int) -> ShareRows:
+        """Each chip's own figures over the window that ends now; raises as `compare`."""
+        return self._share_rows(self._stub.Chips, query_pb2.ChipsRequest(window_s=window_s))
+
     @property
     def control(self) -> "Control":
         """What is asked of agents through the collector."""

@@ -1,4 +1,4 @@
-"""Answers Compare and Claims: checks what is asked, and cuts the rows; one answer is made at a time."""
+"""Answers Compare, Claims and Chips: checks what is asked, and cuts the rows; one answer is made at a time."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
@@ -52,6 +52,16 @@ class ShareAsker:
         def work() -> query_pb2.ClaimsReply:
             answer = self._ledger.claims(seconds)
             return query_pb2.ClaimsReply(arrow_ipc=_ipc(answer.table), faults=answer.faults)
+
+        return self._thread.submit(work)
+
+    def chips(self, request: query_pb2.ChipsRequest) -> Future[query_pb2.ChipsReply]:
+        """Starts an answer; raises as `compare`."""
+        seconds = _window(request.window_s)
+
+        def work() -> query_pb2.ChipsReply:
+            answer = self._ledger.chips(seconds)
+            return query_pb2.ChipsReply(arrow_ipc=_ipc(answer.table), faults=answer.faults)
 
         return self._thread.submit(work)
 

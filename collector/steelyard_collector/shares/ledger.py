@@ -15,7 +15,7 @@ from steelyard_collector.shares.sources import Sources
 from steelyard_collector.shares.window import KEPT_S, Window, told_part, window_of
 from steelyard_collector.store.base import PUBLIC_DATABASE, ReadLimits, Store
 from steelyard_collector.store.chips import put_prices
-from steelyard_collector.store.job_figures import Query
+from steelyard_collector.store.job_figures import Query, chip_figures
 from steelyard_collector.store.statements import statement
 from steelyard_proto.chips import ChipTable
 
@@ -50,15 +50,17 @@ class Ledger:
         """Computes a kept window and stores it; returns the faults of the user's files.
 
         Raises:
-            StoreError: ClickHouse refused; nothing, or only the shares, changed.
+            StoreError: ClickHouse refused; nothing, or only a part of the three tables, changed.
         """
         put_prices(self._store, self._sources.prices()[0], self._chips)
+        window = window_of(seconds, self._wall_ms())
         reader = self._store.reader(_BELOW)
         try:
-            shares, claims, faults = self._computed(window_of(seconds, self._wall_ms()), reader.query_arrow)
+            chips = self._of_chips(window, reader.query_arrow)
+            shares, claims, faults = self._computed(window, reader.query_arrow)
         finally:
             reader.close()
-        for name, table in (("share", shares), ("claim", claims)):
+        for name, table in (("share", shares), ("claim", claims), ("chip_window", chips)):
             if table.num_rows:
                 self._store.insert(name, table, token=f"{name}-{seconds}-{table['computed_at'][0].value}")
         return faults
@@ -78,25 +80,38 @@ class Ledger:
             seconds: of the window.
             wanted: values of columns; empty ones count as any.
         """
-        return self._answer("shares", seconds, {name: value for name, value in (wanted or {}).items() if value})
+        wanted = {name: value for name, value in (wanted or {}).items() if value}
+        window = window_of(seconds, self._wall_ms())
+        # Whatever was kept has rows of each of these; a chip may have none.
+        kept = self._kept("shares", window, {name: value for name, value in wanted.items() if name in _CERTAIN})
+        if kept:
+            return Answer(_cut(kept.table, wanted), kept.faults)
+        shares, _, faults = self._computed(window, self._store.query)
+        return Answer(_cut(shares, wanted), faults)
 
     def claims(self, seconds: int) -> Answer:
         """The same of the view `claims`."""
-        return self._answer("claims", seconds, {})
-
-    def _answer(self, view: str, seconds: int, wanted: Mapping[str, str]) -> Answer:
         window = window_of(seconds, self._wall_ms())
-        if seconds in KEPT_S:
-            # Whatever was kept has rows of each of these; a chip may have none.
-            certain = {name: value for name, value in wanted.items() if name in _CERTAIN}
-            tests = "".join(f" AND {name} = {{{name}:String}}" for name in certain)
-            sql = f"SELECT * FROM {PUBLIC_DATABASE}.{view} WHERE window = {{window:String}} AND computed_at >= fromUnixTimestamp64Milli({{since:Int64}}){tests}"  # noqa: S608, E501
-            since_ms = self._wall_ms() - _FRESH_MS
-            kept = self._store.query(sql, {"window": window.name, "since": since_ms, **certain})
-            if kept.num_rows:
-                return Answer(_cut(kept, wanted), self._faults())
-        shares, claims, faults = self._computed(window, self._store.query)
-        return Answer(_cut(shares if view == "shares" else claims, wanted), faults)
+        kept = self._kept("claims", window, {})
+        if kept:
+            return kept
+        _, claims, faults = self._computed(window, self._store.query)
+        return Answer(claims, faults)
+
+    def chips(self, seconds: int) -> Answer:
+        """The same of the view `chips`."""
+        window = window_of(seconds, self._wall_ms())
+        return self._kept("chips", window, {}) or Answer(self._of_chips(window, self._store.query), self._faults())
+
+    def _kept(self, view: str, window: Window, wanted: Mapping[str, str]) -> Answer | None:
+        """The kept rows of a window with these values; None where there are none, or old ones."""
+        if window.seconds not in KEPT_S:
+            return None
+        tests = "".join(f" AND {name} = {{{name}:String}}" for name in wanted)
+        sql = f"SELECT * FROM {PUBLIC_DATABASE}.{view} WHERE window = {{window:String}} AND computed_at >= fromUnixTimestamp64Milli({{since:Int64}}){tests}"  # noqa: S608, E501
+        since_ms = self._wall_ms() - _FRESH_MS
+        kept = self._store.query(sql, {"window": window.name, "since": since_ms, **wanted})
+        return Answer(kept, self._faults()) if kept.num_rows else None
 
     def _faults(self) -> tuple[str, ...]:
         return tuple(fault for _, fault in (self._sources.claims(), self._sources.prices()) if fault)
@@ -116,6 +131,10 @@ class Ledger:
             claim_table(judge_all(claims, compared, fleet), window, now_ms),
             tuple(fault for fault in (claims_fault, prices_fault) if fault),
         )
+
+    def _of_chips(self, window: Window, query: Query) -> pa.Table:
+        told = told_part(self._store, window) or window
+        return query(*chip_figures(told.name, told.from_ms, told.to_ms, self._wall_ms()))
 
 
 def _cut(table: pa.Table, wanted: Mapping[str, str]) -> pa.Table:

@@ -19,6 +19,7 @@ def add_query_service(service: QueryService, server: grpc.aio.Server) -> None:
         "Watch": _handler(service.Watch, query_pb2.WatchRequest.FromString),
         "Compare": _one_handler(service.Compare, query_pb2.CompareRequest.FromString),
         "Claims": _one_handler(service.Claims, query_pb2.ClaimsRequest.FromString),
+        "Chips": _one_handler(service.Chips, query_pb2.ChipsRequest.FromString),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
 

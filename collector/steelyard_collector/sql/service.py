@@ -48,7 +48,7 @@ class QueryService(query_pb2_grpc.QueryServicer):
         pool: lends the clients that people's queries run on.
         views: the live views.
         authorize: asked for each call.
-        shares: answers Compare and Claims; without it they are not served.
+        shares: answers Compare, Claims and Chips; without it they are not served.
     """
 
     def __init__(
@@ -107,6 +107,10 @@ class QueryService(query_pb2_grpc.QueryServicer):
     async def Claims(self, request: query_pb2.ClaimsRequest, context: Context) -> query_pb2.ClaimsReply:  # noqa: N802
         """See query.proto."""
         return await self._share(context, lambda shares: shares.claims(request))
+
+    async def Chips(self, request: query_pb2.ChipsRequest, context: Context) -> query_pb2.ChipsReply:  # noqa: N802
+        """See query.proto."""
+        return await self._share(context, lambda shares: shares.chips(request))
 
     async def _share(self, context: Context, start: Callable[[ShareAsker], "Future[_Reply]"]) -> _Reply:
         await self._admit(context)

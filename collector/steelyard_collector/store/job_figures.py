@@ -37,3 +37,23 @@ def figures_statement(from_s: int, to_s: int) -> str:
         return statement("queries", "job_figures", source=source, bucket_s=60, level="minute")
     source = f"SELECT * FROM steelyard_store.job_hour FINAL WHERE {_WINDOW}"  # noqa: S608
     return statement("queries", "job_figures", source=source, bucket_s=3600, level="hour")
+
+
+def chip_figures(window: str, from_ms: int, to_ms: int, now_ms: int) -> tuple[str, dict[str, SqlValue]]:
+    """The query for each chip's own figures over a window, and its parameters; the rows of the view `chips`.
+
+    Args:
+        window: its name.
+        from_ms: Unix time.
+        to_ms: Unix time, not part of the window.
+        now_ms: Unix time at which it is asked.
+    """
+    level = "1m" if to_ms - from_ms <= 1000 * MINUTES_UP_TO_S else "1h"
+    values: dict[str, SqlValue] = {
+        "window": window,
+        "level": level,
+        "from_ms": from_ms,
+        "to_ms": to_ms,
+        "now_ms": now_ms,
+    }
+    return statement("queries", "chip_figures"), values

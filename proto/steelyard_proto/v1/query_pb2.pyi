@@ -96,3 +96,17 @@ class ClaimsReply(_message.Message):
     arrow_ipc: bytes
     faults: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, arrow_ipc: _Optional[bytes] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ChipsRequest(_message.Message):
+    __slots__ = ("window_s",)
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    window_s: int
+    def __init__(self, window_s: _Optional[int] = ...) -> None: ...
+
+class ChipsReply(_message.Message):
+    __slots__ = ("arrow_ipc", "faults")
+    ARROW_IPC_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    arrow_ipc: bytes
+    faults: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, arrow_ipc: _Optional[bytes] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...

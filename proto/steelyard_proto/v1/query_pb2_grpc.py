@@ -54,6 +54,11 @@ class QueryStub(object):
                 request_serializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsRequest.SerializeToString,
                 response_deserializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsReply.FromString,
                 _registered_method=True)
+        self.Chips = channel.unary_unary(
+                '/steelyard.v1.Query/Chips',
+                request_serializer=steelyard__proto_dot_v1_dot_query__pb2.ChipsRequest.SerializeToString,
+                response_deserializer=steelyard__proto_dot_v1_dot_query__pb2.ChipsReply.FromString,
+                _registered_method=True)
 
 
 class QueryServicer(object):
@@ -90,6 +95,13 @@ class QueryServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Chips(self, request, context):
+        """Each chip's own figures over a window: rows of the view chips.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QueryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -112,6 +124,11 @@ def add_QueryServicer_to_server(servicer, server):
                     servicer.Claims,
                     request_deserializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsRequest.FromString,
                     response_serializer=steelyard__proto_dot_v1_dot_query__pb2.ClaimsReply.SerializeToString,
+            ),
+            'Chips': grpc.unary_unary_rpc_method_handler(
+                    servicer.Chips,
+                    request_deserializer=steelyard__proto_dot_v1_dot_query__pb2.ChipsRequest.FromString,
+                    response_serializer=steelyard__proto_dot_v1_dot_query__pb2.ChipsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class Query(object):
             '/steelyard.v1.Query/Claims',
             steelyard__proto_dot_v1_dot_query__pb2.ClaimsRequest.SerializeToString,
             steelyard__proto_dot_v1_dot_query__pb2.ClaimsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Chips(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.Query/Chips',
+            steelyard__proto_dot_v1_dot_query__pb2.ChipsRequest.SerializeToString,
+            steelyard__proto_dot_v1_dot_query__pb2.ChipsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,12 +10,12 @@ import pytest
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.chips import put_prices
+from steelyard_collector.store.job_figures import chip_figures
 from steelyard_collector.store.job_sums import live_efficiency
 from steelyard_collector.store.open import open_store
 from steelyard_collector.store.rollup import ROLL_SETTINGS
 from steelyard_proto.chips import load_chips
 from steelyard_proto.prices import Prices
-from steelyard_tui.queries import read_query
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import empty, put_facts, put_held, put_minutes, put_steps
 
@@ -117,9 +117,8 @@ def test_a_die_and_its_package(store: Store) -> None:
 
 def chips_of(store: Store) -> dict[tuple[str, str], dict[str, Any]]:
     """The rows of `steelyard compare`, by chip and part."""
-    window = {"level": "1m", "from_ms": begin_s() * 1000, "to_ms": now_s() * 1000}
-    sql = read_query("compare_chips").replace("FROM efficiency", "FROM steelyard.efficiency")
-    return {(row["chip"], row["part"]): row for row in store.query(sql, window).to_pylist()}
+    asked = chip_figures("1h", begin_s() * 1000, now_s() * 1000, now_s() * 1000)
+    return {(row["chip"], row["part"]): row for row in store.query(*asked).to_pylist()}
 
 
 def test_chips_have_a_row_per_device_and_one_per_package(store: Store) -> None:
@@ -129,25 +128,27 @@ def test_chips_have_a_row_per_device_and_one_per_package(store: Store) -> None:
     train(store, "a")
     train(store, "q", agent=3, chip="NVIDIA Q9000", part="package", step_hist=[])
     rows = chips_of(store)
-    assert (rows["NVIDIA Q9000", "package"]["step p50 ms"], rows["NVIDIA Q9000", "package"]["step p99 ms"]) == (
+    assert (rows["NVIDIA Q9000", "package"]["step_p50_s"], rows["NVIDIA Q9000", "package"]["step_p99_s"]) == (
         None,
         None,
     )
     assert set(rows) == {("910C", "die"), ("910C", "package"), ("MI250X", "gcd"), ("MI250X", "package"),
                          ("H100", "package"), ("NVIDIA Q9000", "package")}  # fmt: skip
-    same = ("jobs", "workloads", "MFU %", "tokens/J", "cost/Mtoken", "step p50 ms", "step p99 ms", "goodput %")
+    same = ("jobs", "workloads", "mfu", "tokens_per_j", "cost_per_mtoken", "step_p50_s", "step_p99_s", "goodput")
     for chip, part in (("910C", "die"), ("MI250X", "gcd")):
         device, package = rows[chip, part], rows[chip, "package"]
         assert [device[name] for name in same] == [package[name] for name in same]
         assert None not in [device[name] for name in same]
-        assert (device["tokens/s"], package["tokens/s"]) == (pytest.approx(3000), pytest.approx(6000))
+        assert (device["tokens_per_s"], package["tokens_per_s"]) == (pytest.approx(3000), pytest.approx(6000))
         assert (device["units"], package["units"]) == (1, 0.5)
     h100 = rows["H100", "package"]
-    assert (h100["step p50 ms"], h100["step p99 ms"]) == (round(1000 * 1.01**69.5), round(1000 * 1.01**231.5))
+    assert (h100["step_p50_s"], h100["step_p99_s"]) == (pytest.approx(1.01**69.5), pytest.approx(1.01**231.5))
     train(store, "b", facts={"model": "gpt"})
     mixed = chips_of(store)["H100", "package"]
-    assert (mixed["workloads"], mixed["MFU %"]) == (2, pytest.approx(h100["MFU %"]))
-    assert {mixed[name] for name in ("tokens/s", "tokens/J", "cost/Mtoken", "step p50 ms", "step p99 ms")} == {None}
+    assert (mixed["workloads"], mixed["mfu"]) == (2, pytest.approx(h100["mfu"]))
+    assert {
+        mixed[name] for name in ("tokens_per_s", "tokens_per_j", "cost_per_mtoken", "step_p50_s", "step_p99_s")
+    } == {None}
 
 
 def test_quantiles_of_steps_over_any_window(store: Store) -> None:

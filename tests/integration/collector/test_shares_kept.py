@@ -236,6 +236,16 @@ def test_what_is_asked_is_what_is_kept(store: Store, files: tuple[Path, Path]) -
         assert {name: told[name] for name in same} == {name: asked[name] for name in same}
         claims = _table(asker.claims(query_pb2.ClaimsRequest(window_s=3600)).result().arrow_ipc)
         assert only(claims, claim="ours")["verdict"] == "consistent"
+        asked_chips, chips = (
+            _table(asker.chips(query_pb2.ChipsRequest(window_s=seconds)).result().arrow_ipc) for seconds in (3540, 3600)
+        )
+        assert set(chips["window"].to_pylist()) == {"1h"}
+        assert set(asked_chips["window"].to_pylist()) == {"3540s"}
+        stamps = ["window", "from_ts", "to_ts", "computed_at"]
+        assert chips.drop_columns(stamps).to_pylist() == asked_chips.drop_columns(stamps).to_pylist()
+        die, package = (only(chips, chip="910C", part=part) for part in ("die", "package"))
+        assert (die["jobs"], package["units"]) == (JOBS_EACH, die["units"] / 2)
+        assert package["tokens_per_s"] == pytest.approx(2 * die["tokens_per_s"]) == pytest.approx(760, rel=0.05)
         for request in (query_pb2.CompareRequest(window_s=30), query_pb2.CompareRequest(reference="H1000")):
             with pytest.raises(BadRequest):
                 asker.compare(request)

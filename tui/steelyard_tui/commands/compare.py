@@ -11,12 +11,10 @@ from steelyard_tui.commands import compare_files
 from steelyard_tui.commands.command import Command, add_collector_arguments, client_of
 from steelyard_tui.commands.share_table import table_lines, write_rows
 from steelyard_tui.commands.window import add_since
-from steelyard_tui.queries import read_query
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from steelyard_tui.client import Client, SqlCall
     from steelyard_tui.present.glyphs import Glyphs
     from steelyard_tui.present.shares import Row
 
@@ -25,7 +23,14 @@ _QUANTITIES: Final = {
     "tokens_per_j": "tokens_per_j",
     "cost": "cost_per_mtoken",
 }
-_MOST_MINUTES_S: Final = 48 * 3600
+# Heading, column, and for some what to multiply it by and to how many digits.
+_CHIPS: Final = (
+    ("vendor", "vendor"), ("chip", "chip"), ("part", "part"), ("origin", "origin"), ("jobs", "jobs"),
+    ("units", "units"), ("workloads", "workloads"), ("tokens/s", "tokens_per_s"), ("MFU %", "mfu", 100, 1),
+    ("of peak", "mfu_basis"), ("OFU %", "ofu", 100, 1), ("tokens/J", "tokens_per_j"),
+    ("cost/Mtoken", "cost_per_mtoken"), ("step p50 ms", "step_p50_s", 1000, 0), ("step p99 ms", "step_p99_s", 1000, 0),
+    ("goodput %", "goodput", 100, 1),
+)  # fmt: skip
 _CHIPS_NOTE: Final = (
     "tokens/s of one such part; rates and step times only of chips that ran one workload\n"
     "OFU is validated on H100 and GB200 only"
@@ -61,8 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
     mode = "as run" if arguments.as_run else "matched"
     with client_of(arguments) as client:
         answer = client.compare(arguments.since, quantity=quantity, mode=mode)
-        # The chips' query runs while the shares are written down.
-        chips = _start_chips(client, answer.table) if arguments.format == "table" else None
+        chips = client.chips(arguments.since).table if arguments.format == "table" and answer.table.num_rows else None
         for fault in answer.faults:
             print(f"left out by the collector: {fault}", file=sys.stderr)
         rows = _rows(answer.table, unit, arguments.reference)
@@ -73,8 +77,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
         glyphs = ASCII if getattr(arguments, "ascii", False) else UNICODE
         lines = [line.rstrip() for line in table_lines(rows, glyphs)]
-        if chips is not None:
-            _write_chips(chips.result().table, glyphs)
+        if chips is not None and chips.num_rows:
+            _write_chips(chips, glyphs)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -96,25 +100,18 @@ def _rows(shares: "pa.Table", unit: str, reference: str) -> "list[Row]":
     return rows
 
 
-def _start_chips(client: "Client", shares: "pa.Table") -> "SqlCall | None":
-    """Asks for the chips' own figures over the window of the shares; None where nothing ran."""
-    if shares.num_rows == 0:
-        return None
-    begin, end = (shares[name][0].as_py() for name in ("from_ts", "to_ts"))
-    parameters = {
-        # Minutes are kept for so long, and cost more.
-        "level": "1m" if (end - begin).total_seconds() <= _MOST_MINUTES_S else "1h",
-        "from_ms": str(round(1000 * begin.timestamp())),
-        "to_ms": str(round(1000 * end.timestamp())),
-    }
-    return client.start_sql(read_query("compare_chips"), parameters)
-
-
 def _write_chips(chips: "pa.Table", glyphs: "Glyphs") -> None:
-    from steelyard_tui.commands.formats import write_table
+    import pyarrow as pa
 
+    from steelyard_tui.commands.formats import write_table
+    from steelyard_tui.present.figures import scaled
+
+    rows = [
+        {heading: scaled(row[column], *scale) if scale else row[column] for heading, column, *scale in _CHIPS}
+        for row in chips.to_pylist()
+    ]
     out = io.BytesIO()
-    write_table(chips, "table", out)
+    write_table(pa.Table.from_pylist(rows), "table", out)
     text = out.getvalue().decode()
     # A table draws with two signs of its own.
     ascii_signs = str.maketrans({"─": "-", "–": "-"}) if glyphs.bar.isascii() else {}

@@ -30,6 +30,11 @@ def figure(value: object, unit: str, glyphs: Glyphs, *, with_unit: bool = False,
     return ascii_safe(text, glyphs) if with_unit else text, tone
 
 
+def scaled(value: float | None, factor: int, digits: int) -> float | None:
+    """A figure in another unit: a ratio in percent, seconds in milliseconds."""
+    return None if value is None else round(factor * value, digits)
+
+
 def ascii_safe(text: str, glyphs: Glyphs) -> str:
     """The shared formatter's signs in the terminal's own."""
     return text.replace("°C", glyphs.degree) if "°" in text else text

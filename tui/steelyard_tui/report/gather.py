@@ -109,7 +109,8 @@ def gather(client: Client, seconds: int, tell: Tell, now: datetime) -> Gathered:
         return _rows(client.sql(read_query(name), span.parameters | more).table)
 
     step = {"step_ms": str(1000 * span.step_s)}
-    figures = ask("compare_chips", "the chips' figures")
+    tell("the chips' figures")
+    figures = _rows(client.chips(seconds).table)
     jobs = ask("report_jobs", "jobs")
     tell("power over time")
     window = Window("", span.seconds, span.level, 60 if span.level == "1m" else 3600, 7)

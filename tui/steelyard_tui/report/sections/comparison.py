@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from steelyard_tui.present.figures import scaled
 from steelyard_tui.present.shares import UNITS, share_text
 from steelyard_tui.report.charts import Mark, ShareChart, chip_of
 from steelyard_tui.report.document import Column, Picture, Row, Section, Table
@@ -101,7 +102,7 @@ def figures_section(gathered: Gathered) -> Section:
     in_parts = {(row["chip"], row["origin"]) for row in gathered.figures if row["part"] != "package"}
     rows = []
     for row in gathered.figures:
-        ofu = row["OFU %"]
+        ofu = scaled(row["ofu"], 100, 1)
         is_validated = validated.get((row["chip"], row["origin"]), False)
         part = "per package" if (row["chip"], row["origin"]) in in_parts and row["part"] == "package" else row["part"]
         rows.append(
@@ -111,16 +112,16 @@ def figures_section(gathered: Gathered) -> Section:
                 "jobs": row["jobs"],
                 "units": row["units"],
                 "workloads": row["workloads"],
-                "tokens_per_s": row["tokens/s"],
-                "mfu_pct": row["MFU %"],
-                "mfu_basis": row["of peak"],
+                "tokens_per_s": row["tokens_per_s"],
+                "mfu_pct": scaled(row["mfu"], 100, 1),
+                "mfu_basis": row["mfu_basis"],
                 "ofu_pct": ofu if is_validated else None,
                 "ofu_unvalidated_pct": None if is_validated else ofu,
-                "step_p50_ms": row["step p50 ms"],
-                "step_p99_ms": row["step p99 ms"],
-                "tokens_per_j": row["tokens/J"],
-                "cost_per_mtoken": row["cost/Mtoken"],
-                "goodput_pct": row["goodput %"],
+                "step_p50_ms": scaled(row["step_p50_s"], 1000, 0),
+                "step_p99_ms": scaled(row["step_p99_s"], 1000, 0),
+                "tokens_per_j": row["tokens_per_j"],
+                "cost_per_mtoken": row["cost_per_mtoken"],
+                "goodput_pct": scaled(row["goodput"], 100, 1),
             }
         )
     columns = [column for column in _FIGURES if column.key != "cost_per_mtoken" or any(row[column.key] for row in rows)]

@@ -1,20 +1,23 @@
--- a die or GCD has two rows: as the device that it is, and as its package
+-- each chip over the jobs that it ran in a window; a die or GCD has two rows: as the device that it is, and as its package
 SELECT
+    {window:String} AS window, fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AS from_ts,
+    fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') AS to_ts,
     vendor, chip, tupleElement(of, 1) AS part, origin,
-    count() AS jobs,
+    toUInt32(count()) AS jobs,
     sum(run_devices) / tupleElement(of, 2) AS units,
     -- a job whose workload isn't known is one of its own
-    uniqExact(coalesce(workload, run)) AS workloads,
+    toUInt32(uniqExact(coalesce(workload, run))) AS workloads,
     -- workloads in one pot say nothing of a chip
-    if(workloads = 1, sum(tokens) / nullIf(sum(tokens_device_s), 0) * tupleElement(of, 2), NULL) AS `tokens/s`,
-    round(100 * sum(flops) / nullIf(sum(peak_flops), 0), 1) AS `MFU %`,
-    any(mfu_basis) AS `of peak`,
-    round(100 * sum(ofu_sum) / nullIf(sum(ofu_n), 0), 1) AS `OFU %`,
-    if(workloads = 1 AND sum(energy_wall_s) >= 0.5 * sum(wall_s), sum(energy_tokens) / nullIf(sum(energy_j), 0), NULL) AS `tokens/J`,
-    if(workloads = 1, 1e6 * sum(cost) / nullIf(sum(cost_tokens), 0), NULL) AS `cost/Mtoken`,
-    if(workloads = 1 AND sum(timed_steps) > 0, round(1000 * (quantilesExactWeightedArrayMerge(0.5, 0.99)(step_times) AS step_s)[1]), NULL) AS `step p50 ms`,
-    if(workloads = 1 AND sum(timed_steps) > 0, round(1000 * step_s[2]), NULL) AS `step p99 ms`,
-    round(100 * least(1, sum(wall_device_s) / nullIf(sum(wall_s), 0)), 1) AS `goodput %`
+    if(workloads = 1, sum(tokens) / nullIf(sum(tokens_device_s), 0) * tupleElement(of, 2), NULL) AS tokens_per_s,
+    sum(flops) / nullIf(sum(peak_flops), 0) AS mfu,
+    any(mfu_basis) AS mfu_basis,
+    sum(ofu_sum) / nullIf(sum(ofu_n), 0) AS ofu,
+    if(workloads = 1 AND sum(energy_wall_s) >= 0.5 * sum(wall_s), sum(energy_tokens) / nullIf(sum(energy_j), 0), NULL) AS tokens_per_j,
+    if(workloads = 1, 1e6 * sum(cost) / nullIf(sum(cost_tokens), 0), NULL) AS cost_per_mtoken,
+    if(workloads = 1 AND sum(timed_steps) > 0, (quantilesExactWeightedArrayMerge(0.5, 0.99)(step_times) AS step_s)[1], NULL) AS step_p50_s,
+    if(workloads = 1 AND sum(timed_steps) > 0, step_s[2], NULL) AS step_p99_s,
+    least(1, sum(wall_device_s) / nullIf(sum(wall_s), 0)) AS goodput,
+    fromUnixTimestamp64Milli({now_ms:Int64}, 'UTC') AS computed_at
 FROM
 (
     SELECT
@@ -24,7 +27,7 @@ FROM
         sum(energy_tokens) AS energy_tokens, sum(energy_j) AS energy_j, sum(energy_wall_s) AS energy_wall_s,
         sum(cost) AS cost, sum(cost_tokens) AS cost_tokens, sum(wall_device_s) AS wall_device_s, sum(wall_s) AS wall_s,
         quantilesExactWeightedArrayState(0.5, 0.99)(step_bins_s, step_counts) AS step_times, sum(arraySum(step_counts)) AS timed_steps
-    FROM efficiency
+    FROM steelyard.efficiency
     WHERE level = {level:String} AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts < fromUnixTimestamp64Milli({to_ms:Int64})
     GROUP BY vendor, chip, device_part, origin, run, workload
 )
