@@ -157,7 +157,7 @@ def _simulate(
 
     truth: Truth | None = Truth(arguments.truth) if arguments.truth is not None else None
     access = config.collector
-    target = Target(**{field.name: getattr(access, field.name) for field in fields(Target)})
+    target = Target(**{field.name: getattr(access, field.name) for field in fields(access)})
     around = Surroundings(state_dir, target, truth, arguments.seed, time.time)
     clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, pause)
     is_new = not state_dir.is_dir() or not any(state_dir.iterdir())
