@@ -1,6 +1,6 @@
 """Lines of msMonitor's npu-monitor: one JSON object for each kernel, collective, copy and call that it saw."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from steelyard_traces.ascend_calls import torch_calls
 from steelyard_traces.ascend_work import AscendRecording, Task
 from steelyard_traces.trace_file import TraceText, open_trace
 
+_FILES: Final = "msmonitor_*.jsonl"
 _BLOCK_BYTES: Final = 4 << 20
 _LINE_BYTES_MAX: Final = 16 << 20
 _CALLS: Final = frozenset({"API", "AclAPI", "NodeAPI", "RuntimeAPI"})
@@ -87,19 +88,40 @@ def is_npu_monitor(head: bytes) -> bool:
         return False
 
 
-def read_npu_monitor(path: Path) -> AscendRecording:
+def monitored_files(folder: Path) -> tuple[Path, ...]:
+    """The files in which one process has written its lines, in their order; none where there are none.
+
+    Raises:
+        TraceError: those of several processes are in it.
+    """
+    files = sorted(folder.glob(_FILES))
+    processes = {path.name.split("_")[1] for path in files}
+    if len(processes) > 1:
+        raise TraceError(
+            f"the lines of {len(processes)} processes are in it; name a file of one: {files[0].name} ...",
+            path=str(folder),
+        )
+    return tuple(files)
+
+
+def read_npu_monitor(path: Path, files: Sequence[Path] = ()) -> AscendRecording:
     """Reads a file of lines, also one that is still being written: what is behind its last whole line is left out.
+
+    Args:
+        path: the file, or the folder of several.
+        files: the several, in their order.
 
     Raises:
         TraceError: it is no such file, or no kernel is in it.
     """
     found = _Found()
-    with open_trace(path) as text:
-        for line in _lines(text, found):
-            try:
-                found.add(_LINE.decode(line))
-            except (msgspec.MsgspecError, UnicodeDecodeError):
-                found.skipped += 1
+    for file in files or (path,):
+        with open_trace(file) as text:
+            for line in _lines(text, found):
+                try:
+                    found.add(_LINE.decode(line))
+                except (msgspec.MsgspecError, UnicodeDecodeError):
+                    found.skipped += 1
     has_collectives = any(task.core == "COMMUNICATION" for task in found.tasks)
     # Where both are recorded they are the same collectives.
     tasks = found.tasks if has_collectives else found.tasks + found.older_collectives

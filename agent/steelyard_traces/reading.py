@@ -14,7 +14,7 @@ from steelyard_traces.ascend_trace import read_ascend_trace
 from steelyard_traces.ascend_work import ascend_profile, ascend_stacks
 from steelyard_traces.kineto import read_kineto
 from steelyard_traces.kineto_profile import kineto_profile
-from steelyard_traces.npu_monitor import is_npu_monitor, read_npu_monitor
+from steelyard_traces.npu_monitor import is_npu_monitor, monitored_files, read_npu_monitor
 from steelyard_traces.profile import Profile, Stack
 from steelyard_traces.py_spy import is_py_spy, read_py_spy
 from steelyard_traces.stacks import kineto_stacks
@@ -44,6 +44,10 @@ def read_recording(path: Path, sampled_hz: float | None = None) -> Recording:
     if not path.exists():
         raise TraceError("is not there; name a trace of torch.profiler or a folder of Ascend", path=str(path))
     refuse_summary(path)
+    monitored = monitored_files(path) if path.is_dir() else ()
+    if monitored:
+        lines = read_npu_monitor(path, monitored)
+        return Recording(ascend_profile(lines), lambda: ascend_stacks(lines))
     if path.is_dir() or path.suffix == ".csv" or is_database(path):
         return _ascend(path)
     head = _head(path)

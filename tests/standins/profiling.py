@@ -64,6 +64,7 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
         "keep_s": 3600.0,
         "reader_bytes": 2 * 10**9,
         "continuous": (),
+        "npu_monitor": (),
         "stacks": (),
         "every_s": 60.0,
         "budget_share": 0.002,

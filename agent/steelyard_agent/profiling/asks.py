@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from steelyard_agent.jobs.facts import ProcessFacts, ProcessReader
+from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.raw_store import NoTrace, RawStore
 from steelyard_agent.profiling.request import DEFAULT_STEPS, MOST_DURATION_MS, MOST_STEPS, WindowSpec
-from steelyard_agent.profiling.roster import Roster, Trainer
 from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
+from steelyard_agent.profiling.trainers import Pair
 from steelyard_agent.profiling.window import Window, tool_of
 from steelyard_agent.profiling.windows import Clocks, Windows
 from steelyard_proto.v1 import ingest_pb2
@@ -44,8 +44,7 @@ class Asks:
 
     def __init__(
         self,
-        roster: Roster,
-        reader: ProcessReader,
+        known: Callable[[], Sequence[Pair]],
         windows: Windows,
         stacks: StackWindows,
         store: RawStore,
@@ -54,11 +53,10 @@ class Asks:
         remedy: str,
         appear_s: float = APPEAR_S,
     ) -> None:
-        """Args: as they are named; what to tell one whose process isn't on the fabric, and after how
+        """Args: who can be profiled; as they are named; what to tell one whose process isn't there, and after how
         long.
         """
-        self._roster = roster
-        self._reader = reader
+        self._known = known
         self._windows = windows
         self._stacks = stacks
         self._store = store
@@ -142,11 +140,12 @@ class Asks:
                 self._fail(one.ask, f"no such process on this node is on the fabric: {self._remedy}", one.wanted)
 
     def _begin(self, one: _Waiting) -> bool:
-        known = [(trainer, who) for trainer in self._roster.all() if (who := self._reader.read(trainer.pid))]
-        chosen = _chosen(one.wanted, known)
+        chosen = _chosen(one.wanted, self._known())
         ask, now_s, wall_ms = one.ask, self._clocks.monotonic(), self._clocks.wall_ms()
         windows = [
-            Window(str(uuid.uuid4()), ask, "asked", trainer, who, one.spec, now_s, wall_ms, tool=tool_of(trainer))
+            Window(
+                str(uuid.uuid4()), ask, "asked", trainer, who, one.spec, now_s, wall_ms, tool=tool_of(trainer, one.spec)
+            )
             for trainer, who in chosen[:_MOST_WINDOWS]
         ]
         if one.wanted.host_stacks:
@@ -205,9 +204,7 @@ def _spec_of(wanted: ingest_pb2.ProfileAsk) -> WindowSpec:
     return WindowSpec(0 if duration_ms else steps or DEFAULT_STEPS, duration_ms, wanted.with_stacks, wanted.with_shapes)
 
 
-def _chosen(
-    wanted: ingest_pb2.ProfileAsk, known: Sequence[tuple[Trainer, ProcessFacts]]
-) -> list[tuple[Trainer, ProcessFacts]]:
+def _chosen(wanted: ingest_pb2.ProfileAsk, known: Sequence[Pair]) -> list[Pair]:
     """Those for which all that is given holds; where no process is named, the lowest rank of each job."""
     checks: list[Callable[[ProcessFacts], bool]] = []
     if wanted.job:
@@ -220,7 +217,7 @@ def _chosen(
     found.sort(key=lambda pair: (pair[1].ranks.rank is None, pair[1].ranks.rank or 0, pair[1].pid))
     if wanted.pid or wanted.ranks:
         return found
-    first: dict[str, tuple[Trainer, ProcessFacts]] = {}
+    first: dict[str, Pair] = {}
     for pair in found:
         first.setdefault(pair[1].job.id, pair)
     return list(first.values())

@@ -13,6 +13,7 @@ from steelyard_agent.profiling.loss import Loss
 from steelyard_agent.profiling.request import WindowSpec
 from steelyard_agent.profiling.roster import Roster, Trainer
 from steelyard_agent.profiling.step_log import StepLog
+from steelyard_agent.profiling.trainers import Pair, trainers_of
 from steelyard_agent.profiling.window import Tool, Window, tool_of
 from steelyard_agent.profiling.windows import Clocks
 
@@ -21,13 +22,11 @@ _THREE_STEPS: Final = WindowSpec()
 # Between looks at who trains.
 LOOK_S: Final = 5.0
 
-Pair = tuple[Trainer, ProcessFacts]
-
 
 class Beginner(Protocol):
     """Has windows; see windows.py and stack_windows.py."""
 
-    def is_busy(self, pid: int) -> bool:
+    def is_busy(self, trainer: Trainer) -> bool:
         """Whether a window of this process would have to wait."""
         ...
 
@@ -45,7 +44,7 @@ class Plan:
         partition: of this node.
         every_s: between two windows of a job on this node, give or take a half.
         share: of a job's time that its windows may take.
-        tool: what profiles: py_spy, or what the process has.
+        tool: what profiles; None for what the process has for operators.
         spec: a window.
     """
 
@@ -53,8 +52,16 @@ class Plan:
     partition: str
     every_s: float
     share: float
-    tool: Tool = "kineto"
+    tool: Tool | None = None
     spec: WindowSpec = _THREE_STEPS
+
+    def fits(self, trainer: Trainer) -> bool:
+        """Whether the process has what profiles."""
+        return self.tool != "npu_monitor" or trainer.profiler == "npu"
+
+    def counts(self, tool: str) -> bool:
+        """Whether a window by this tool is one of the plan's kind."""
+        return self.tool == tool if self.tool else tool not in ("py_spy", "npu_monitor")
 
     def includes(self, who: ProcessFacts) -> bool:
         """Whether the process's job has opted in."""
@@ -121,9 +128,8 @@ class Continuous:
     def _members(self) -> Mapping[str, list[Pair]]:
         """By job the processes that can be profiled and whose steps are known: what a window costs is told by them."""
         members: dict[str, list[Pair]] = {}
-        for trainer in self.roster.all():
-            who = self.reader.read(trainer.pid)
-            if who is not None and self.plan.includes(who) and self.steps.has(trainer.pid, who.start_ms):
+        for trainer, who in trainers_of(self.roster, self.reader, self.steps):
+            if self.plan.fits(trainer) and self.plan.includes(who) and self.steps.has(trainer.pid, who.start_ms):
                 members.setdefault(who.job.id, []).append((trainer, who))
         return members
 
@@ -132,7 +138,7 @@ class Continuous:
         free = [
             pair
             for pair in ordered
-            if (pair[0].is_free or self.plan.tool == "py_spy") and not self.windows.is_busy(pair[0].pid)
+            if (pair[0].is_free or self.plan.tool == "py_spy") and not self.windows.is_busy(pair[0])
         ]
         if not free:
             return
@@ -142,19 +148,19 @@ class Continuous:
         known.last_pid = trainer.pid
         period_s = known.budget.period_s(_nodes(who, len(pairs)))
         known.due_s = now_s + period_s * (0.5 + self.draw())
-        self._tell_period(job, known, period_s)
         spec, wall_ms = self.plan.spec, self.clocks.wall_ms()
-        tool: Tool = "py_spy" if self.plan.tool == "py_spy" else tool_of(trainer)
+        tool = self.plan.tool or tool_of(trainer, spec)
+        self._tell_period(job, known, period_s, tool)
         self.windows.begin(Window(str(uuid.uuid4()), "", "continuous", trainer, who, spec, now_s, wall_ms, tool=tool))
 
-    def _tell_period(self, job: str, known: _Job, period_s: float) -> None:
+    def _tell_period(self, job: str, known: _Job, period_s: float, tool: Tool) -> None:
         """Says when a job is profiled much less often than was wished, or as often again."""
         before_s, upper_s = known.told_period_s or self.plan.every_s, known.budget.upper_s()
         if upper_s is None or 0.5 < period_s / before_s < 2:
             return
         known.told_period_s = period_s
         text = (
-            f"job {job} is profiled by {self.plan.tool} every {period_s:.0f} s: "
+            f"job {job} is profiled by {tool} every {period_s:.0f} s: "
             f"a window costs it at most {upper_s:.2f} s (95 %), and "
             f"{100 * self.plan.share:g} % of its time may be spent"
         )

@@ -43,10 +43,12 @@ class Request:
     Attributes:
         types: EVENTS and ACTIVITIES, as far as it can take one now.
         pid: its own, as it sees itself.
+        parent_pid: its parent's, as it sees it; 0 where it names none.
     """
 
     types: int
     pid: int
+    parent_pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def _request(payload: bytes) -> Request:
     if len(payload) != _REQUEST.size + 4 * count:
         raise BadFrame(f"is a req of {len(payload)} bytes that names {count} processes")
     pids = struct.unpack_from(f"={count}i", payload, _REQUEST.size)
-    return Request(types & (EVENTS | ACTIVITIES), _pid(pids[0]))
+    return Request(types & (EVENTS | ACTIVITIES), _pid(pids[0]), pids[1] if count > 1 else 0)
 
 
 def _figures(payload: bytes) -> Figures:

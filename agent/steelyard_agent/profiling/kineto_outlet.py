@@ -23,6 +23,10 @@ class KinetoOutlet:
         """What the process is told."""
         return kineto_configuration(window.spec, self.landing.path_for(window.id))
 
+    def follow_up(self, window: Window) -> str:
+        """It ends by itself."""
+        return ""
+
     def is_begun(self, window: Window) -> bool:
         """Whether the process writes."""
         return self.landing.is_begun(window.id, window.trainer)

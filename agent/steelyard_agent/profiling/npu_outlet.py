@@ -4,14 +4,20 @@ Source: msMonitor's nputrace and torch_npu's dynamic profiler, as read; not veri
 """
 
 import os
-import shutil
-import stat
-import tarfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from steelyard_agent.profiling.folders import (
+    Growth,
+    drop_folder,
+    folder_of,
+    make_folder,
+    pack,
+    plain_files,
+    take_files,
+)
 from steelyard_agent.profiling.landing import Landing, Unusable
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.request import WindowSpec, as_lines
@@ -19,37 +25,31 @@ from steelyard_agent.profiling.window import Window
 
 _OUTPUT: Final = "ASCEND_PROFILER_OUTPUT"
 _RUN: Final = "_ascend_pt"
-# Files that don't grow any more for so long are taken for whole.
-QUIET_S: Final = 3.0
-_MOST_FILES: Final = 200
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class NpuOutlet:
     """Exports of torch_npu.
 
     Attributes:
         landing: where each window has a folder of its own.
-        clock: seconds that never jump.
-        quiet_s: for how long files must not grow.
+        growth: tells when one is whole.
     """
 
     landing: Landing
-    clock: Callable[[], float]
-    quiet_s: float = QUIET_S
-    _sizes: dict[str, tuple[int, float]] = field(default_factory=dict)
+    growth: Growth
 
     def refusal(self, window: Window) -> str:
-        """It counts steps alone."""
-        if not window.spec.steps:
-            return "torch_npu has windows by steps alone; ask for steps"
+        """Nothing is refused."""
         return ""
 
     def configuration(self, window: Window) -> str:
         """What the process is told; its folder is made."""
-        folder = self._folder(window)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return npu_configuration(window.spec, str(folder))
+        return npu_configuration(window.spec, str(make_folder(self.landing, window)), _rank(window))
+
+    def follow_up(self, window: Window) -> str:
+        """It ends by itself."""
+        return ""
 
     def is_begun(self, window: Window) -> bool:
         """Whether the process writes."""
@@ -57,55 +57,36 @@ class NpuOutlet:
 
     def is_whole(self, window: Window) -> bool:
         """Whether the analysis is there and grows no more."""
-        size = sum(path.lstat().st_size for run in self._runs(window) for path in _files(run / _OUTPUT))
-        known, since_s = self._sizes.get(window.id, (0, 0.0))
-        now_s = self.clock()
-        if size != known:
-            self._sizes[window.id] = (size, now_s)
-            return False
-        return size > 0 and now_s - since_s >= self.quiet_s
+        return self.growth.is_over(window, (path for run in self._own(window) for path in plain_files(run / _OUTPUT)))
 
     def take(self, window: Window, store: RawStore) -> Path:
         """Copies the analysis, without the raw data, which only CANN can read."""
-        self._sizes.pop(window.id, None)
-        target = store.path_for(window.id, "")
-        runs = list(self._runs(window))
+        runs = self._own(window)
         if len(runs) != 1:
             raise Unusable(f"it left {len(runs)} recordings where one was asked for")
-        wanted = [*_files(runs[0] / _OUTPUT), *(path for path in _files(runs[0]) if path.suffix == ".json")]
-        if len(wanted) > _MOST_FILES:
-            raise Unusable(f"its trace has {len(wanted)} files; at most {_MOST_FILES} are taken")
-        total = 0
-        for path in wanted:
-            copy = target / path.relative_to(runs[0])
-            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            total += self.landing.take(path, window.trainer.uid, copy)
-            if total > self.landing.max_bytes:
-                raise Unusable(f"its trace has more than {self.landing.max_bytes / 1e6:.0f} MB; see max_trace_mb")
-        window.trace_bytes = total
+        tables = plain_files(runs[0] / _OUTPUT)
+        wanted = [*tables, *(path for path in plain_files(runs[0]) if path.suffix == ".json")]
+        target = take_files(self.landing, window, wanted, runs[0], store.path_for(window.id, ""))
         self.drop(window)
         return target
 
     def keep(self, window: Window, path: Path, store: RawStore) -> None:
         """Packs what was read into one file; MindStudio Insight opens the folder that is in it."""
-        if window.trace_bytes:
-            packed = store.path_for(window.id, ".tar")
-            with tarfile.open(packed, "w") as file:
-                file.add(path, arcname=f"{window.id}{_RUN}")
-            window.trace_bytes = packed.stat().st_size
-        shutil.rmtree(path, ignore_errors=True)
+        pack(window, path, store, f"{window.id}{_RUN}")
 
     def drop(self, window: Window) -> None:
         """Removes the window's folder."""
-        self._sizes.pop(window.id, None)
-        shutil.rmtree(self._folder(window), ignore_errors=True)
+        self.growth.forget(window)
+        drop_folder(self.landing, window)
 
-    def _folder(self, window: Window) -> Path:
-        return self.landing.traces / window.id
+    def _own(self, window: Window) -> list[Path]:
+        """What the process itself has left: a torch_npu that knows no list of ranks records all of the node."""
+        runs = list(self._runs(window))
+        return runs if len(runs) < 2 else [run for run in runs if f"_{window.trainer.own_pid}_" in run.name]
 
     def _runs(self, window: Window) -> Iterator[Path]:
         try:
-            found = sorted(os.scandir(self._folder(window)), key=lambda entry: entry.name)
+            found = sorted(os.scandir(folder_of(self.landing, window)), key=lambda entry: entry.name)
         except OSError:
             return
         for entry in found:
@@ -113,8 +94,20 @@ class NpuOutlet:
                 yield Path(entry.path)
 
 
-def npu_configuration(spec: WindowSpec, folder: str) -> str:
-    """The configuration for a process of torch_npu: from its next step on, analysed by itself."""
+def _rank(window: Window) -> int | None:
+    """The one rank that is meant, where the configuration reaches all of the node."""
+    return window.who.ranks.rank if window.trainer.has_helper else None
+
+
+def npu_configuration(spec: WindowSpec, folder: str, rank: int | None = None) -> str:
+    """The configuration for torch_npu: from the next step on, analysed by itself.
+
+    Args:
+        spec: the window.
+        folder: where the recording goes.
+        rank: the one that is meant; None for whoever fetches it.
+    """
+    one_rank = {} if rank is None else {"PROFILE_IS_RANK": "true", "PROFILE_RANK_LIST": rank}
     return as_lines(
         {
             "ACTIVITIES_LOG_FILE": folder,
@@ -136,15 +129,6 @@ def npu_configuration(spec: WindowSpec, folder: str) -> str:
             "PROFILE_OP_ATTR": "false",
             "PROFILE_MSPROF_TX": "false",
             "PROFILE_DATA_SIMPLIFICATION": "true",
+            **one_rank,
         }
     )
-
-
-def _files(folder: Path) -> list[Path]:
-    """The plain files right in a folder that is one."""
-    try:
-        if not stat.S_ISDIR(folder.lstat().st_mode):
-            return []
-        return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))
-    except OSError:
-        return []

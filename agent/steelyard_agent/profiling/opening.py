@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,15 +13,17 @@ from steelyard_agent.profiling.asks import APPEAR_S, Asks
 from steelyard_agent.profiling.child import Limits
 from steelyard_agent.profiling.continuous import Continuous, Plan
 from steelyard_agent.profiling.endpoint import Endpoint
+from steelyard_agent.profiling.folders import QUIET_S, Growth
 from steelyard_agent.profiling.kineto_outlet import KinetoOutlet
 from steelyard_agent.profiling.landing import Landing, Unusable
-from steelyard_agent.profiling.npu_outlet import QUIET_S, NpuOutlet
+from steelyard_agent.profiling.monitor_outlet import MonitorOutlet
+from steelyard_agent.profiling.npu_outlet import NpuOutlet
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.outlet import Outlet
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.reading import Reading
 from steelyard_agent.profiling.request import WindowSpec
-from steelyard_agent.profiling.roster import Profiler, Roster
+from steelyard_agent.profiling.roster import Roster
 from steelyard_agent.profiling.service import Notes, Parts, ProfilingService, tell_window
 from steelyard_agent.profiling.settings import Profiling
 from steelyard_agent.profiling.sockets import (
@@ -36,7 +38,8 @@ from steelyard_agent.profiling.sockets import (
 )
 from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
 from steelyard_agent.profiling.step_log import StepLog
-from steelyard_agent.profiling.window import Window
+from steelyard_agent.profiling.trainers import trainers_of
+from steelyard_agent.profiling.window import Tool, Window
 from steelyard_agent.profiling.windows import BLIND_S, Clocks, Windows
 
 
@@ -47,7 +50,7 @@ class Ways:
     Attributes:
         blind_s: see windows.BLIND_S.
         appear_s: see asks.APPEAR_S.
-        quiet_s: see npu_outlet.QUIET_S.
+        quiet_s: see folders.QUIET_S.
         spy: py-spy's path; empty for the usual places.
     """
 
@@ -84,21 +87,25 @@ def open_profiling(
     def tell(window: Window) -> None:
         tell_window(asks, notes, accounts, window)
 
-    outlets: dict[Profiler, Outlet] = {
+    outlets: dict[Tool, Outlet] = {
         "kineto": KinetoOutlet(landing),
-        "npu": NpuOutlet(landing, clocks.monotonic, ways.quiet_s),
+        "npu_trace": NpuOutlet(landing, Growth(clocks.monotonic, ways.quiet_s)),
+        "npu_monitor": MonitorOutlet(landing, Growth(clocks.monotonic, ways.quiet_s)),
     }
     windows = Windows(roster, outlets, reader, steps, clocks, tell, ways.blind_s)
     remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
     stacks = StackWindows(store, steps, clocks, tell, ways.spy)
-    asks = Asks(roster, reader, windows, stacks, store, outbox, clocks, remedy, ways.appear_s)
+    known = functools.partial(trainers_of, roster, reader, steps)
+    asks = Asks(known, windows, stacks, store, outbox, clocks, remedy, ways.appear_s)
     reading = Reading(outlets, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
     endpoint = Endpoint(listeners, roster, windows, notes.complain)
     plan = Plan(settings.continuous, partition, settings.every_s, settings.budget_share)
     spans = WindowSpec(steps=0, duration_ms=DEFAULT_MS)
-    stack_plan = Plan(settings.stacks, partition, settings.every_s, settings.budget_share, "py_spy", spans)
+    stack_plan = replace(plan, patterns=settings.stacks, tool="py_spy", spec=spans)
+    monitor_plan = replace(plan, patterns=settings.npu_monitor, tool="npu_monitor", spec=spans)
     continuous = (
         Continuous(plan, roster, reader, steps, windows, clocks, notes.note),
+        Continuous(monitor_plan, roster, reader, steps, windows, clocks, notes.note),
         Continuous(stack_plan, roster, reader, steps, stacks, clocks, notes.note),
     )
     parts = Parts(endpoint, windows, reading, asks, accounts, continuous, stacks, landing, steps, outbox, clocks)

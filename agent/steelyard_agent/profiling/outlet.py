@@ -18,12 +18,20 @@ class Outlet(Protocol):
         """What the process is told; makes what it needs to write."""
         ...
 
+    def follow_up(self, window: Window) -> str:
+        """What the process is told when it asks again in its window; empty for nothing."""
+        ...
+
     def is_begun(self, window: Window) -> bool:
         """Whether the process writes."""
         ...
 
     def is_whole(self, window: Window) -> bool:
-        """Whether all is there; called again and again."""
+        """Whether all is there; called again and again.
+
+        Raises:
+            Unusable: nothing will come.
+        """
         ...
 
     def take(self, window: Window, store: RawStore) -> Path:

@@ -10,10 +10,9 @@ from steelyard_agent.profiling.child import Limits, TraceReader, Unread
 from steelyard_agent.profiling.landing import Unusable
 from steelyard_agent.profiling.outlet import Outlet
 from steelyard_agent.profiling.raw_store import RawStore
-from steelyard_agent.profiling.roster import Profiler
 from steelyard_agent.profiling.rows import Document, Result, is_empty, profile_of, result_of
 from steelyard_agent.profiling.step_log import StepLog
-from steelyard_agent.profiling.window import Window
+from steelyard_agent.profiling.window import Tool, Window
 
 _MOST_WAITING: Final = 64
 
@@ -36,7 +35,7 @@ class Reading:
 
     def __init__(
         self,
-        outlets: Mapping[Profiler, Outlet],
+        outlets: Mapping[Tool, Outlet],
         store: RawStore,
         steps: StepLog,
         limits: Limits,
@@ -66,10 +65,12 @@ class Reading:
         """
         if len(self._waiting) >= _MOST_WAITING:
             raise Failed(f"{_MOST_WAITING} traces wait to be read already")
-        outlet = self._outlets[window.trainer.profiler]
+        outlet = self._outlets[window.tool]
         try:
             target = outlet.take(window, self._store)
         except Unusable as error:
+            # Some of its files may have been copied.
+            self._drop(window)
             raise Failed(str(error)) from error
         except OSError as error:
             self._drop(window)
@@ -114,7 +115,7 @@ class Reading:
                 return self._failed(window, "no steps: nothing ran in the window; ask again once the process trains")
             if window.spec.steps and document["steps"] is None:
                 window.notes.append("no optimizer made a step, so that the window went by time")
-            self._outlets[window.trainer.profiler].keep(window, path, self._store)
+            self._outlets[window.tool].keep(window, path, self._store)
             profile = profile_of(window, self._wall_ms(), self._steps.run_of(window.who.pid))
             result = result_of(document, profile)
         except OSError as error:
@@ -131,4 +132,4 @@ class Reading:
     def _drop(self, window: Window) -> None:
         window.trace_bytes = 0
         self._store.drop(window.id)
-        self._outlets[window.trainer.profiler].keep(window, self._store.path_for(window.id, ""), self._store)
+        self._outlets[window.tool].keep(window, self._store.path_for(window.id, ""), self._store)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -39,6 +39,7 @@ class Trainer:
 
     Attributes:
         own_pid: as it sees itself, in its container; names its files.
+        asker: the process that asks for it: itself, or a helper, which asks for all ranks of its job on the node.
         is_free: it can take a configuration now; else a profiler is at work in it.
     """
 
@@ -48,8 +49,13 @@ class Trainer:
     profiler: Profiler
     first_heard_s: float
     heard_s: float
+    asker: int
     is_free: bool = False
-    step: int = 0
+
+    @property
+    def has_helper(self) -> bool:
+        """Whether another process asks for it."""
+        return self.asker != self.pid
 
 
 class Roster:
@@ -70,11 +76,15 @@ class Roster:
         self.check(sender, request.pid)
         now_s = self._clock()
         trainer = self._trainers.get(sender.pid)
-        if trainer is None or (trainer.own_pid, trainer.uid, trainer.profiler) != (request.pid, sender.uid, profiler):
+        asker = (sender.pid, sender.uid, profiler)
+        if trainer is None or (trainer.asker, trainer.uid, trainer.profiler) != asker:
             self.drop_silent()
             if len(self._trainers) >= _MOST_TRAINERS:
                 raise Refused(f"is one process too many; {_MOST_TRAINERS} are followed on a node")
-            trainer = Trainer(sender.pid, sender.uid, request.pid, profiler, now_s, now_s)
+            pid, own_pid = sender.pid, request.pid
+            if profiler == "npu":
+                pid, own_pid = self._trainer_of(sender.pid, request)
+            trainer = Trainer(pid, sender.uid, own_pid, profiler, now_s, now_s, sender.pid)
             self._trainers[sender.pid] = trainer
         trainer.heard_s = now_s
         trainer.is_free = bool(request.types & ACTIVITIES)
@@ -88,15 +98,32 @@ class Roster:
         """
         if not sender.pid:
             raise Refused("comes from a process outside of the agent's pid namespace; run the agent in the host's")
-        if own_pid != sender.pid and own_pid not in _pids_of(self._proc, sender.pid):
+        if own_pid != sender.pid and own_pid not in numbers_of(self._proc, sender.pid):
             raise Refused(f"of process {sender.pid} speaks for process {own_pid}")
 
+    def _trainer_of(self, pid: int, request: Request) -> tuple[int, int]:
+        """Who trains, by the agent's number and by its own: the asker, or its parent, whose helper it is.
+
+        Source: torch_npu's dynamic profiler, whose first rank on a node forks a process that asks for all.
+        """
+        parent = _parent_of(self._proc, pid)
+        words = _words(self._proc, pid)
+        if parent and words and words == _words(self._proc, parent):
+            own = request.parent_pid
+            return parent, own if own in numbers_of(self._proc, parent) else parent
+        return pid, request.pid
+
     def get(self, pid: int) -> Trainer | None:
-        """A process by the agent's number of it; None where it isn't there (any more)."""
+        """A process by the agent's number of who asks for it; None where that isn't there (any more)."""
         trainer = self._trainers.get(pid)
         if trainer is None or self._clock() - trainer.heard_s > SILENT_S:
             return None
         return trainer
+
+    def another(self, trainer: Trainer, pid: int) -> Trainer:
+        """Another rank for which the same helper asks."""
+        numbers = numbers_of(self._proc, pid)
+        return replace(trainer, pid=pid, own_pid=numbers[-1] if numbers else pid)
 
     def all(self) -> Iterable[Trainer]:
         """Those that have asked lately."""
@@ -111,17 +138,34 @@ class Roster:
                 del self._trainers[pid]
 
 
-def _pids_of(proc: Path, pid: int) -> set[int]:
-    """A process's numbers in all pid namespaces that it is in."""
+def numbers_of(proc: Path, pid: int) -> tuple[int, ...]:
+    """A process's numbers in all pid namespaces that it is in, from the agent's to its own."""
+    found = _status(proc, pid, "NSpid")
+    return tuple(int(number) for number in found if number.isdigit())
+
+
+def _parent_of(proc: Path, pid: int) -> int:
+    return next((int(number) for number in _status(proc, pid, "PPid") if number.isdigit()), 0)
+
+
+def _status(proc: Path, pid: int, name: str) -> list[str]:
+    text = _read(proc / str(pid) / "status").decode("ascii", "replace")
+    return next((line for line in text.splitlines() if line.startswith(f"{name}:")), "").split()[1:]
+
+
+def _words(proc: Path, pid: int) -> bytes:
+    """A process's arguments: those of its parent as long as it has only been forked."""
+    return _read(proc / str(pid) / "cmdline")
+
+
+def _read(path: Path) -> bytes:
     try:
-        descriptor = os.open(proc / str(pid) / "status", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return set()
+        return b""
     try:
-        text = os.read(descriptor, 1 << 14).decode("ascii", "replace")
+        return os.read(descriptor, 1 << 14)
     except OSError:
-        return set()
+        return b""
     finally:
         os.close(descriptor)
-    numbers = next((line for line in text.splitlines() if line.startswith("NSpid:")), "").split()[1:]
-    return {int(number) for number in numbers if number.isdigit()}

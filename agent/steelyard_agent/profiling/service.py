@@ -200,7 +200,7 @@ class ProfilingService:
             self._store(*sampled)
         for profile, loss in parts.accounts.settle():
             for one in parts.continuous:
-                if (one.plan.tool == "py_spy") == (profile.profiler == "py_spy"):
+                if one.plan.counts(profile.profiler):
                     one.price(profile.job, loss)
             self._notes.put(Result(profile))
         for one in parts.continuous:

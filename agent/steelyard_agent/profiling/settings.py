@@ -37,6 +37,7 @@ class Profiling:
         keep_s: how long they are kept.
         reader_bytes: memory of the child that reads a trace.
         continuous: patterns of jobs that are profiled without being asked for; none where it is off.
+        npu_monitor: the same of jobs whose kernels npu-monitor is to time.
         stacks: the same of jobs whose host stacks are sampled.
         every_s: between two such windows of a job on a node.
         budget_share: of a job's time that they may take.
@@ -51,6 +52,7 @@ class Profiling:
     keep_s: float
     reader_bytes: int
     continuous: tuple[str, ...]
+    npu_monitor: tuple[str, ...]
     stacks: tuple[str, ...]
     every_s: float
     budget_share: float
@@ -74,6 +76,7 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         keep_s=settings["profiling.keep_hours"].number * 3600.0,
         reader_bytes=settings["profiling.reader_mb"].number * 1_000_000,
         continuous=tuple(settings["profiling.continuous"].text.split()),
+        npu_monitor=tuple(settings["profiling.npu_monitor"].text.split()),
         stacks=tuple(settings["profiling.stacks"].text.split()),
         every_s=settings["profiling.every_minutes"].number * 60.0,
         budget_share=settings["profiling.budget_ppm"].number / 1e6,

@@ -7,6 +7,7 @@ from typing import Final
 
 from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled
 from steelyard_agent.profiling.raw_store import RawStore
+from steelyard_agent.profiling.roster import Trainer
 from steelyard_agent.profiling.rows import Result, profile_of
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import State, Window
@@ -51,7 +52,7 @@ class StackWindows:
         """Whether none is under way."""
         return self._underway is None and not self._waiting
 
-    def is_busy(self, pid: int) -> bool:
+    def is_busy(self, trainer: Trainer) -> bool:
         """Whether another window would have to wait; also while what the last ones took is more than their share."""
         return not self.is_idle or self._clocks.monotonic() < self._rested_s
 

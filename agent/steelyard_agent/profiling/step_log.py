@@ -56,6 +56,11 @@ class StepLog:
             told = self._told.get(pid)
             return tuple(told.rows) if told is not None and told.start_ms == start_ms else ()
 
+    def pids(self) -> tuple[int, ...]:
+        """The processes that have told a step."""
+        with self._lock:
+            return tuple(self._told)
+
     def has(self, pid: int, start_ms: int) -> bool:
         """Whether a process has told a step."""
         told = self._told.get(pid)

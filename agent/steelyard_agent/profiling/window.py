@@ -9,7 +9,7 @@ from steelyard_agent.profiling.roster import Trainer
 
 State = Literal["requested", "warming_up", "recording", "parsing", "stored", "failed"]
 Cause = Literal["continuous", "asked"]
-Tool = Literal["kineto", "npu_trace", "py_spy"]
+Tool = Literal["kineto", "npu_trace", "npu_monitor", "py_spy"]
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class Window:
         begin_ms: Unix time of the same; of the asking before.
         end_ms: Unix time that its trace was whole, or that it failed.
         text: about the state, for a person: of failed why, and what to do.
+        monitor: what msMonitor in the process said last of its monitor: 1 while it runs; None before.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Window:
     end_ms: int = 0
     text: str = ""
     trace_bytes: int = 0
+    monitor: int | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -49,6 +51,8 @@ class Window:
         return self.state in ("requested", "warming_up", "recording")
 
 
-def tool_of(trainer: Trainer) -> Tool:
-    """What profiles a process by operator."""
-    return "kineto" if trainer.profiler == "kineto" else "npu_trace"
+def tool_of(trainer: Trainer, spec: WindowSpec) -> Tool:
+    """What profiles a process by operator: torch_npu's profiler counts steps alone, msMonitor's monitor seconds."""
+    if trainer.profiler == "kineto":
+        return "kineto"
+    return "npu_trace" if spec.steps else "npu_monitor"

@@ -1,16 +1,18 @@
-"""Drives windows: one at a time in a process, each to its trace or to the reason why there is none."""
+"""Drives windows: one at a time for each process that asks, each to its trace or to the reason why there is none."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from steelyard_agent.jobs.facts import ProcessReader
 from steelyard_agent.profiling.frames import Status
+from steelyard_agent.profiling.landing import Unusable
 from steelyard_agent.profiling.outlet import Outlet
-from steelyard_agent.profiling.roster import Profiler, Roster, Trainer
+from steelyard_agent.profiling.roster import Roster, Trainer
 from steelyard_agent.profiling.step_log import StepLog
-from steelyard_agent.profiling.window import State, Window
+from steelyard_agent.profiling.window import State, Tool, Window
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class Windows:
     def __init__(
         self,
         roster: Roster,
-        outlets: Mapping[Profiler, Outlet],
+        outlets: Mapping[Tool, Outlet],
         reader: ProcessReader,
         steps: StepLog,
         clocks: Clocks,
@@ -54,39 +56,49 @@ class Windows:
         self._clocks = clocks
         self._tell = tell
         self._blind_s = blind_s
+        # By the process that asks.
         self._open: dict[int, Window] = {}
+        # Of the same ask as one that is open for their process.
+        self._next: deque[Window] = deque()
 
     @property
     def is_idle(self) -> bool:
         """Whether none is under way."""
-        return not self._open
+        return not self._open and not self._next
 
-    def is_busy(self, pid: int) -> bool:
-        """Whether one of this process is under way."""
-        return pid in self._open
+    def is_busy(self, trainer: Trainer) -> bool:
+        """Whether one of this process is under way, or of another for which the same helper asks."""
+        return trainer.asker in self._open
 
     def begin(self, window: Window) -> None:
-        """Takes a window; it fails at once where the process has another."""
+        """Takes a window; it fails at once where the process has one of somebody else."""
         refusal = self._outlet(window).refusal(window)
         if refusal:
             self._end(window, refusal)
             return
-        other = self._open.get(window.trainer.pid)
-        if other is not None:
+        other = self._open.get(window.trainer.asker)
+        if other is None:
+            self._open[window.trainer.asker] = window
+        elif other.ask and other.ask == window.ask:
+            self._next.append(window)
+        else:
             self._end(window, f"another window of this process is under way ({other.cause}); ask again when it ended")
             return
-        self._open[window.trainer.pid] = window
         self._set(window, "requested", f"{window.spec.words}; the process asks every 5 s")
 
     def cancel(self, ask: str) -> None:
         """Ends those of an ask that no process has fetched yet; the others go on, and are stored."""
-        for window in [one for one in self._open.values() if one.ask == ask and one.sent_s is None]:
+        waiting = [one for one in (*self._open.values(), *self._next) if one.ask == ask and one.sent_s is None]
+        self._next = deque(one for one in self._next if one.ask != ask)
+        for window in waiting:
             self._end(window, "cancelled")
 
     def configuration_for(self, trainer: Trainer) -> str:
         """The text for a process that asks now; empty for nothing."""
-        window = self._open.get(trainer.pid)
-        if window is None or window.sent_s is not None or not trainer.is_free or not self._is_ready(window):
+        window = self._open.get(trainer.asker)
+        if window is not None and window.sent_s is not None:
+            return self._outlet(window).follow_up(window)
+        if window is None or not trainer.is_free or not self._is_ready(window):
             return ""
         try:
             text = self._outlet(window).configuration(window)
@@ -102,23 +114,32 @@ class Windows:
 
     def take_status(self, pid: int, status: Status) -> None:
         """Takes how far msMonitor's profiler in a process is."""
-        trainer = self._roster.get(pid)
-        if trainer is not None:
-            trainer.step = status.step
+        for window in self._open.values():
+            if status.monitor and window.trainer.pid == pid:
+                window.monitor = status.status
 
     def advance(self) -> list[Window]:
         """Looks at all; returns those whose traces are whole."""
         landed = []
         for window in list(self._open.values()):
-            reason = self._reason_to_end(window)
-            if window.sent_s is not None and self._outlet(window).is_whole(window):
-                del self._open[window.trainer.pid]
+            reason, is_whole = self._reason_to_end(window), False
+            try:
+                is_whole = window.sent_s is not None and self._outlet(window).is_whole(window)
+            except Unusable as error:
+                reason = str(error)
+            if is_whole:
+                del self._open[window.trainer.asker]
                 window.end_ms = self._clocks.wall_ms()
                 landed.append(window)
             elif reason:
                 self._end(window, reason)
             elif window.state == "warming_up" and self._outlet(window).is_begun(window):
                 self._set(window, "recording", "")
+        for window in list(self._next):
+            if not self.is_busy(window.trainer):
+                self._next.remove(window)
+                window.asked_s = self._clocks.monotonic()
+                self._open[window.trainer.asker] = window
         return landed
 
     def fail(self, window: Window, reason: str) -> None:
@@ -128,11 +149,11 @@ class Windows:
         self._set(window, "failed", reason)
 
     def _outlet(self, window: Window) -> Outlet:
-        return self._outlets[window.trainer.profiler]
+        return self._outlets[window.tool]
 
     def _end(self, window: Window, reason: str) -> None:
-        if self._open.get(window.trainer.pid) is window:
-            del self._open[window.trainer.pid]
+        if self._open.get(window.trainer.asker) is window:
+            del self._open[window.trainer.asker]
         self.fail(window, reason)
 
     def _set(self, window: Window, state: State, text: str) -> None:
@@ -164,7 +185,7 @@ class Windows:
         return ""
 
     def _reason_not_sent(self, window: Window, waited_s: float) -> str:
-        trainer = self._roster.get(window.trainer.pid)
+        trainer = self._roster.get(window.trainer.asker)
         if trainer is None:
             return "the process asks no more; its profiler has stopped listening"
         if waited_s > _FIRST_STEP_S:

@@ -57,6 +57,20 @@ def test_the_sums_are_those_of_the_tables(tmp_path: Path) -> None:
     assert (profile.notes, profile.data_wait_ns, profile.step_count) == ((), None, None)
 
 
+def test_files_of_one_process_are_read_as_one_and_those_of_two_are_not(tmp_path: Path) -> None:
+    lines = _lines()
+    whole = read_recording(_write(tmp_path / "all.jsonl", lines)).profile
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    _write(parts / "msmonitor_77_20250109154803704_3.jsonl", lines[:2])
+    _write(parts / "msmonitor_77_20250109154803705_3.jsonl", lines[2:])
+    found = read_recording(parts).profile
+    assert (found.split, found.rank, found.operators) == (whole.split, "3", whole.operators)
+    _write(parts / "msmonitor_78_20250109154803704_4.jsonl", lines)
+    with pytest.raises(TraceError, match="of 2 processes are in it; name a file"):
+        read_recording(parts)
+
+
 def test_collectives_of_an_older_kind_count_where_they_stand_alone(tmp_path: Path) -> None:
     lines = [line for line in _lines() if line["kind"] != "Communication"]
     split = read_recording(_write(tmp_path / "a.jsonl", lines)).profile.split

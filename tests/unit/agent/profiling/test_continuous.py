@@ -1,6 +1,6 @@
 """Windows that nobody asks for: who has opted in, whose turn it is, and when."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -10,7 +10,8 @@ from steelyard_agent.profiling.accounts import Accounts
 from steelyard_agent.profiling.continuous import Continuous, Plan
 from steelyard_agent.profiling.frames import Request
 from steelyard_agent.profiling.loss import Loss
-from steelyard_agent.profiling.roster import Roster, Sender
+from steelyard_agent.profiling.request import WindowSpec
+from steelyard_agent.profiling.roster import Roster, Sender, Trainer
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import Window
 from steelyard_agent.profiling.windows import Clocks
@@ -34,8 +35,8 @@ class Node:
     def end_look(self) -> None:
         """Nothing is kept."""
 
-    def is_busy(self, pid: int) -> bool:
-        return pid in self.busy
+    def is_busy(self, trainer: Trainer) -> bool:
+        return trainer.pid in self.busy
 
     def begin(self, window: Window) -> None:
         self.begun.append(window)
@@ -100,6 +101,22 @@ def test_nothing_before_steps_are_seen_while_paused_or_while_all_are_busy() -> N
     node.busy = {10, 12}
     run(node, made, roster, 10)
     assert [window.trainer.pid for window in node.begun] == [11]
+
+
+def test_npu_monitor_is_for_those_that_have_it_and_is_priced_by_its_own_windows() -> None:
+    node = Node()
+    made, roster, steps = open_continuous(node, "*")
+    by_steps, made.plan = made.plan, replace(made.plan, tool="npu_monitor", spec=WindowSpec(0, 10_000))
+    train(steps, range(10, 14))
+    for _ in range(100):
+        roster.note(Sender(13, 0, ""), Request(3, 13), "npu")
+        run(node, made, roster, 5)
+    assert [(window.trainer.pid, window.tool, window.spec.duration_ms) for window in node.begun] == [
+        (13, "npu_monitor", 10_000)
+    ]
+    tools = ("kineto", "npu_trace", "npu_monitor", "py_spy")
+    assert [tool for tool in tools if made.plan.counts(tool)] == ["npu_monitor"]
+    assert [tool for tool in tools if by_steps.counts(tool)] == ["kineto", "npu_trace"]
 
 
 def test_it_slows_down_when_windows_cost_more_than_the_budget_and_says_so() -> None:

@@ -21,7 +21,7 @@ from tests.standins.fabric_trainer import frame, request
 
 
 def test_what_profilers_say_is_understood() -> None:
-    assert parse_frame(request(3, 77, 1)) == Request(3, 77)
+    assert parse_frame(request(3, 77, 1)) == Request(3, 77, 1)
     assert parse_frame(request(1, 77)) == Request(1, 77)
     assert parse_frame(frame(b"ctxt", struct.pack("=iiq", 2, 77, 5))) == Registration(2, 77)
     status = struct.pack("@iiiiiq", 1, 20, 10, 30, 77, 0)

@@ -68,10 +68,10 @@ def test_a_window_of_an_npu_becomes_a_profile_and_its_folder_can_be_fetched(home
     assert [path.suffix for path in (home / "state/traces").iterdir()] == [".tar"]
 
 
-def test_a_window_by_time_is_refused_with_what_to_do(home: Path) -> None:
+def test_a_window_by_time_tells_no_stacks_and_says_what_to_do(home: Path) -> None:
     with open_for_test(home, npu_home=home) as opened, FabricTrainer(home, str(home / "dynolog.sock")) as trainer:
         trainer.ask()
-        opened.ask(ingest_pb2.ProfileAsk(pid=PID, duration_ms=500))
+        opened.ask(ingest_pb2.ProfileAsk(pid=PID, duration_ms=500, with_stacks=True))
         assert "ask for steps" in opened.wait_for_last().text
 
 
@@ -83,6 +83,19 @@ def test_links_in_what_it_leaves_are_not_followed(home: Path) -> None:
         assert opened.wait_for_last().state == "stored"
         assert not any(b"secret" in path.read_bytes() for path in (home / "state/traces").iterdir())
     assert (home / "secret.csv").exists()
+
+
+def test_nothing_is_kept_of_what_is_refused(home: Path) -> None:
+    with (
+        open_for_test(home, npu_home=home, max_trace_bytes=20_000) as opened,
+        FabricTrainer(home, str(home / "dynolog.sock")) as trainer,
+    ):
+        run = write_run(Path(fetched(opened, trainer)["ACTIVITIES_LOG_FILE"]))
+        for number in range(3):
+            (run / f"ASCEND_PROFILER_OUTPUT/{number}.csv").write_bytes(b"x" * 9_000)
+        assert "more than 0 MB" in opened.wait_for_last().text
+    assert not list((home / "fabric/traces").iterdir())
+    assert not list((home / "state/traces").iterdir())
 
 
 def test_its_figures_are_taken_and_nonsense_is_told(home: Path) -> None:
