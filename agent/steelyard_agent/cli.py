@@ -30,6 +30,7 @@ COMMANDS: Final = (
     Command("run", "steelyard_agent.commands.run", "run a training that tells its steps and tokens"),
     Command("hook", "steelyard_agent.commands.hook", "put the training hook into a Python, or take it out"),
     Command("record", "steelyard_agent.commands.record", "write what a daemon would send to a file"),
+    Command("replay", "steelyard_agent.commands.replay", "play what record has written, marked as replayed"),
     Command("energy", "steelyard_agent.commands.energy", "print the energy counters of the devices that a job holds"),
     Command("simulate", "steelyard_agent.simulate.command", "be a fleet of plausible nodes, marked as simulated"),
     Command("doctor", "steelyard_agent.doctor.command", "say what this node can tell, and what is missing and why"),
@@ -42,7 +43,8 @@ examples:
   steelyard-agent daemon --collector head-node:8470      to another
   steelyard-agent run -- torchrun train.py               a training whose steps and tokens are known
   steelyard-agent doctor                                 what can be seen here, and what can't and why
-  steelyard-agent record --seconds 60 minute.steelyard   keep a minute, to be replayed elsewhere
+  steelyard-agent record --seconds 60 minute.steelyard   keep a minute, without names
+  steelyard-agent replay minute.steelyard                play it to a collector, elsewhere or later
 
 `steelyard-agent COMMAND --help` says more.
 exit codes: 0 done; 1 failed; 2 a wrong setting or argument; 3 no collector answers; 130 interrupted

@@ -104,15 +104,16 @@ def make_config(settings: Settings, environ: Mapping[str, str]) -> Config:
     level = settings["log_level"]
     if level.value not in LOG_LEVELS:
         raise level.error(f"is {level.value!r}; give one of {', '.join(LOG_LEVELS)}")
+    origin = _origin(settings)
     return Config(
         collector=_collector(settings),
-        state_dir=_state_dir(settings["state_dir"].text, environ),
+        state_dir=_state_dir(settings["state_dir"].text, environ, origin),
         node=settings["node"].text or socket.gethostname(),
         log_level=level.text,
         sampling=Sampling(**{name: settings[f"sampling.{name}"].number for name in Sampling.__slots__}),
         spool_max_bytes=settings["spool.max_mb"].number * 1_000_000,
         sources=_sources(settings),
-        origin=_origin(settings),
+        origin=origin,
         labels=_table(settings, "labels"),
         has_training=bool(settings["training.steps"].value),
         # The hook's variable holds for both sides, so that one export moves both.
@@ -198,9 +199,15 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost" or host.startswith("127.") or host in ("[::1]", "::1")
 
 
-def _state_dir(given: str, environ: Mapping[str, str]) -> Path:
+def _state_dir(given: str, environ: Mapping[str, str], origin: Origin) -> Path:
     if given:
         return Path(given).expanduser()
+    usual = _usual_state_dir(environ)
+    # Whose figures are played or made up is another agent: this node's own must not be taken for such.
+    return usual if origin == "measured" else usual / origin
+
+
+def _usual_state_dir(environ: Mapping[str, str]) -> Path:
     if environ.get("STATE_DIRECTORY"):
         return Path(environ["STATE_DIRECTORY"].split(":")[0])
     if os.geteuid() == 0:

@@ -34,24 +34,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Of the two seconds that SIGTERM may take: what the last messages get to reach the collector.
-_DRAIN_S: Final = 1.0
+# Of the two seconds that SIGTERM may take.
+DRAIN_S: Final = 1.0
 
 
-def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float], bool]) -> None:
+def run_daemon(
+    config: Config,
+    sources: Sequence[Source],
+    pause: Callable[[float], bool],
+    *,
+    node: ingest_pb2.Node | None = None,
+    drain_s: float = DRAIN_S,
+) -> int:
     """Samples and sends until `pause` says to stop; what was sampled is in the spool when it returns.
 
     Args:
         config: the settings.
         sources: what to sample.
         pause: sleeps so many seconds at most; True when it is time to stop.
+        node: where the figures are from; None for this machine.
+        drain_s: what the last messages get to reach the collector.
+
+    Returns:
+        how many messages wait in the spool.
 
     Raises:
         SpoolError: the state directory can't be used, or another agent uses it.
         ConfigError: a certificate or key can't be read.
     """
     clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, pause)
-    agent = _assemble(config, sources, clock)
+    agent = _assemble(config, sources, clock, node or read_node(config.node, config.labels, config.origin))
     log.info("agent %s on node %s, spool %s", agent.directory.identity.agent_id, config.node, agent.ring.directory)
     agent.ring.start()
     agent.sender.start()
@@ -65,7 +77,7 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
         agent.loop.run()
     finally:
         agent.ring.sync()
-        agent.sender.stop(_DRAIN_S)
+        agent.sender.stop(drain_s)
         for guard in agent.guards:
             guard.close()
         if agent.profiling is not None:
@@ -76,8 +88,10 @@ def run_daemon(config: Config, sources: Sequence[Source], pause: Callable[[float
             agent.logs.close()
         if agent.allocations is not None:
             agent.allocations.close()
+        waiting = agent.ring.waiting()
         agent.ring.close()
     log.info("stopped; %d of %d messages acknowledged", agent.sender.state.acked, agent.ring.counts.spooled)
+    return waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +109,8 @@ class _Agent:
     profiling: "ProfilingService | None"
 
 
-def _assemble(config: Config, sources: Sequence[Source], clock: Clock) -> _Agent:
-    ring, directory = open_spool(config)
+def _assemble(config: Config, sources: Sequence[Source], clock: Clock, node: ingest_pb2.Node) -> _Agent:
+    ring, directory = open_spool(config, node)
     guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
     gatherer = Gatherer(directory, catalogue(), ring)
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
@@ -154,7 +168,7 @@ def _with_profiles(watch: TrainingWatch | None, profiling: "ProfilingService | N
     return ProfilingTeller(watch, profiling)
 
 
-def open_spool(config: Config) -> tuple[Ring, Directory]:
+def open_spool(config: Config, node: ingest_pb2.Node) -> tuple[Ring, Directory]:
     """The ring of the state directory, and the devices and layouts that its epoch has seen so far.
 
     Raises:
@@ -167,8 +181,7 @@ def open_spool(config: Config) -> tuple[Ring, Directory]:
         return directory.hello(ring.epoch, time.time_ns() // 1_000_000)
 
     ring = Ring(config.state_dir / "spool", config.spool_max_bytes, hello, time.time)
-    identity = Identity(agent_id(config.state_dir), VERSION, read_node(config.node, config.labels, config.origin))
-    directory = Directory(identity)
+    directory = Directory(Identity(agent_id(config.state_dir), VERSION, node))
     directory.restore(ring.left_hello)
     return ring, directory
 

@@ -1,6 +1,8 @@
 """SIGTERM and SIGINT as the end of a pause: no handler runs in the middle of anything."""
 
 import signal
+import time
+from collections.abc import Callable
 from typing import Final
 
 _SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -23,3 +25,16 @@ class SignalPause:
         if not self._is_over:
             self._is_over = signal.sigtimedwait(_SIGNALS, max(0.0, seconds)) is not None
         return self._is_over
+
+
+def ending(pause: Callable[[float], bool], seconds: float) -> Callable[[float], bool]:
+    """A pause that also says to stop once so many seconds have passed since it was first called."""
+    end_s: float | None = None
+
+    def pause_until_end(wait_s: float) -> bool:
+        nonlocal end_s
+        if end_s is None:
+            end_s = time.monotonic() + seconds
+        return pause(max(0.0, min(wait_s, end_s - time.monotonic()))) or end_s <= time.monotonic()
+
+    return pause_until_end

@@ -1,4 +1,4 @@
-"""The arguments and the loading of settings that `daemon` and `record` share."""
+"""The arguments and the loading of settings that several commands share."""
 
 import argparse
 import logging
@@ -38,15 +38,18 @@ def add_settings(parser: argparse.ArgumentParser, *, sends: bool) -> None:
     parser.add_argument("--print-config", action="store_true", help="print all settings with defaults and reasons")
 
 
-def load_config(arguments: argparse.Namespace) -> Config:
+def load_config(arguments: argparse.Namespace, implied: Mapping[str, str] | None = None) -> Config:
     """The settings of a command line, the environment and the file; also sets up the log on stderr.
+
+    Args:
+        arguments: the command line.
+        implied: settings that the command itself stands for; --set still changes them.
 
     Raises:
         ConfigError: one is wrong.
     """
     given = {key: getattr(arguments, key, None) for key in (*_COLLECTOR_FLAGS, *_NODE_FLAGS, "log_level")}
-    given["sources.replay"] = getattr(arguments, "replay", None)
-    flags = {key: value for key, value in given.items() if value is not None}
+    flags = dict(implied or {}) | {key: value for key, value in given.items() if value is not None}
     for pair in arguments.settings:
         key, equals, value = pair.partition("=")
         if not equals:

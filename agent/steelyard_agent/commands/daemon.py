@@ -14,7 +14,6 @@ examples:
   steelyard-agent daemon                                    to the collector on this machine
   steelyard-agent daemon --collector head-node:8470 --ca-file ca.pem --token-file token
   steelyard-agent daemon --set sampling.fast_period_ms=200  sample devices at 5 Hz
-  steelyard-agent daemon --replay minute.steelyard          play what `record` has written
   steelyard-agent daemon --print-config > agent.toml        a file to begin with
 
 SIGTERM and SIGINT end it within 2 seconds; what isn't sent by then waits in the spool.
@@ -32,9 +31,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=HelpFormat,
     )
     add_settings(parser, sends=True)
-    parser.add_argument(
-        "--replay", dest="replay", metavar="FILE", help="play a recording instead, marked as replayed everywhere"
-    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.guards import guard, periods_of
 from steelyard_agent.sampling.loop import SamplingLoop
 from steelyard_agent.sampling.sampler import Clock, Sampler
+from steelyard_agent.stopping import ending
 from steelyard_agent.version import VERSION
 from steelyard_proto.metrics import catalogue
 from steelyard_proto.v1 import ingest_pb2
@@ -54,13 +55,7 @@ def record(
     Raises:
         SpoolError: the file can't be written.
     """
-    end_s = time.monotonic() + seconds
-
-    def pause_until_end(wait_s: float) -> bool:
-        left_s = end_s - time.monotonic()
-        return pause(max(0.0, min(wait_s, left_s))) or end_s <= time.monotonic()
-
-    clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, pause_until_end)
+    clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, ending(pause, seconds))
     directory = Directory(Identity(str(uuid.uuid4()), VERSION, read_node(config.node, config.labels, config.origin)))
     writer = RecordingWriter(path, _hello_of(directory), Scrubber(os.urandom(32)) if is_scrubbed else _unchanged)
     guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]

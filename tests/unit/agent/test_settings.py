@@ -170,6 +170,7 @@ def test_a_recording_takes_the_place_of_every_source() -> None:
     config = load({"sources.replay": "run.steelyard"})
     assert config.sources == {"replay": "run.steelyard", "replay_host": "run.steelyard"}
     assert config.origin == "replayed"
+    assert config.state_dir == load().state_dir / "replayed", "not this node's own agent"
 
 
 def test_simulated_devices_take_the_place_of_every_source() -> None:
