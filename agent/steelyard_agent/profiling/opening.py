@@ -14,6 +14,7 @@ from steelyard_agent.profiling.child import Limits
 from steelyard_agent.profiling.continuous import Continuous, Plan
 from steelyard_agent.profiling.endpoint import Endpoint
 from steelyard_agent.profiling.folders import QUIET_S, Growth
+from steelyard_agent.profiling.held import Held
 from steelyard_agent.profiling.kineto_outlet import KinetoOutlet
 from steelyard_agent.profiling.landing import Landing, Unusable
 from steelyard_agent.profiling.monitor_outlet import MonitorOutlet
@@ -87,14 +88,15 @@ def open_profiling(
     def tell(window: Window) -> None:
         tell_window(asks, notes, accounts, window)
 
+    held = Held()
     outlets: dict[Tool, Outlet] = {
         "kineto": KinetoOutlet(landing),
         "npu_trace": NpuOutlet(landing, Growth(clocks.monotonic, ways.quiet_s)),
         "npu_monitor": MonitorOutlet(landing, Growth(clocks.monotonic, ways.quiet_s)),
     }
-    windows = Windows(roster, outlets, reader, steps, clocks, tell, ways.blind_s)
+    windows = Windows(roster, outlets, reader, steps, clocks, tell, held, ways.blind_s)
     remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
-    stacks = StackWindows(store, steps, clocks, tell, ways.spy)
+    stacks = StackWindows(store, steps, clocks, tell, held, ways.spy)
     known = functools.partial(trainers_of, roster, reader, steps)
     asks = Asks(known, windows, stacks, store, outbox, clocks, remedy, ways.appear_s)
     reading = Reading(outlets, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from steelyard_agent.profiling.held import Held
 from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.roster import Trainer
@@ -35,14 +36,23 @@ class StackWindows:
     """Used by the fabric's thread alone."""
 
     def __init__(
-        self, store: RawStore, steps: StepLog, clocks: Clocks, tell: Callable[[Window], None], program: str = ""
+        self,
+        store: RawStore,
+        steps: StepLog,
+        clocks: Clocks,
+        tell: Callable[[Window], None],
+        held: Held,
+        program: str = "",
     ) -> None:
-        """Args: where samples are kept, who knows runs, time, who is told each state, and py-spy's path."""
+        """Args: where samples are kept, who knows runs, time, who is told each state, where other profilers are at
+        work, and py-spy's path.
+        """
         self._program = program
         self._store = store
         self._steps = steps
         self._clocks = clocks
         self._tell = tell
+        self._held = held
         self._waiting: deque[Window] = deque()
         self._underway: _Underway | None = None
         self._rested_s = float("-inf")
@@ -72,8 +82,8 @@ class StackWindows:
 
     def advance(self) -> tuple[Window, Result] | None:
         """Goes on; a window that has been sampled, if there is one."""
-        if self._underway is None and self._waiting:
-            window = self._waiting.popleft()
+        window = self._next() if self._underway is None else None
+        if window is not None:
             now_s, wall_ms = self._clocks.monotonic(), self._clocks.wall_ms()
             window.sent_s, window.begin_ms = now_s, wall_ms
             try:
@@ -91,6 +101,17 @@ class StackWindows:
             self._underway = _Underway(window, spy)
             self._set(window, "recording", "")
         return self._poll()
+
+    def _next(self) -> Window | None:
+        """The first in whose process no profiler is at work."""
+        for window in self._waiting:
+            wait = self._held.take(window)
+            if not wait:
+                self._waiting.remove(window)
+                return window
+            if window.text != wait:
+                self._set(window, "requested", wait)
+        return None
 
     def close(self) -> None:
         """Ends what is under way."""
@@ -111,6 +132,7 @@ class StackWindows:
         if sampled is None:
             return None
         self._underway = None
+        self._held.give_back(window)
         self._rested_s = self._clocks.monotonic() + sampled.cpu_s / CPU_SHARE
         stacks = parse_raw(sampled.text)
         if not stacks:
@@ -129,6 +151,7 @@ class StackWindows:
         return Result(profile, (), tuple(_stack(profile, stack) for stack in found))
 
     def _fail(self, window: Window, reason: str) -> None:
+        self._held.give_back(window)
         window.end_ms = self._clocks.wall_ms()
         self._store.drop(window.id)
         self._set(window, "failed", reason)

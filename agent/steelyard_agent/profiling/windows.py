@@ -8,6 +8,7 @@ from typing import Final
 
 from steelyard_agent.jobs.facts import ProcessReader
 from steelyard_agent.profiling.frames import Status
+from steelyard_agent.profiling.held import Held
 from steelyard_agent.profiling.landing import Unusable
 from steelyard_agent.profiling.outlet import Outlet
 from steelyard_agent.profiling.roster import Roster, Trainer
@@ -46,15 +47,19 @@ class Windows:
         steps: StepLog,
         clocks: Clocks,
         tell: Callable[[Window], None],
+        held: Held,
         blind_s: float = BLIND_S,
     ) -> None:
-        """Args: who is there, each kind of profiler, who tells of processes and steps, and who is told each state."""
+        """Args: who is there, each kind of profiler, who tells of processes and steps, who is told each state, and
+        where other profilers are at work.
+        """
         self._roster = roster
         self._outlets = outlets
         self._reader = reader
         self._steps = steps
         self._clocks = clocks
         self._tell = tell
+        self._held = held
         self._blind_s = blind_s
         # By the process that asks.
         self._open: dict[int, Window] = {}
@@ -100,6 +105,10 @@ class Windows:
             return self._outlet(window).follow_up(window)
         if window is None or not trainer.is_free or not self._is_ready(window):
             return ""
+        if wait := self._held.take(window):
+            if window.text != wait:
+                self._set(window, "requested", wait)
+            return ""
         try:
             text = self._outlet(window).configuration(window)
         except OSError as error:
@@ -129,6 +138,7 @@ class Windows:
                 reason = str(error)
             if is_whole:
                 del self._open[window.trainer.asker]
+                self._held.give_back(window)
                 window.end_ms = self._clocks.wall_ms()
                 landed.append(window)
             elif reason:
@@ -154,6 +164,7 @@ class Windows:
     def _end(self, window: Window, reason: str) -> None:
         if self._open.get(window.trainer.asker) is window:
             del self._open[window.trainer.asker]
+        self._held.give_back(window)
         self.fail(window, reason)
 
     def _set(self, window: Window, state: State, text: str) -> None:

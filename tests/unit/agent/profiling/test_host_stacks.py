@@ -99,6 +99,26 @@ def test_an_ask_with_host_stacks_has_a_profile_of_them_beside_the_other(tmp_path
         assert b"".join(answer.piece for answer in opened.answers) == RAW.encode()
 
 
+def test_two_profilers_are_never_at_work_in_a_process_at_once(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_text(RAW)
+    wait = f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done"
+    spy = stand_in(tmp_path, f'{wait}; cat {tmp_path}/raw > "$out"')
+    with open_for_test(tmp_path, spy=spy) as opened, FabricTrainer(tmp_path, opened.socket) as trainer:
+        asked(opened, trainer)
+        until(lambda: "recording" in opened.states())
+        assert trainer.ask() == {}
+        until(lambda: opened.poll() or opened.answers[-1].text == "waits until py_spy has ended in the process")
+        (tmp_path / "go").touch()
+        until(lambda: opened.poll() or opened.results)
+        told = trainer.ask()
+        assert told, "its turn has come"
+        opened.ask(ingest_pb2.ProfileAsk(pid=os.getpid(), host_stacks=True), "2")
+        until(lambda: opened.poll() or opened.answers[-1].text == "waits until kineto has ended in the process")
+        path = Path(told["ACTIVITIES_LOG_FILE"])
+        path.with_name(f"{path.stem}_{os.getpid()}.json").write_text("no trace")
+        until(lambda: opened.poll() or len([one for one in opened.results if one.stacks]) == 2)
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

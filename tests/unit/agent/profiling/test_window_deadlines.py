@@ -8,6 +8,7 @@ import pytest
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.jobs.identity import JobIdentity, Ranks
 from steelyard_agent.profiling.frames import Request
+from steelyard_agent.profiling.held import Held
 from steelyard_agent.profiling.kineto_outlet import KinetoOutlet
 from steelyard_agent.profiling.landing import Landing
 from steelyard_agent.profiling.request import WindowSpec
@@ -34,7 +35,7 @@ class Node:
         landing.open()
         clocks = Clocks(lambda: self.now_s, lambda: int(1000 * self.now_s))
         outlets = {"kineto": KinetoOutlet(landing)}
-        self.windows = Windows(self.roster, outlets, self, self.steps, clocks, self.told.append)  # type: ignore[arg-type]
+        self.windows = Windows(self.roster, outlets, self, self.steps, clocks, self.told.append, Held())  # type: ignore[arg-type]
 
     def read(self, pid: int) -> ProcessFacts:
         return ProcessFacts(pid, self.start_ms, "python", "u", "", JobIdentity("j", "slurm"), Ranks())
