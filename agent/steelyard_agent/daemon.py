@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from steelyard_agent.config import Config
 from steelyard_agent.devices.base import Source
-from steelyard_agent.devices.guard import GuardedSource
+from steelyard_agent.devices.moving import MovingSource
 from steelyard_agent.directory import Directory, Identity
 from steelyard_agent.jobs.allocation import Allocations
 from steelyard_agent.jobs.watch import open_allocations, open_reader, open_watch
@@ -100,7 +100,7 @@ class _Agent:
 
     ring: Ring
     directory: Directory
-    guards: list[GuardedSource]
+    guards: list[MovingSource]
     sender: "Sender"
     loop: SamplingLoop
     endpoint: Endpoint | None
@@ -111,7 +111,7 @@ class _Agent:
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock, node: ingest_pb2.Node) -> _Agent:
     ring, directory = open_spool(config, node)
-    guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
+    guards = [guard(source, config, clock) for source in sources]
     gatherer = Gatherer(directory, catalogue(), ring)
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
     # Before gRPC, which then takes the memory that a vendor's binding has given back.

@@ -2,7 +2,8 @@
 
 A tick is handed to the source's one worker thread as one job. A device whose call hangs is quarantined until that
 call ends, and a new thread goes on with the others (worker.py). A lost device is absent, with the reason, until a
-later look finds it again (roster.py). Every exception becomes a count and an absence here, and goes no further.
+later look finds it again (roster.py). Every exception becomes a count and an absence here, and goes no further. Where
+too much hangs, the source goes on in a process of its own (moving.py).
 """
 
 import logging
@@ -30,8 +31,10 @@ _HOLDERS: Final = "processes of"
 _FIRST_LOOK_S: Final = 10.0
 _LATER_LOOK_S: Final = 5.0
 _CLOSE_S: Final = 0.5
+# A source of which nothing answers is left in this process for so long: a driver that is being reloaded comes back.
+_ALL_HANG_S: Final = 60.0
 # Events wait here for the next batch; a source that flaps must not fill the memory.
-_MAX_EVENTS: Final = 256
+MAX_EVENTS: Final = 256
 
 
 class GuardedSource:
@@ -53,7 +56,7 @@ class GuardedSource:
             deadline_s: how long one call for one device may take.
             monotonic: seconds that never jump.
             wall_ms: Unix time for events, in ms.
-            max_abandoned: hanging threads at which the source is given up.
+            max_abandoned: hanging threads at which no call is made any more.
         """
         self._source = source
         # Asked once: a look at a protocol's methods costs as much as reading a device.
@@ -63,7 +66,7 @@ class GuardedSource:
         self._wall_ms = wall_ms
         self._roster = Roster()
         self._tally = Tally()
-        self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
+        self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._problem = ""
         self._bugs: set[str] = set()
         self._complaints = 0
@@ -145,6 +148,30 @@ class GuardedSource:
                 self._holders = self._read_holders(outcomes)
         return readings
 
+    @property
+    def hangs_for_s(self) -> float:
+        """How long the longest of the calls that hang has done so; 0 without any."""
+        if not self._crew.abandoned:
+            return 0.0
+        with self._crew.lock:
+            return max(0.0, self._monotonic() - self._crew.hangs_since_s)
+
+    def why_spent(self) -> str:
+        """Why nothing can be asked any more in this process; empty while something can."""
+        if not self._crew.abandoned:
+            return ""
+        with self._crew.lock:
+            hanging = f"{self._crew.abandoned} calls hang"
+            if self._crew.is_stopped:
+                return hanging
+            is_idle = self._monotonic() - self._crew.hangs_since_s >= _ALL_HANG_S and not self._roster.present()
+            return f"{hanging} and nothing else is left to ask" if is_idle else ""
+
+    def missing(self) -> frozenset[str]:
+        """The uids of the devices that are lost or hang."""
+        with self._crew.lock:
+            return frozenset(uid for uid, known in self._roster.known.items() if known.state != "present")
+
     def processes(self) -> list[Holders]:
         """Who held each device at the last tick of the class `processes`."""
         with self._crew.lock:
@@ -172,7 +199,6 @@ class GuardedSource:
                 sample_s=tally.sample_s,
                 absences_by_reason=dict(tally.by_reason),
                 abandoned=self._crew.abandoned,
-                is_stopped=self._crew.is_stopped,
                 problem=self._problem,
             )
 
@@ -226,7 +252,7 @@ class GuardedSource:
             return f"{known.state}: {known.reason}"
         if outcome is not None and outcome.error is not None:
             return reason(outcome.error)
-        return "the source has stopped" if self._crew.is_stopped else "not read in time"
+        return "too many calls hang" if self._crew.is_stopped else "not read in time"
 
     def _read_holders(self, outcomes: dict[tuple[str, str], Outcome]) -> list[Holders]:
         holders: list[Holders] = []
@@ -275,11 +301,6 @@ class GuardedSource:
             text = f"{step.uid}: {step.what} returned after {outcome.seconds:.1f} s"
             self._note("info", "device_back", text, step.uid)
 
-    def gave_up(self) -> None:
-        """Too many threads are left behind; no call is made any more."""
-        text = f"{self._crew.abandoned} calls hang; {self.name} is not asked any more until the agent restarts"
-        self._note("error", "source_stopped", text)
-
     def polls(self) -> Sequence[Step]:
         """What to call between jobs."""
         return [self._poll(info.uid) for info in self._roster.present()]
@@ -297,13 +318,13 @@ class GuardedSource:
         self._has_looked = True
         self._crew.poll_period_s = self._source.capabilities.poll_period_s
 
-    def _note_bug(self, step: Step, error: Exception) -> None:
+    def _note_bug(self, step: Step, error: BaseException) -> None:
         bug = f"{step.what}: {type(error).__name__}"
         if bug not in self._bugs:
             self._bugs.add(bug)
             self._note("error", "source_failed", f"{self.name} {step.uid} {bug}: {error}", step.uid)
 
-    def _note_failed_look(self, error: Exception, now_s: float) -> None:
+    def _note_failed_look(self, error: BaseException, now_s: float) -> None:
         self._roster.plan_look(now_s, failed=True)
         if isinstance(error, LibraryMissing):
             self._roster.next_look_s = now_s + NO_LIBRARY_S
@@ -340,7 +361,8 @@ def attempt(step: Step, monotonic: Callable[[], float]) -> Outcome:
         value = step.call()
     except DeviceError as error:
         return Outcome(step, monotonic() - started_s, error=error)
-    except Exception as error:
+    except BaseException as error:
+        # Also one that would end the thread, which then looked as if it hung.
         log.warning("%s %s failed", step.uid, step.what, exc_info=True)
         return Outcome(step, monotonic() - started_s, error=error)
     return Outcome(step, monotonic() - started_s, value=value)
@@ -354,7 +376,7 @@ _REASONS: Final[tuple[tuple[type[DeviceError], str], ...]] = (
 )
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """A short text for why a figure is absent, without what differs from time to time."""
     if not isinstance(error, DeviceError):
         return f"failed: {type(error).__name__}"

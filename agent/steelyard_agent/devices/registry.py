@@ -3,12 +3,14 @@
 A source whose library is missing from this node is opened all the same: its first look for devices finds that out,
 the guard notes it, and it is asked again every ten minutes. Other vendors' sources come by the entry point group
 `steelyard.sources`, which is read only where a name is wanted that isn't ours: reading it costs a walk over every
-installed package. Such an entry point names a function like the loaders here.
+installed package. Such an entry point names a function like the loaders here; it is loaded by the source's first look
+for devices, behind the guard (plugin.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from steelyard_agent.devices.base import Source
 from steelyard_proto.errors import ConfigError
@@ -126,30 +128,27 @@ def open_sources(
         find: the installed entry points of the group.
 
     Raises:
-        ConfigError: no source has the name, or what it was told makes no sense.
+        ConfigError: no source has the name, or what one of ours was told makes no sense.
     """
     ours = [name for name in LOADERS if name in wanted]
     others = [name for name in wanted if name not in LOADERS]
-    loaders = [LOADERS[name] for name in ours] + _load_others(others, find)
-    requests = [SourceRequest(name, node, wanted[name]) for name in ours + others]
-    return [loader(request) for loader, request in zip(loaders, requests, strict=True)]
+    sources = [LOADERS[name](SourceRequest(name, node, wanted[name])) for name in ours]
+    return sources + _plugins([SourceRequest(name, node, wanted[name]) for name in others], find)
 
 
-def _load_others(names: list[str], find: "Callable[[], Iterable[EntryPoint]]") -> list[Loader]:
-    if not names:
+def _plugins(requests: list[SourceRequest], find: "Callable[[], Iterable[EntryPoint]]") -> list[Source]:
+    if not requests:
         return []
+    from steelyard_agent.devices.plugin import PluginSource
+
     found = {point.name: point for point in find()}
-    return [_load(name, found) for name in names]
+    for request in requests:
+        if request.name not in found:
+            known = ", ".join((*LOADERS, *sorted(found)))
+            raise ConfigError(f"there is no source of this name; known are {known}", key=f"plugins.{request.name}")
+    return [PluginSource(request.name, partial(_load, found[request.name], request)) for request in requests]
 
 
-def _load(name: str, found: "Mapping[str, EntryPoint]") -> Loader:
-    if name not in found:
-        known = ", ".join((*LOADERS, *sorted(found)))
-        raise ConfigError(f"there is no source of this name; known are {known}", key=f"sources.{name}")
-    try:
-        loader = found[name].load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"{found[name].value} can't be loaded: {error}", key=f"sources.{name}") from error
-    if not callable(loader):
-        raise ConfigError(f"{found[name].value} is no function that makes a source", key=f"sources.{name}")
-    return cast(Loader, loader)
+def _load(point: "EntryPoint", request: SourceRequest) -> Source:
+    loader: Loader = point.load()
+    return loader(request)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from steelyard_agent.model import Absent, Value
 
@@ -13,7 +14,7 @@ class GuardStats:
 
     Attributes:
         sample_s: wall time spent in the source's calls, in seconds.
-        abandoned: threads that hang in a call now.
+        abandoned: threads that hang in a call now, and processes that can't be ended.
         problem: why the last look for devices failed; empty if it didn't.
     """
 
@@ -25,8 +26,38 @@ class GuardStats:
     sample_s: float  # 216
     absences_by_reason: Mapping[str, int]
     abandoned: int
-    is_stopped: bool
     problem: str
+
+
+NO_STATS: Final = GuardStats(
+    calls=0,
+    errors=0,
+    timeouts=0,
+    quarantined=0,
+    absences=0,
+    sample_s=0.0,
+    absences_by_reason={},
+    abandoned=0,
+    problem="",
+)
+
+
+def added(*parts: GuardStats) -> GuardStats:
+    """The counts of a source's processes together; the problem is the last one's."""
+    by_reason: Counter[str] = Counter()
+    for part in parts:
+        by_reason.update(part.absences_by_reason)
+    return GuardStats(
+        calls=sum(part.calls for part in parts),
+        errors=sum(part.errors for part in parts),
+        timeouts=sum(part.timeouts for part in parts),
+        quarantined=sum(part.quarantined for part in parts),
+        absences=sum(part.absences for part in parts),
+        sample_s=sum(part.sample_s for part in parts),
+        absences_by_reason=dict(by_reason),
+        abandoned=sum(part.abandoned for part in parts),
+        problem=parts[-1].problem,
+    )
 
 
 # Reasons come from errors' texts; a bound keeps one that holds a number from growing without end.

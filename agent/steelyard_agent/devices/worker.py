@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     step: Step
     seconds: float
     value: object = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -93,9 +93,6 @@ class Watcher(Protocol):
 
     def returned(self, outcome: Outcome) -> None:
         """A call that had been left behind has ended after all."""
-
-    def gave_up(self) -> None:
-        """Too many threads are left behind; no call is made any more."""
 
     def polls(self) -> Sequence[Step]:
         """What to call between jobs."""
@@ -150,6 +147,11 @@ class Crew:
     def abandoned(self) -> int:
         """Threads that hang in a call."""
         return len(self._left_behind)
+
+    @property
+    def hangs_since_s(self) -> float:
+        """When the longest of the calls that hang began; infinite without any."""
+        return min((hand.started_s for hand in self._left_behind), default=_NEVER)
 
     def submit(self, job: Job) -> None:
         """Hands a job over; the thread begins with the first call when it is time."""
@@ -206,7 +208,6 @@ class Crew:
         self._watcher.hangs(step)
         if len(self._left_behind) >= self._max_abandoned:
             self._end()
-            self._watcher.gave_up()
         else:
             self._start_hand()
 

@@ -38,7 +38,7 @@ def check_sources(node: Node) -> Sequence[Finding]:
     return findings
 
 
-def remedy_for(error: Exception) -> str:
+def remedy_for(error: BaseException) -> str:
     """What to do about a vendor's error."""
     if isinstance(error, DeviceError) and error.code is not None and error.code in _REMEDIES:
         return _REMEDIES[error.code]

@@ -58,7 +58,7 @@ def record(
     clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, ending(pause, seconds))
     directory = Directory(Identity(str(uuid.uuid4()), VERSION, read_node(config.node, config.labels, config.origin)))
     writer = RecordingWriter(path, _hello_of(directory), Scrubber(os.urandom(32)) if is_scrubbed else _unchanged)
-    guards = [guard(source, config.sampling.call_deadline_ms, clock) for source in sources]
+    guards = [guard(source, config, clock) for source in sources]
     gatherer = Gatherer(directory, catalogue(), writer)
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
     loop = SamplingLoop(

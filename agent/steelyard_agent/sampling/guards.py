@@ -1,14 +1,21 @@
 """Sources behind their guards, and the periods that the settings ask for."""
 
-from steelyard_agent.config import Sampling
+from steelyard_agent.config import Config, Sampling
 from steelyard_agent.devices.base import Source
-from steelyard_agent.devices.guard import GuardedSource
+from steelyard_agent.devices.moving import MovingSource
+from steelyard_agent.devices.registry import SourceRequest
 from steelyard_agent.sampling.sampler import Clock, Periods
 
 
-def guard(source: Source, call_deadline_ms: int, clock: Clock) -> GuardedSource:
-    """A source behind its guard."""
-    return GuardedSource(source, deadline_s=call_deadline_ms / 1000, monotonic=clock.monotonic, wall_ms=clock.wall_ms)
+def guard(source: Source, config: Config, clock: Clock) -> MovingSource:
+    """A source behind its guard, here or in a process of its own."""
+    return MovingSource(
+        source,
+        SourceRequest(source.name, config.node, config.sources.get(source.name, "")),
+        deadline_s=config.sampling.call_deadline_ms / 1000,
+        monotonic=clock.monotonic,
+        wall_ms=clock.wall_ms,
+    )
 
 
 def periods_of(sampling: Sampling) -> Periods:

@@ -189,19 +189,52 @@ def test_the_reason_for_an_absence_names_the_quarantine() -> None:
     guard.close()
 
 
-def test_a_source_stops_when_too_many_calls_hang() -> None:
+def test_nothing_is_asked_any_more_when_too_many_calls_hang() -> None:
     gate = threading.Event()
     source = Bench(EIGHT, behaviours={uid: lambda: gate.wait(30) and None for uid in EIGHT[:3]})
     guard = guarded(source, max_abandoned=3)
     values = tick(guard)
     assert missing(values) == set(EIGHT)
-    assert values["gpu-7"][0] == Absent("the source has stopped")
-    assert guard.stats().is_stopped
-    assert codes(guard) == ["device_quarantined"] * 3 + ["source_stopped"]
+    assert values["gpu-7"][0] == Absent("too many calls hang")
+    assert guard.why_spent() == "3 calls hang"
+    assert codes(guard) == ["device_quarantined"] * 3
     before = source.samples
     tick(guard)
     assert source.samples == before
     gate.set()
+
+
+def test_a_source_is_spent_after_a_minute_in_which_all_of_it_hangs() -> None:
+    gate = threading.Event()
+    clock = Clock()
+    source = Bench(EIGHT[:2], behaviours={"gpu-0": lambda: gate.wait(30) and None})
+    guard = guarded(source, clock)
+    assert missing(tick(guard)) == {"gpu-0"}
+    clock.ahead_s += 61
+    assert guard.why_spent() == "", "there is another to ask"
+    assert guard.hangs_for_s > 60
+    source.behaviours["gpu-1"] = source.behaviours["gpu-0"]
+    assert missing(tick(guard)) == {"gpu-0", "gpu-1"}
+    assert guard.why_spent() == "2 calls hang and nothing else is left to ask"
+    gate.set()
+    until(lambda: guard.stats().abandoned == 0)
+    assert guard.why_spent() == ""
+    assert guard.hangs_for_s == 0
+    guard.close()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_would_end_the_thread_costs_one_sample_too(error: type[BaseException]) -> None:
+    def end() -> None:
+        raise error
+
+    source = Bench(EIGHT[:2], behaviours={"gpu-0": end})
+    guard = guarded(source)
+    assert tick(guard)["gpu-0"][0] == Absent(f"failed: {error.__name__}")
+    del source.behaviours["gpu-0"]
+    assert missing(tick(guard)) == set()
+    assert guard.stats().abandoned == 0
+    guard.close()
 
 
 def test_a_lost_device_is_absent_and_found_again() -> None:

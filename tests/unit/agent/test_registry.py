@@ -5,7 +5,7 @@ import pytest
 
 from steelyard_agent.devices.registry import GROUP, SourceRequest, open_sources
 from steelyard_agent.devices.simulator.source import SimulatorSource, open_simulator
-from steelyard_proto.errors import ConfigError, LibraryMissing
+from steelyard_proto.errors import ConfigError, DeviceError, LibraryMissing
 
 
 def not_read() -> list[EntryPoint]:
@@ -45,20 +45,28 @@ def test_other_packages_sources_come_by_entry_point(monkeypatch: pytest.MonkeyPa
     assert len(mine.discover()) == 2
 
 
+def test_a_source_that_nobody_has_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"known are nvml, .*, mychip") as caught:
+        open_sources({"nobody": ""}, "n", find=lambda: [HERE])
+    assert "plugins.nobody" in str(caught.value)
+
+
 @pytest.mark.parametrize(
-    ("wanted", "value", "message"),
+    ("value", "message"),
     [
-        ("nobody", "x:y", "known are nvml, .*, mychip"),
-        ("mychip", "no_such_module_anywhere:source", "can't be loaded"),
-        ("mychip", "steelyard_agent.devices.registry:nothing", "can't be loaded"),
-        ("mychip", "steelyard_agent.devices.registry:GROUP", "no function"),
+        ("no_such_module_anywhere:source", "No module named"),
+        ("steelyard_agent.devices.registry:nothing", "has no attribute"),
+        ("steelyard_agent.devices.registry:GROUP", "not callable"),
+        ("steelyard_agent.devices.registry:LOADERS", "not callable"),
     ],
 )
-def test_a_source_that_cant_be_had_is_named(wanted: str, value: str, message: str) -> None:
+def test_a_source_that_cant_be_loaded_says_so_when_it_is_looked_for(value: str, message: str) -> None:
     point = EntryPoint(name="mychip", value=value, group=GROUP)
-    with pytest.raises(ConfigError, match=message) as caught:
-        open_sources({wanted: ""}, "n", find=lambda: [point])
-    assert f"sources.{wanted}" in str(caught.value)
+    [cpu, mine] = open_sources({"mychip": "", "cpu": ""}, "n", find=lambda: [point])
+    assert cpu.discover()
+    with pytest.raises(DeviceError, match=message) as caught:
+        mine.discover()
+    assert caught.value.vendor == "mychip"
 
 
 @pytest.mark.parametrize("name", ["replay", "replay_host"])

@@ -1,0 +1,194 @@
+"""A source of which too much hangs goes on in a process of its own, and what the guard says still holds there."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from steelyard_agent.devices.moving import MovingSource
+from steelyard_agent.devices.registry import SourceRequest, open_sources
+from steelyard_agent.model import Absent, Value
+from steelyard_proto.metrics import MetricClass
+from tests.standins.agent_parts import until
+from tests.standins.plugin_package import ROOT, UnrulyPackage
+from tests.unit.agent.test_guard import Clock
+
+NINE = [f"unruly-{number}" for number in range(9)]
+EIGHT = NINE[:8]
+
+
+@pytest.fixture
+def unruly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnrulyPackage]:
+    """Installed where this process and its children look for modules."""
+    package = UnrulyPackage(tmp_path / "site")
+    monkeypatch.syspath_prepend(package.site)
+    monkeypatch.setenv("PYTHONPATH", str(package.site))
+    yield package
+    for file in package.site.glob("*"):
+        # Lets the threads end that hang.
+        if not file.suffix:
+            file.unlink(missing_ok=True)
+    sys.modules.pop("unruly_source", None)
+
+
+class Fleet:
+    """A guarded source with nine devices, its events and its time."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        [source] = open_sources({"unruly": "9"}, "n1")
+        self.guard = MovingSource(
+            source,
+            SourceRequest("unruly", "n1", "9"),
+            deadline_s=0.1,
+            monotonic=self.clock,
+            wall_ms=lambda: 1_000,
+        )
+        self.codes: list[tuple[str, str]] = []
+        self.texts: list[str] = []
+
+    def tick(self, *classes: MetricClass) -> dict[str, Sequence[Value]]:
+        now_s = self.clock()
+        self.guard.start_tick(classes or ("fast",), now_s, now_s + 0.5)
+        values = {info.uid: row for info, metric_class, row in self.guard.collect(1.0) if metric_class == "fast"}
+        for event in self.guard.events():
+            self.codes.append((event.code, event.uid))
+            self.texts.append(event.text)
+        return values
+
+    def present(self) -> set[str]:
+        return {uid for uid, row in self.tick().items() if not any(isinstance(value, Absent) for value in row)}
+
+    def reasons(self) -> set[str]:
+        values = [value for row in self.tick().values() for value in row]
+        return {value.reason for value in values if isinstance(value, Absent)}
+
+    def pid(self) -> int:
+        """The process that the source is asked in, as it says itself."""
+        self.tick("fast", "processes")
+        pids = {one.pid for _, held in self.guard.processes() if not isinstance(held, Absent) for one in held}
+        return pids.pop() if pids else 0
+
+
+@pytest.fixture
+def fleet(unruly: UnrulyPackage) -> Iterator[Fleet]:
+    fleet = Fleet()
+    fleet.guard.discover(30.0)
+    assert fleet.present() == set(NINE)
+    assert fleet.pid() == os.getpid()
+    yield fleet
+    fleet.guard.close()
+
+
+@pytest.fixture
+def moved(fleet: Fleet, unruly: UnrulyPackage) -> Fleet:
+    """Eight calls have hung, and hang no more."""
+    for number in range(8):
+        unruly.tell(str(number), "hang")
+    until(lambda: ("source_moved", "") in fleet.codes or fleet.tick() is None, 60)
+    return fleet
+
+
+def well_again(fleet: Fleet, unruly: UnrulyPackage) -> None:
+    for number in range(8):
+        unruly.tell(str(number))
+    until(lambda: fleet.present() == set(NINE), 60)
+    fleet.codes.clear()
+
+
+def test_eight_hung_calls_move_the_source_and_its_devices_come_back(moved: Fleet, unruly: UnrulyPackage) -> None:
+    assert moved.codes == [("device_quarantined", uid) for uid in EIGHT] + [("source_moved", "")]
+    # The ninth, which this process could no longer ask, is read there; what hangs there too is known already.
+    until(lambda: moved.present() == {"unruly-8"}, 60)
+    assert moved.pid() not in (0, os.getpid())
+    until(lambda: moved.guard.stats().quarantined == 8, 60)
+    assert moved.guard.stats().abandoned == 16
+    assert moved.reasons() == {"quarantined: fast has not returned within 0.1 s"}
+    assert moved.codes[9:] == []
+    for number in range(8):
+        unruly.tell(str(number))
+    until(lambda: moved.present() == set(NINE), 60)
+    assert sorted(moved.codes[9:]) == [("device_back", uid) for uid in EIGHT]
+    until(lambda: moved.tick() and not moved.guard.stats().abandoned, 60)
+    assert moved.guard.stats().quarantined == 0
+
+
+def test_a_process_that_crashes_is_started_again_later(moved: Fleet, unruly: UnrulyPackage) -> None:
+    well_again(moved, unruly)
+    unruly.tell("3", "crash")
+    until(lambda: moved.present() == set(), 60)
+    assert moved.reasons() == {"its process ended by signal 9"}
+    assert moved.codes == [("source_process_ended", "")]
+    assert moved.guard.stats().quarantined == 9
+    unruly.tell("3")
+    moved.clock.ahead_s += 2.1
+    until(lambda: moved.present() == set(NINE), 60)
+    assert moved.codes == [("source_process_ended", "")], "no device was told to be lost"
+
+
+def test_a_process_that_says_nothing_is_ended_and_one_that_cannot_be_is_counted(
+    moved: Fleet, unruly: UnrulyPackage
+) -> None:
+    well_again(moved, unruly)
+    stopped = moved.pid()
+    os.kill(stopped, signal.SIGSTOP)
+    assert moved.reasons() == {"not read in time"}
+    moved.clock.ahead_s += 16
+    assert moved.reasons() == {"its process has not answered for 15 s"}
+    until(lambda: moved.tick() and not moved.guard.stats().abandoned, 60)
+    with pytest.raises(ProcessLookupError):
+        os.kill(stopped, 0)
+    moved.clock.ahead_s += 2.1
+    until(lambda: moved.present() == set(NINE), 60)
+
+
+def test_closing_ends_the_process_also_while_it_hangs(moved: Fleet, unruly: UnrulyPackage) -> None:
+    until(lambda: moved.present() == {"unruly-8"}, 60)
+    pid = moved.pid()
+    unruly.tell("close", "hang")
+    moved.guard.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_process_ends_with_the_agent_even_if_it_is_stopped(unruly: UnrulyPackage) -> None:
+    for number in range(8):
+        unruly.tell(str(number), "hang")
+    program = textwrap.dedent("""
+        import threading
+        from tests.integration.agent.test_source_process import Fleet
+        fleet = Fleet()
+        fleet.guard.discover(30.0)
+        while not (pid := fleet.pid()) or pid == __import__("os").getpid():
+            pass
+        print(pid, flush=True)
+        threading.Event().wait()
+    """)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ
+    ) as agent:
+        assert agent.stdout is not None
+        pid = int(agent.stdout.readline())
+        os.kill(pid, signal.SIGSTOP)
+        agent.kill()
+    until(lambda: is_gone(pid), 60)
+
+
+def is_gone(pid: int) -> bool:
+    """Nobody here may wait for it: it may be a zombie of whoever adopts."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].startswith("Z")
+    except FileNotFoundError:
+        return True
+
+
+def test_an_agent_whose_devices_are_well_loads_nothing_of_it() -> None:
+    code = "import sys, steelyard_agent.sampling.guards; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "steelyard_agent.devices.moving" in loaded
+    assert not {"steelyard_agent.devices.outside", "steelyard_agent.devices.channel", "subprocess"} & set(loaded)
