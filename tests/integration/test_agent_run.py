@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from steelyard_agent.hook.start import HOOK_PATH, PTH_NAME
+from steelyard_agent.profiling.settings import own_folder
 from steelyard_proto.v1 import batch_pb2
 from tests.standins.agent_parts import until
 from tests.standins.ingest_server import Behaviour, IngestServer
@@ -129,3 +130,12 @@ def test_a_python_that_is_none_is_named() -> None:
     done = subprocess.run([*AGENT, "hook", "install", "--python", "/nowhere"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "/nowhere" in done.stderr
+
+
+def test_the_folder_in_which_torch_looks_for_an_agent_of_this_user_is_made_before_the_training() -> None:
+    folder = own_folder()
+    was_there = folder.exists()
+    look = f"import os; print(oct(os.stat({str(folder)!r}).st_mode & 0o777))"
+    assert run(sys.executable, "-c", look, KINETO_IPC_SOCKET_DIR=str(folder)).stdout == "0o700\n"
+    if not was_there:
+        folder.rmdir()

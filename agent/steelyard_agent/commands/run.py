@@ -2,10 +2,13 @@
 
 import argparse
 import os
+import stat
 import sys
+from pathlib import Path
 
 from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.hook.start import with_hook
+from steelyard_agent.profiling.settings import own_folder
 from steelyard_proto.errors import ConfigError
 
 HELP = "run a training that tells its steps and tokens"
@@ -36,14 +39,28 @@ def run(arguments: argparse.Namespace) -> int:
     words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
     if not words:
         raise ConfigError("there is no command to run; write steelyard-agent run -- python train.py", key="COMMAND")
+    environ = _environ(arguments.log)
+    if environ.get("KINETO_IPC_SOCKET_DIR") == str(own_folder()):
+        _make_folder(own_folder())
     try:
-        os.execvpe(words[0], words, _environ(arguments.log))  # noqa: S606
+        os.execvpe(words[0], words, environ)  # noqa: S606
     except FileNotFoundError:
         sys.stderr.write(f"steelyard-agent: {words[0]}: there is no such program\n")
         return 127
     except OSError as error:
         sys.stderr.write(f"steelyard-agent: {words[0]}: {error.strerror}\n")
         return 126
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes the folder of this user's agent: torch looks for it once, when it is imported."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            sys.stderr.write(f"steelyard-agent: {folder} is another user's; the training is not profiled\n")
+    except OSError as error:
+        sys.stderr.write(f"steelyard-agent: {folder} can't be made: {error.strerror}; the training is not profiled\n")
 
 
 def _environ(log: str) -> dict[str, str]:

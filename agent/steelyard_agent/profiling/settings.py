@@ -91,11 +91,16 @@ def _home(settings: Settings) -> Path | None:
     return home
 
 
+def own_folder() -> Path:
+    """Where an agent of this user listens that neither systemd nor a setting has given a folder."""
+    return Path(f"/tmp/steelyard-profiles-{os.geteuid()}")  # noqa: S108
+
+
 def _folder(settings: Settings, environ: Mapping[str, str]) -> Path:
     entry = settings["profiling.folder"]
     if not entry.text:
         runtime = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-        return Path(runtime) / "profiles" if runtime else Path(f"/tmp/steelyard-profiles-{os.geteuid()}")  # noqa: S108
+        return Path(runtime) / "profiles" if runtime else own_folder()
     folder = Path(entry.text).expanduser()
     if not folder.is_absolute() or ".." in folder.parts or set(entry.text) & {"\n", "\r", "\0"}:
         raise entry.error(f"is {entry.text!r}; give an absolute path without ..")

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,11 +31,13 @@ class Listener:
     Attributes:
         path: its file; None of an abstract name.
         profiler: who speaks there.
+        is_shared: in a folder where every user may make files.
     """
 
     socket: socket.socket
     path: Path | None
     profiler: Profiler
+    is_shared: bool = False
 
     @property
     def name(self) -> str:
@@ -43,9 +45,9 @@ class Listener:
         return str(self.path) if self.path is not None else "@dynolog"
 
     def close(self) -> None:
-        """Ends, and removes the file."""
+        """Ends, and removes the file; in a shared folder it stays, or another user could take the name meanwhile."""
         self.socket.close()
-        if self.path is not None:
+        if self.path is not None and not self.is_shared:
             self.path.unlink(missing_ok=True)
 
 
@@ -84,7 +86,7 @@ def bind_file(path: Path, profiler: Profiler, *, is_shared: bool) -> Listener:
             path.unlink()
         except OSError as error:
             raise NameTaken(f"{path} was left by a dead daemon and can't be removed: {error.strerror}") from error
-    listener = _bind(str(path), path, profiler)
+    listener = replace(_bind(str(path), path, profiler), is_shared=is_shared)
     os.chmod(path, 0o666 if is_shared else 0o600)
     return listener
 

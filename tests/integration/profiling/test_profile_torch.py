@@ -41,7 +41,6 @@ def agent(folder: Path, server: IngestServer, *more: str) -> Iterator[None]:
     command = [*AGENT, "--collector", server.address, "--state-dir", str(folder / "state"), *settings]
     with subprocess.Popen(command, env={**environ, "XDG_CONFIG_HOME": str(folder)}) as process:
         try:
-            # A training that finds no folder when it imports torch never asks again.
             until((folder / "fabric/dynolog").exists, WAIT_S)
             yield
         finally:
@@ -68,6 +67,7 @@ def training(folder: Path, *command: str) -> Iterator[int]:
     words = [*command, sys.executable, str(SCRIPT)]
     with subprocess.Popen(words, env=environ, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
+            until(lambda: list((folder / "fabric").glob("dynoconfigclient*")), WAIT_S)
             yield process.pid
         finally:
             assert process.stdin is not None
@@ -75,10 +75,12 @@ def training(folder: Path, *command: str) -> Iterator[int]:
             assert process.wait(60) == 0, "the training was harmed"
 
 
-def test_an_unmodified_training_is_profiled_on_demand(folder: Path) -> None:
+def test_an_unmodified_training_that_was_there_before_the_agent_is_profiled_on_demand(folder: Path) -> None:
+    # A training that finds no folder when it imports torch never asks.
+    (folder / "fabric").mkdir(mode=0o700)
     hooked = (sys.executable, "-m", "steelyard_agent.cli", "run", "--")
     behaviour = Behaviour(flush_ms=300)
-    with IngestServer(behaviour) as server, agent(folder, server), training(folder, *hooked):
+    with IngestServer(behaviour) as server, training(folder, *hooked), agent(folder, server):
         seen = server.seen
         until(lambda: seen.records(batch_pb2.KIND_STEP), WAIT_S)
         behaviour.asks.append(ingest_pb2.Ask(id="a", profile=ingest_pb2.ProfileAsk(job="tiny", with_stacks=True)))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from steelyard_agent.profiling.landing import Landing
+
 ROOT = Path(__file__).parents[3]
 SYSTEMD = ROOT / "deploy/systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
@@ -20,7 +22,8 @@ KNOWN = {
     },
     "Service": {
         "Type", "ExecStart", "User", "Group", "StateDirectory", "StateDirectoryMode", "RuntimeDirectory",
-        "RuntimeDirectoryMode", "ConfigurationDirectory", "Restart", "RestartSec", "RestartPreventExitStatus",
+        "RuntimeDirectoryMode", "RuntimeDirectoryPreserve", "ConfigurationDirectory", "Restart", "RestartSec",
+        "RestartPreventExitStatus",
         "TimeoutStopSec", "CPUQuota", "MemoryHigh", "MemoryMax", "TasksMax", "Nice", "IOSchedulingClass",
         "OOMScoreAdjust", "AmbientCapabilities", "CapabilityBoundingSet", "NoNewPrivileges", "ProtectSystem",
         "ProtectHome", "PrivateTmp", "PrivateDevices", "PrivateUsers", "ProtectClock", "ProtectControlGroups",
@@ -117,6 +120,21 @@ def test_the_agent_reaches_devices_and_processes_and_little_else() -> None:
     )
     assert {"@debug", "process_vm_readv", "process_vm_writev"} <= set(filters.replace("~", "").split())
     assert keys["RuntimeDirectory"] == "steelyard", "trainings look for /run/steelyard/agent.sock"
+
+
+def test_the_folder_of_profiles_is_there_before_the_agent_and_stays_as_the_agent_wants_it(tmp_path: Path) -> None:
+    keys = service(SYSTEMD / "steelyard-agent.service")
+    assert keys["RuntimeDirectoryPreserve"] == "yes", "trainings have their sockets in it"
+    lines = (SYSTEMD / "tmpfiles.conf").read_text(encoding="utf-8").splitlines()
+    made = {path: mode for kind, path, mode, *_ in (line.split() for line in lines if line.startswith("d "))}
+    landing = Landing(tmp_path / "profiles", is_shared=True, max_bytes=1)
+    landing.open()
+    modes = [f"{path.stat().st_mode & 0o7777:o}" for path in (landing.root, landing.traces)]
+    assert made == {
+        "/run/steelyard": keys["RuntimeDirectoryMode"],
+        "/run/steelyard/profiles": modes[0],
+        "/run/steelyard/profiles/traces": modes[1],
+    }
 
 
 def test_the_agent_stays_behind_the_training() -> None:

@@ -29,6 +29,15 @@ def test_a_dead_daemons_file_is_replaced(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_in_a_shared_folder_the_name_is_never_free_for_others(tmp_path: Path) -> None:
+    path = tmp_path / "dynolog"
+    bind_file(path, "kineto", is_shared=True).close()
+    assert path.is_socket(), "the folder lets nobody else remove it"
+    listener = bind_file(path, "kineto", is_shared=True)
+    assert path.stat().st_mode & 0o777 == 0o666
+    listener.close()
+
+
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "dynolog"
     path.write_text("dear diary")
