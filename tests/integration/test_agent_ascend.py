@@ -132,11 +132,11 @@ def test_the_doctor_prints_one_object_and_tells_by_its_exit_code(
     done = doctor("--json", "--check", "sources", "--check", "metrics", "--check", "spool")
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
-    found = {finding["subject"]: finding for finding in document["findings"]}
+    found = {f"{finding['part']} {finding['subject']}".strip(): finding for finding in document["findings"]}
     assert found["dcmi"]["details"]["devices"] == 4
     assert found["dcmi"]["details"]["library"] == str(libraries / "libdcmi.so")
-    assert found["dcmi 910C power_w"]["details"]["highest"] == 500.0
-    assert "counted once, at the package's other die" in found["dcmi 910C power_w"]["text"]
+    assert found["dcmi 910C, 4 devices power_w"]["details"]["highest"] == 500.0
+    assert "counted once, at the package's other die" in found["dcmi 910C, 4 devices power_w"]["text"]
     assert not (tmp_path / "state").exists()
 
     scenario.set({"held.2": -8020})

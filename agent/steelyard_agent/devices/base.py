@@ -5,7 +5,7 @@ and be replaced; calls for other devices then go on from a new thread. So a sour
 and holds no lock across a vendor's call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -82,6 +82,15 @@ class ComplaintSource(Protocol):
     @property
     def complaints(self) -> Sequence[DeviceError]:
         """All so far, in order, each once."""
+        ...
+
+
+@runtime_checkable
+class LatencySource(Protocol):
+    """A source whose driver says how long it takes over single figures."""
+
+    def latencies_us(self, uid: str) -> Mapping[int, float]:
+        """By metric, of a device's newest reading, in microseconds; only those that the driver tells."""
         ...
 
 

@@ -19,10 +19,17 @@ _MAX_OFFSET_MS: Final = 500.0
 _START: Final = "start one there (`steelyard-collector daemon`), or name the right one with --collector HOST:PORT"
 _REMEDIES: Final = {
     grpc.StatusCode.UNAVAILABLE: _START,
-    grpc.StatusCode.DEADLINE_EXCEEDED: f"something listens there and doesn't answer; {_START}",
+    grpc.StatusCode.DEADLINE_EXCEEDED: f"something else may listen there; {_START}",
     grpc.StatusCode.UNIMPLEMENTED: f"what answers there is no Steelyard collector; {_START}",
     grpc.StatusCode.UNAUTHENTICATED: "give the agent's token (--token-file), as `steelyard-collector init` printed it",
 }
+_SILENCES: Final = {
+    grpc.StatusCode.UNAVAILABLE: "no collector answers",
+    grpc.StatusCode.DEADLINE_EXCEEDED: f"it takes the connection and doesn't answer within {DEADLINE_S:.0f} s",
+}
+_UNSEEN_OFFSET: Final = (
+    "an agent's token reads nothing: how far the clocks are apart stands in the view `agents`, as clock_offset_ms"
+)
 _OTHER_REMEDY: Final = "see the collector's log"
 # An agent's token writes only, so the collector refuses us its views: it knows us, and that is what matters here.
 _MAY_NOT_READ: Final = grpc.StatusCode.PERMISSION_DENIED
@@ -46,8 +53,8 @@ async def _ask(target: Target, now_s: Callable[[], float]) -> list[Finding]:
             offset_ms = await _offset_ms(channel, headers, now_s)
         except grpc.aio.AioRpcError as error:
             if error.code() is _MAY_NOT_READ:
-                text = "answers and takes our token; the clocks' offset is measured by the running agent alone"
-                return [Finding("collector", "ok", text, target.address)]
+                answer = Finding("collector", "ok", "answers and takes our token", target.address)
+                return [answer, Finding("collector", "note", _UNSEEN_OFFSET, "clock")]
             return [_failure(target, error)]
     answer = Finding("collector", "ok", "answers", target.address)
     return [answer] if offset_ms is None else [answer, offset_finding(offset_ms)]
@@ -95,5 +102,6 @@ def _failure(target: Target, error: grpc.aio.AioRpcError) -> Finding:
     remedy = _REMEDIES.get(error.code(), _OTHER_REMEDY)
     if error.code() is grpc.StatusCode.UNAVAILABLE and (trouble := target.peer.trouble(error.details() or "")):
         return Finding("collector", "problem", trouble.reason, target.address, trouble.remedy)
-    text = f"doesn't answer: {error.code().name.lower()}: {error.details() or 'no reason given'}"
-    return Finding("collector", "problem", text, target.address, remedy)
+    details = error.details() or "no reason given"
+    text = _SILENCES.get(error.code(), f"refuses: {error.code().name.lower()}: {details}")
+    return Finding("collector", "problem", text, target.address, remedy, {"grpc": details})

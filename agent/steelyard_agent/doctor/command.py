@@ -21,7 +21,7 @@ from steelyard_agent.doctor.report import as_json, as_text
 from steelyard_agent.doctor.schedulers import check_schedulers
 from steelyard_agent.doctor.sources import check_sources
 from steelyard_agent.doctor.spool import check_spool
-from steelyard_agent.help_format import HelpFormat
+from steelyard_agent.help_format import HelpFormat, terminal_columns
 from steelyard_agent.settings import default_text
 
 HELP = "say what this node can tell, and what is missing and why"
@@ -86,5 +86,5 @@ def run(arguments: argparse.Namespace) -> int:
     probes = probe_all(sources, monotonic=time.monotonic, sleep=time.sleep)
     node = Node(config, probes, os.environ)
     findings = [finding for name in names for finding in CHECKS[name](node)]
-    sys.stdout.write(as_json(findings) if arguments.json else as_text(findings))
+    sys.stdout.write(as_json(findings) if arguments.json else as_text(findings, terminal_columns()))
     return exit_code(findings)

@@ -20,6 +20,7 @@ class Finding:
 
     Attributes:
         check: the check's name.
+        part: what the subject belongs to, of which there are several in a check; findings of one stand together.
         subject: a device, a path, an address; empty where the whole is meant.
         text: what is so.
         remedy: what to do; empty where there is nothing to do.
@@ -32,6 +33,7 @@ class Finding:
     subject: str = ""
     remedy: str = ""
     details: Mapping[str, Detail] = field(default_factory=dict)
+    part: str = ""
 
 
 def exit_code(findings: Sequence[Finding]) -> int:

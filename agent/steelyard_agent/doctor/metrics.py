@@ -1,6 +1,7 @@
 """Check `metrics`: each figure that a device gives, and those that it could give and doesn't.
 
-Beside a value stands what it took to read it together with the others of its class.
+Beside a value stands what it took to read it together with the others of its class, and, where the driver says so
+(NVML's latencyUsec), how long this very figure took it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from steelyard_proto.units import format_value
 class _Answer:
     value: Value
     seconds: float
+    driver_us: float | None
 
 
 def check_metrics(node: Node) -> Sequence[Finding]:
@@ -42,10 +44,11 @@ def _of_kind(probe: Probe, label: str, devices: Sequence[DeviceInfo]) -> Iterato
         for metric_class, ids in info.metrics.items():
             outcome = probe.answers.get((info.uid, metric_class))
             for number, value in zip(ids, _values(outcome, len(ids)), strict=False):
-                answer = _Answer(value, outcome.seconds if outcome else 0.0)
+                driver_us = probe.latencies_us.get(info.uid, {}).get(number)
+                answer = _Answer(value, outcome.seconds if outcome else 0.0, driver_us)
                 answers.setdefault(number, {})[info.uid] = answer
     for number in sorted(answers):
-        yield _finding(f"{probe.source} {label}", catalogue().by_id[number], answers[number])
+        yield _finding(_part(probe.source, label, devices), catalogue().by_id[number], answers[number])
 
 
 def _values(outcome: Outcome | None, count: int) -> Sequence[Value]:
@@ -57,7 +60,11 @@ def _values(outcome: Outcome | None, count: int) -> Sequence[Value]:
     return outcome.value
 
 
-def _finding(subject: str, metric: Metric, answers: dict[str, _Answer]) -> Finding:
+def _part(source: str, label: str, devices: Sequence[DeviceInfo]) -> str:
+    return f"{source} {label}" + (f", {len(devices)} devices" if len(devices) > 1 else "")
+
+
+def _finding(part: str, metric: Metric, answers: dict[str, _Answer]) -> Finding:
     there = [answer.value for answer in answers.values() if not isinstance(answer.value, Absent)]
     reasons = sorted({answer.value.reason for answer in answers.values() if isinstance(answer.value, Absent)})
     slowest_ms = max(answer.seconds for answer in answers.values()) * 1e3
@@ -70,15 +77,18 @@ def _finding(subject: str, metric: Metric, answers: dict[str, _Answer]) -> Findi
         "absent": len(answers) - len(there),
         "class_ms": round(slowest_ms, 3),
     }
-    subject = f"{subject} {metric.name}"
     if not there:
-        return Finding("metrics", "note", f"absent: {'; '.join(reasons)}", subject, details=details)
+        return Finding("metrics", "note", f"absent: {'; '.join(reasons)}", metric.name, details=details, part=part)
     low, high = (format_value(float(value), metric.unit) for value in (min(there), max(there)))
     text = (low if low == high else f"{low} to {high}") + f", in {slowest_ms:.1f} ms"
+    driver_us = [answer.driver_us for answer in answers.values() if answer.driver_us is not None]
+    if driver_us:
+        details["driver_us"] = max(driver_us)
+        text += f" (driver: {max(driver_us):.0f} us)"
     if not reasons:
-        return Finding("metrics", "ok", text, subject, details=details)
+        return Finding("metrics", "ok", text, metric.name, details=details, part=part)
     gone = f"{len(answers) - len(there)} of {len(answers)} without: {'; '.join(reasons)}"
-    return Finding("metrics", "note", f"{text}; {gone}", subject, details=details)
+    return Finding("metrics", "note", f"{text}; {gone}", metric.name, details=details, part=part)
 
 
 def _never_given(source: str, label: str, vendor: str, devices: Sequence[DeviceInfo]) -> Iterator[Finding]:
@@ -89,22 +99,24 @@ def _never_given(source: str, label: str, vendor: str, devices: Sequence[DeviceI
         if vendor in metric.source and not metric.retired and metric.id not in given
     ]
     if names and devices[0].kind != "cpu":
-        text = f"this chip, driver or version of ours doesn't give {', '.join(names)}"
-        yield Finding("metrics", "note", text, f"{source} {label}", details={"not_given": " ".join(names)})
+        text = f"by this chip, driver or version of ours: {', '.join(names)}"
+        part = _part(source, label, devices)
+        yield Finding("metrics", "note", text, "not given", details={"not_given": " ".join(names)}, part=part)
 
 
 def _processes(probe: Probe, label: str, devices: Sequence[DeviceInfo]) -> Iterator[Finding]:
     outcomes = [probe.holders[info.uid] for info in devices if info.uid in probe.holders]
     if not outcomes:
         return
-    subject = f"{probe.source} {label} processes"
+    part = _part(probe.source, label, devices)
     absent = {outcome.value.reason for outcome in outcomes if isinstance(outcome.value, Absent)}
     absent |= {reason(outcome.error) for outcome in outcomes if outcome.error is not None}
     if absent:
-        yield Finding("metrics", "warning", f"not known: {'; '.join(sorted(absent))}", f"{subject} (who)", _WHO)
+        text = f"not known: {'; '.join(sorted(absent))}"
+        yield Finding("metrics", "warning", text, "processes (who)", _WHO, part=part)
         return
     count = sum(len(outcome.value) for outcome in outcomes if isinstance(outcome.value, Sequence))
-    yield Finding("metrics", "ok", f"{count} on {len(outcomes)} devices", f"{subject} (who)", details={"count": count})
+    yield Finding("metrics", "ok", str(count), "processes (who)", details={"count": count}, part=part)
 
 
 _WHO = "run the agent on the host, or with its process ids (--pid=host, hostPID: true)"

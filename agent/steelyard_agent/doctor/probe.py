@@ -5,11 +5,11 @@ answered until then stands, and the probe says at which step it stuck.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from steelyard_agent.devices.base import ComplaintSource, Source
+from steelyard_agent.devices.base import ComplaintSource, LatencySource, Source
 from steelyard_agent.devices.guard import attempt
 from steelyard_agent.devices.worker import Outcome, Step
 from steelyard_agent.model import DeviceInfo
@@ -27,6 +27,7 @@ class Probe:
     Attributes:
         look: the search for devices; None while it hasn't ended.
         answers: by uid and class of figures, of the second of two readings.
+        latencies_us: by uid and metric, how long the driver took, where it says so.
         holders: by uid, the processes.
         step: what is being asked; empty at the end.
         complaints: why devices that are there could not be described.
@@ -36,6 +37,7 @@ class Probe:
     look: Outcome | None = None
     devices: Sequence[DeviceInfo] = ()
     answers: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    latencies_us: dict[str, Mapping[int, float]] = field(default_factory=dict)
     holders: dict[str, Outcome] = field(default_factory=dict)
     step: str = "discover"
     complaints: Sequence[DeviceError] = ()
@@ -80,8 +82,17 @@ def _ask(probe: Probe, source: Source, monotonic: Callable[[], float], sleep: Ca
             for metric_class in info.metrics:
                 outcome = call(metric_class, info.uid, lambda i=info, c=metric_class: source.sample(i.uid, c))  # type: ignore[misc]
                 probe.answers[info.uid, metric_class] = outcome
+    probe.latencies_us = {info.uid: _latencies_us(source, info.uid) for info in probe.devices}
     if source.capabilities.has_processes:
         for info in probe.devices:
             probe.holders[info.uid] = call("processes", info.uid, lambda i=info: source.processes(i.uid))  # type: ignore[misc]
     call("close", "", source.close)
     probe.step = ""
+
+
+def _latencies_us(source: Source, uid: str) -> Mapping[int, float]:
+    try:
+        return source.latencies_us(uid) if isinstance(source, LatencySource) else {}
+    except DeviceError:
+        # A device that is gone has said so in its answers.
+        return {}

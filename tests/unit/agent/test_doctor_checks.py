@@ -82,7 +82,10 @@ def test_container_is_recognised(config: Config, tmp_path: Path, file: str, envi
 
 def test_container_limits_that_are_too_tight(config: Config, tmp_path: Path) -> None:
     write(tmp_path, "proc/self/cgroup", "0::/pod/agent\n")
-    write(tmp_path, "sys/fs/cgroup/pod/agent/memory.max", "33554432\n")
+    write(tmp_path, "sys/fs/cgroup/cgroup.controllers")
+    write(tmp_path, "sys/fs/cgroup/pod/agent/memory.max", "max\n")
+    # A limit of a group above holds as well.
+    write(tmp_path, "sys/fs/cgroup/pod/memory.max", "33554432\n")
     write(tmp_path, "sys/fs/cgroup/pod/agent/cpu.max", "1000 100000\n")
     write(tmp_path, "proc/self/ns/pid")
     warnings = said(check_container(Node(config, root=tmp_path)), "warning")
@@ -92,9 +95,14 @@ def test_container_limits_that_are_too_tight(config: Config, tmp_path: Path) -> 
 
 def test_container_without_limits_is_well(config: Config, tmp_path: Path) -> None:
     write(tmp_path, "proc/self/cgroup", "0::/\n")
+    findings = check_container(Node(config, root=tmp_path))
+    assert said(findings, "note") == ["limits: not known: this system has no unified hierarchy of control groups"]
+    write(tmp_path, "sys/fs/cgroup/cgroup.controllers")
     write(tmp_path, "sys/fs/cgroup/memory.max", "max\n")
-    write(tmp_path, "sys/fs/cgroup/cpu.max", "max 100000\n")
-    assert said(check_container(Node(config, root=tmp_path)), "warning", "problem") == []
+    write(tmp_path, "sys/fs/cgroup/cpu.max", "25000 100000\n")
+    findings = check_container(Node(config, root=tmp_path))
+    assert said(findings, "warning", "problem") == []
+    assert said(findings, "ok")[1:] == ["memory limit: none", "CPU limit: 0.25 of a core"]
 
 
 def test_accelerators_without_device_files(config: Config, tmp_path: Path) -> None:
@@ -206,6 +214,14 @@ def test_report_for_people_and_for_scripts() -> None:
         "",
         "1 problem, no warnings",
     ]
+    part = [Finding("metrics", "note", "a path /dev/davinci_manager and some words", "power_w", part="dcmi 910B2")]
+    assert as_text(part, 60).splitlines()[:4] == [
+        "metrics",
+        "  dcmi 910B2",
+        "  -    power_w  a path /dev/davinci_manager and some words",
+        "",
+    ]
+    assert max(len(line) for line in as_text([replace(part[0], text="word " * 99)]).splitlines()) <= 80
     document = json.loads(as_json(findings))
     assert document["exit_code"] == 1
     assert document["counts"] == {"ok": 2, "note": 0, "warning": 0, "problem": 1}

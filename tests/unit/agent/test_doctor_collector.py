@@ -83,9 +83,10 @@ def test_a_side_is_named() -> None:
 def test_an_agents_token_may_not_read_and_that_is_well(tmp_path: Path) -> None:
     with serving(Answers(token="secret", watch=grpc.StatusCode.PERMISSION_DENIED)) as address:
         (tmp_path / "token").write_text("secret\n")
-        [finding] = check_collector(node(tmp_path, collector=address, token_file=str(tmp_path / "token")))
+        finding, clock = check_collector(node(tmp_path, collector=address, token_file=str(tmp_path / "token")))
     assert finding.level == "ok"
     assert "takes our token" in finding.text
+    assert (clock.level, "clock_offset_ms" in clock.text) == ("note", True)
 
 
 def test_a_wrong_token_is_a_problem(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         findings = check_collector(node(tmp_path, collector=address))
     assert [finding.level for finding in findings] == ["problem"]
-    assert findings[0].subject == address
+    assert (findings[0].subject, findings[0].text) == (address, "no collector answers")
     assert "steelyard-collector daemon" in findings[0].remedy
     assert exit_code(findings) == 3
 

@@ -8,6 +8,7 @@ import pytest
 
 from steelyard_agent.config import Config, make_config
 from steelyard_agent.devices.base import Source
+from steelyard_agent.devices.nvml.source import NvmlSource
 from steelyard_agent.doctor.finding import Finding
 from steelyard_agent.doctor.metrics import check_metrics
 from steelyard_agent.doctor.node import Node
@@ -41,8 +42,9 @@ def probed(*sources: Source, deadline_s: float = 10.0) -> list[Probe]:
 
 
 def by_subject(findings: Sequence[Finding]) -> dict[str, Finding]:
-    assert len({finding.subject for finding in findings}) == len(findings)
-    return {finding.subject: finding for finding in findings}
+    named = {f"{finding.part.partition(',')[0]} {finding.subject}".strip(): finding for finding in findings}
+    assert len(named) == len(findings)
+    return named
 
 
 def test_what_was_found_with_its_versions(library: Path, scenario: Scenario, config: Config) -> None:
@@ -66,14 +68,27 @@ def test_each_metric_with_its_range_and_cost(library: Path, scenario: Scenario, 
     warm = findings["dcmi 910B2 chip_temp_c"]
     assert warm.level == "note"
     assert warm.text.endswith("1 of 8 without: dcmi_get_device_temperature: -8010")
-    assert "link_tx_bytes_per_s" in findings["dcmi 910B2"].text, "what the catalogue has and the chip never gives"
+    assert "link_tx_bytes_per_s" in findings["dcmi 910B2 not given"].text, (
+        "what the catalogue has and the chip never gives"
+    )
     assert findings["dcmi 910B2 processes (who)"].level in ("ok", "warning")
+
+
+def test_what_the_driver_took_for_a_figure(tmp_path: Path, scenario: Scenario, config: Config) -> None:
+    source = NvmlSource(library_paths=[str(build("nvml", tmp_path))], hears_events=False)
+    findings = by_subject(check_metrics(Node(config, probed(source))))
+    # The stand-in says 3 us for each field; this one is the sum of two.
+    assert findings["nvml H100 throttle_hw_ns"].details["driver_us"] == 6.0
+    assert findings["nvml H100 energy_mj"].text.endswith("(driver: 3 us)")
+    assert "driver_us" not in findings["nvml H100 busy"].details, "no field value, so nothing is told"
 
 
 def test_an_older_chip_names_what_it_never_gives(library: Path, scenario: Scenario, config: Config) -> None:
     scenario.set({"chip": "910A"})
     findings = by_subject(check_metrics(Node(config, probed(source_over(library)))))
-    assert {"busy", "tensor_active", "vector_active"} <= set(str(findings["dcmi 910A"].details["not_given"]).split())
+    assert {"busy", "tensor_active", "vector_active"} <= set(
+        str(findings["dcmi 910A not given"].details["not_given"]).split()
+    )
 
 
 @pytest.mark.parametrize(

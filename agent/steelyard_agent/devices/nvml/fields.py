@@ -78,6 +78,10 @@ class FieldBlock:
             return values
         return [_judged(*triple) for triple in zip(self.types, codes, values, strict=True)]
 
+    def latency_us(self, place: int) -> int:
+        """How long the driver took over a field at the last reading."""
+        return int(self._array[place].latencyUsec)
+
     def _layout(self, types: tuple[int, ...]) -> Struct:
         self.types = types
         self._is_strange = not all(kind in _FORMATS for kind in types)
@@ -114,7 +118,13 @@ def field_reading(calls: DeviceCalls) -> Reading:
             ]
         )
 
-    return Reading(tuple(figure.metric for figure in figures), read)
+    def latencies_us() -> dict[int, float]:
+        return {
+            figure.metric: float(sum(block.latency_us(place) for place in places))
+            for figure, (places, _) in zip(figures, plan, strict=True)
+        }
+
+    return Reading(tuple(figure.metric for figure in figures), read, latencies_us)
 
 
 def _is_given(figure: Figure, answered: dict[Field, int]) -> bool:

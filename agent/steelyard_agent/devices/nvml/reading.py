@@ -1,6 +1,6 @@
 """What one call tells about a device: the metrics that come out of it, and why one is missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,10 +18,15 @@ _WORDS: Final[dict[type[DeviceError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A call that is ready to be made, and the metrics, by id, that it gives in this order."""
+    """A call that is ready to be made, and the metrics, by id, that it gives in this order.
+
+    Attributes:
+        latencies_us: how long the driver took over each at the last reading, where it says so.
+    """
 
     ids: tuple[int, ...]
     read: Callable[[], tuple[Value, ...]]
+    latencies_us: Callable[[], Mapping[int, float]] = dict
 
 
 def absent_for(code: int | None, call: str) -> Absent:

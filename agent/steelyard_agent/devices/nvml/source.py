@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -168,6 +168,11 @@ class NvmlSource:
             return absent_for(error.code, error.call)
         finally:
             device.is_inside = False
+
+    def latencies_us(self, uid: str) -> Mapping[int, float]:
+        """Of the metrics that come as field values (latencyUsec of nvmlFieldValue_t)."""
+        groups = self._device(uid).readings.values()
+        return {metric: us for group in groups for one in group for metric, us in one.latencies_us().items()}
 
     def events(self) -> Sequence[Event]:
         """What GPUs have told since the last call: XIDs, ECC errors. May be called by any thread; waits for nothing."""
