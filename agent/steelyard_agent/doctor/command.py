@@ -15,6 +15,7 @@ from steelyard_agent.doctor.host import check_host
 from steelyard_agent.doctor.installation import check_installation
 from steelyard_agent.doctor.metrics import check_metrics
 from steelyard_agent.doctor.node import Node
+from steelyard_agent.doctor.npu_smi import check_npu_smi
 from steelyard_agent.doctor.permissions import check_permissions
 from steelyard_agent.doctor.probe import probe_all
 from steelyard_agent.doctor.report import as_json, as_text
@@ -53,10 +54,11 @@ CHECKS: Final[Mapping[str, Callable[[Node], Sequence[Finding]]]] = {
     "schedulers": check_schedulers,
     "sources": check_sources,
     "metrics": check_metrics,
+    "npu_smi": check_npu_smi,
     "spool": check_spool,
     "collector": _collector,
 }
-_NEED_PROBES: Final = frozenset({"sources", "metrics"})
+_NEED_PROBES: Final = frozenset({"sources", "metrics", "npu_smi"})
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
