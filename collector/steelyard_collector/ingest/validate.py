@@ -220,6 +220,8 @@ def _check_row(row: Any, kind: int, field: str) -> None:
         raise ContractError(f"{field}.flops", f"is {row.flops:g}; it must be finite and not below 0")
     if kind in _PROFILES and not _UUID.fullmatch(getattr(row, _PROFILES[kind])):
         raise ContractError(f"{field}.{_PROFILES[kind]}", "is no UUID in lower case")
+    if kind in _PROFILES and not row.job:
+        raise ContractError(f"{field}.job", "is empty; a process that nobody has scheduled is a job of its own")
 
 
 def check_seq(field: str, seq: int) -> None:

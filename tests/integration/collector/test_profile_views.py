@@ -66,6 +66,13 @@ def test_a_newer_row_of_a_profile_replaces_the_older(told: Store) -> None:
     assert found == [{"loss_s": -0.01, "loss_high_s": 0.03}]
 
 
+@pytest.mark.parametrize("view", ["profiles", "ops", "step_split", "stacks"])
+def test_a_filter_of_the_job_finds_its_rows_by_the_tables_own_order(told: Store, view: str) -> None:
+    plan = asked(told, f"EXPLAIN indexes = 1 SELECT count() FROM steelyard.{view} WHERE job = '17'")
+    lines = [line for row in plan for line in row.values()]
+    assert any("job in ['17', '17']" in line or "by_job" in line for line in lines), lines
+
+
 def test_parts_add_up_to_the_window(told: Store) -> None:
     found = asked(told, f"SELECT * FROM steelyard.step_split WHERE profile = '{profile_id(1)}' AND job = '17'")
     assert sum(row["duration_ns"] for row in found) == found[0]["window_ns"]
@@ -95,9 +102,16 @@ def test_stacks_are_paths_with_time_or_samples(told: Store) -> None:
 
 def test_a_failed_window_says_why_and_has_no_figures(told: Store) -> None:
     failed = batch_pb2.Profile(
-        ts_ms=NOW_MS + 5, id=profile_id(2), pid=12, profiler="kineto", cause="asked", state="failed", reason="it ended"
+        ts_ms=NOW_MS + 5,
+        id=profile_id(2),
+        job="18",
+        pid=12,
+        profiler="kineto",
+        cause="asked",
+        state="failed",
+        reason="it ended",
     )
     put(told, batch_pb2.KIND_PROFILE, 3, profiles=[failed])
     (row,) = asked(told, f"SELECT * FROM steelyard.profiles WHERE profile = '{profile_id(2)}'")
-    assert (row["state"], row["reason"], row["job"], row["chip"]) == ("failed", "it ended", None, None)
+    assert (row["state"], row["reason"], row["job"], row["chip"]) == ("failed", "it ended", "18", None)
     assert [row[name] for name in ("window_ns", "exposed_ns", "idle_share", "step_s", "steps", "rank")] == [None] * 6

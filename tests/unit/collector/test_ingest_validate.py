@@ -125,6 +125,17 @@ def test_a_step_with_a_nonsense_time_is_refused(name: str, nonsense: float) -> N
     assert field_of(check_records, steps, {}) == f"records.steps[1].{name}"
 
 
+@pytest.mark.parametrize(
+    ("name", "nonsense"), [("id", "17"), ("id", "ABCDEF00-0000-4000-8000-000000000000"), ("job", "")]
+)
+def test_a_profile_without_a_name_or_a_job_is_refused(name: str, nonsense: str) -> None:
+    good = {"ts_ms": NOW_MS, "id": "00000000-0000-4000-8000-000000000000", "job": "17"}
+    profiles = batch_pb2.Records(kind=batch_pb2.KIND_PROFILE, profiles=[batch_pb2.Profile(**good)])  # type: ignore[arg-type]
+    assert check_records(profiles, {}) == NOW_MS // 86_400_000
+    profiles.profiles.append(batch_pb2.Profile(**{**good, name: nonsense}))  # type: ignore[arg-type]
+    assert field_of(check_records, profiles, {}) == f"records.profiles[1].{name}"
+
+
 def test_a_bad_lost_range() -> None:
     check_lost(ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1), "lost")
     assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=2, seq_to=1), "lost") == "lost.seq_from"

@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW steelyard.ops ${on_cluster} AS
 SELECT
-    r.profile AS profile, r.ts AS ts, nullIf(r.job, '') AS job, coalesce(nullIf(f.run, ''), nullIf(r.job, '')) AS run, f.model_key AS model, f.workload AS workload,
+    r.profile AS profile, r.ts AS ts, r.job AS job, coalesce(nullIf(f.run, ''), r.job) AS run, f.model_key AS model, f.workload AS workload,
     nullIf(a.node, '') AS node, r.agent AS agent, r.device_id AS device_id, nullIf(d.vendor, '') AS vendor, nullIf(d.chip, '') AS chip, r.rank AS rank,
     coalesce(nullIf(d.origin, ''), nullIf(a.origin, '')) AS origin,
     r.by AS by, r.name AS name, nullIf(r.class_name, '') AS class, nullIf(r.core, '') AS core,

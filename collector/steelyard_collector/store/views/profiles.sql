@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW steelyard.profiles ${on_cluster} AS
 SELECT
-    p.id AS profile, p.ts AS ts, p.to_ts AS to_ts, nullIf(p.job, '') AS job, coalesce(nullIf(p.run, ''), nullIf(f.run, ''), nullIf(p.job, '')) AS run,
+    p.id AS profile, p.ts AS ts, p.to_ts AS to_ts, p.job AS job, coalesce(nullIf(p.run, ''), nullIf(f.run, ''), p.job) AS run,
     f.model_key AS model, f.workload AS workload, nullIf(f.precision, '') AS precision,
     nullIf(a.node, '') AS node, p.agent AS agent, p.device_id AS device_id, nullIf(d.uid, '') AS uid, d.device_index AS device_index,
     nullIf(d.vendor, '') AS vendor, nullIf(d.chip, '') AS chip, nullIf(p.chip, '') AS trace_chip, p.pid AS pid, p.rank AS rank, p.world_size AS world_size,

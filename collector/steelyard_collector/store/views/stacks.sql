@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW steelyard.stacks ${on_cluster} AS
 SELECT
-    s.profile AS profile, s.ts AS ts, nullIf(s.job, '') AS job,
+    s.profile AS profile, s.ts AS ts, s.job AS job,
     nullIf(a.node, '') AS node, s.agent AS agent, s.device_id AS device_id, nullIf(d.vendor, '') AS vendor, nullIf(d.chip, '') AS chip, s.rank AS rank,
     coalesce(nullIf(d.origin, ''), nullIf(a.origin, '')) AS origin,
     s.kind AS kind, s.frames AS frames, arrayStringConcat(s.frames, ';') AS stack,

@@ -1,7 +1,7 @@
 CREATE OR REPLACE VIEW steelyard.step_split ${on_cluster} AS
 -- the parts of a window, which add up to it
 SELECT
-    r.profile AS profile, r.ts AS ts, nullIf(r.job, '') AS job, coalesce(nullIf(f.run, ''), nullIf(r.job, '')) AS run, f.model_key AS model, f.workload AS workload,
+    r.profile AS profile, r.ts AS ts, r.job AS job, coalesce(nullIf(f.run, ''), r.job) AS run, f.model_key AS model, f.workload AS workload,
     nullIf(a.node, '') AS node, r.agent AS agent, r.device_id AS device_id, nullIf(d.vendor, '') AS vendor, nullIf(d.chip, '') AS chip, r.rank AS rank,
     coalesce(nullIf(d.origin, ''), nullIf(a.origin, '')) AS origin,
     r.layer AS layer, r.name AS class, r.total_ns AS duration_ns, p.window_ns AS window_ns, r.total_ns / nullIf(p.window_ns, 0) AS share,
