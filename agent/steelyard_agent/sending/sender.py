@@ -15,6 +15,7 @@ from steelyard_agent.sending.asking import Asked, NothingAsked
 from steelyard_agent.sending.channel import Target, metadata, open_channel
 from steelyard_agent.sending.session import Session
 from steelyard_agent.sending.state import SenderState
+from steelyard_agent.sending.timer_slack import timers_late_by
 from steelyard_agent.sending.wire import Wire, is_without_status
 from steelyard_agent.spool.ring import Ring
 from steelyard_proto.errors import SteelyardError
@@ -27,6 +28,9 @@ _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 15.0
 # A stream that lasted this long was healthy: the next failure starts from the first pause again.
 _HEALTHY_S: Final = 10.0
+# gRPC's own threads look after timers of seconds to minutes, and some times a second whether there is any work. Their
+# first connection may come late by twice this.
+_SLACK_S: Final = 0.2
 # What a cancelled stream needs to end, and the thread with it.
 _CANCEL_S: Final = 0.3
 
@@ -140,7 +144,9 @@ class Sender:
 
     async def _stream(self, wake: asyncio.Event) -> None:
         headers = metadata(self._target)
-        async with open_channel(self._target) as channel:
+        with timers_late_by(_SLACK_S):
+            opened = open_channel(self._target)
+        async with opened as channel:
             session = Session(self._ring, self._directory, self.state, wake, self._now_s, self._asked)
             await session.run(Wire(channel, headers))
 
