@@ -23,12 +23,14 @@ class QueryLimits:
 
     Attributes:
         read: what one query may use; one thread, so that two cores always leave one for ingest.
+        front_s: a query ranks with ingest for so long; one that takes longer begins anew, behind it.
         running: queries at once; each may hold `read.memory_bytes`.
         waiting: queries that wait for a place.
         wait_s: how long one waits.
     """
 
     read: ReadLimits = field(default_factory=lambda: ReadLimits(memory_bytes=1_000_000_000, threads=1))
+    front_s: float = 0.5
     running: int = 4
     waiting: int = 16
     wait_s: float = 10.0
@@ -60,7 +62,7 @@ class ReaderPool:
     @property
     def patience_s(self) -> float:
         """After this a query is given up on our side: some of ClickHouse's functions don't look at the clock."""
-        return self.limits.wait_s + self.limits.read.seconds + 5.0
+        return self.limits.wait_s + self.limits.front_s + self.limits.read.seconds + 5.0
 
     @property
     def whole(self) -> ReadLimits:
@@ -71,6 +73,10 @@ class ReaderPool:
     def cut(self) -> ReadLimits:
         """The limits of a query whose result is cut; one row more than the limit tells that there were more."""
         return replace(self.limits.read, result_rows=self.limits.read.result_rows + 1, overflow="break")
+
+    def front(self, limits: ReadLimits) -> ReadLimits | None:
+        """The limits of a query's first try, ahead of what takes long; None where all queries rank alike."""
+        return replace(limits, seconds=self.limits.front_s, nice=0) if self._store.stands_back else None
 
     @contextmanager
     def lend(self, limits: ReadLimits, stop: Callable[[], None] = lambda: None) -> Iterator[Reader]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from steelyard_collector.sql.gate import Admitted, admit
 from steelyard_collector.sql.pool import ReaderPool
-from steelyard_collector.sql.remedies import with_remedy
+from steelyard_collector.sql.remedies import TIMEOUT, with_remedy
 from steelyard_collector.store.base import Reader, ReadLimits
 from steelyard_proto.errors import StoreError
 
@@ -78,6 +78,23 @@ class QueryRun:
         parameters: Mapping[str, str],
         work: Callable[[Reader, Admitted], _Result],
     ) -> _Result:
+        front = self._pool.front(limits)
+        if front is not None:
+            try:
+                return self._attempt(front, query, parameters, work)
+            except StoreError as error:
+                if error.code not in TIMEOUT:
+                    raise
+        return self._attempt(limits, query, parameters, work)
+
+    def _attempt(
+        self,
+        limits: ReadLimits,
+        query: str,
+        parameters: Mapping[str, str],
+        work: Callable[[Reader, Admitted], _Result],
+    ) -> _Result:
+        self._ended.clear()
         with self._pool.lend(limits, self.cancel) as reader:
             self._hold(reader)
             try:

@@ -82,6 +82,11 @@ class Store(Protocol):
         ...
 
     @property
+    def stands_back(self) -> bool:
+        """Whether `ReadLimits.nice` counts: the store's threads are this process's, and it may set how they rank."""
+        ...
+
+    @property
     def dirty(self) -> DirtyMinutes:
         """What the inserts noted for the rollups of devices."""
         ...

@@ -160,7 +160,7 @@ def reader_settings(limits: ReadLimits, tag: str) -> Settings:
     """The limits, and readonly last: after it nothing can be set any more."""
     return {
         "log_comment": tag,
-        "max_execution_time": max(1, round(limits.seconds)),
+        "max_execution_time": f"{limits.seconds:g}",
         "timeout_overflow_mode": "throw",
         "max_memory_usage": limits.memory_bytes,
         "max_result_rows": limits.result_rows,
@@ -191,6 +191,11 @@ class ClickhouseStore(ABC):
     def dsn(self) -> str:
         """See base.Store."""
         return self._dsn
+
+    @property
+    def stands_back(self) -> bool:
+        """See base.Store."""
+        return False
 
     @property
     def dirty(self) -> DirtyMinutes:

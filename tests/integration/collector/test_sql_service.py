@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -193,6 +194,36 @@ def test_a_query_that_is_cancelled_before_it_starts_does_not_start(store):
     with pytest.raises(StoreError, match="cancelled"):
         run.table(ENDLESS, {})
     pool.close()
+
+
+class Ranked:
+    """A store that notes how far back its readers stand."""
+
+    stands_back = True
+
+    def __init__(self, store):
+        self._store = store
+        self.ranks = []
+
+    def reader(self, limits):
+        self.ranks.append(limits.nice)
+        return self._store.reader(limits)
+
+
+def test_a_query_that_takes_long_begins_anew_behind_ingest(store):
+    ranked = Ranked(store)
+    pool = ReaderPool(ranked, replace(LIMITS, front_s=0.1, read=replace(LIMITS.read, seconds=60)))
+    try:
+        assert QueryRun(pool).table("SELECT 1 AS one", {}).to_pylist() == [{"one": 1}]
+        assert ranked.ranks == [0]
+        slow = "SELECT count() AS n FROM numbers(200000000) WHERE NOT ignore(sipHash64(number))"
+        assert QueryRun(pool).table(slow, {}).to_pylist() == [{"n": 200_000_000}]
+        assert ranked.ranks == [0, LIMITS.read.nice]
+        with pytest.raises(StoreError, match="Unknown"):
+            QueryRun(pool).table("SELECT nothing", {})
+        assert ranked.ranks[2:] == [0], "only what took long is tried again"
+    finally:
+        pool.close()
 
 
 def test_a_pool_that_is_closed_says_so_to_those_who_wait(store):
