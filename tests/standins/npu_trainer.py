@@ -1,7 +1,7 @@
-"""A rank of a training with torch_npu under msMonitor, as its sources have it; a program of its own.
+"""A rank of a training with torch_npu, as its sources have it; a program of its own.
 
-The first rank on a node forks a helper, which asks for all of them; what it is told reaches every rank. Ranks write
-where they are told, under their own names.
+The first rank on a node forks a helper, which asks msMonitor's daemon for all of them, or reads the file below
+PROF_CONFIG_PATH; what it is told reaches every rank. Ranks write where they are told, under their own names.
 
     python -m tests.standins.npu_trainer HOME first|other [--no-libmspti] [--old]
 """
@@ -39,6 +39,20 @@ def ask_for_all(home: Path, trainer: int) -> None:
             time.sleep(PAUSE_S)
 
 
+def read_for_all(home: Path, folder: Path, trainer: int) -> None:
+    """The helper without a daemon: new is what has other seconds."""
+    path, last_s = folder / "profiler_config.json", 0
+    if path.exists():
+        last_s = int(path.stat().st_mtime)
+    (home / "reads").touch()
+    while os.getppid() == trainer:
+        if path.exists() and int(path.stat().st_mtime) != last_s:
+            last_s = int(path.stat().st_mtime)
+            (home / "told.tmp").write_bytes(path.read_bytes())
+            (home / "told.tmp").replace(home / "told")
+        time.sleep(PAUSE_S)
+
+
 def train(home: Path, *, has_libmspti: bool, knows_ranks: bool) -> None:
     """Takes what is told, as a step of the optimizer does."""
     last = 0
@@ -51,12 +65,23 @@ def train(home: Path, *, has_libmspti: bool, knows_ranks: bool) -> None:
         if now == last:
             continue
         last = now
-        told = dict(line.split("=", 1) for line in (home / "told").read_text().splitlines())
+        text = (home / "told").read_text()
+        if text.startswith("{"):
+            settings = json.loads(text)
+            if settings["start_step"] == -1 and (not settings["is_rank"] or RANK in settings["rank_list"]):
+                record(Path(settings["prof_dir"]))
+            continue
+        told = dict(line.split("=", 1) for line in text.splitlines())
         if "NPU_MONITOR_START" in told:
             monitor(home, told, has_libmspti=has_libmspti)
         elif not knows_ranks or told.get("PROFILE_IS_RANK") != "true" or str(RANK) in told["PROFILE_RANK_LIST"]:
-            run = write_run(Path(told["ACTIVITIES_LOG_FILE"]) / f".{RANK}", rank=RANK)
-            run.rename(run.parent.parent / f"node_{os.getpid()}_2025010915480370{RANK}_ascend_pt")
+            record(Path(told["ACTIVITIES_LOG_FILE"]))
+
+
+def record(folder: Path) -> None:
+    """A window of torch_npu's profiler, analysed."""
+    run = write_run(folder / f".{RANK}", rank=RANK)
+    run.rename(folder / f"node_{os.getpid()}_2025010915480370{RANK}_ascend_pt")
 
 
 def monitor(home: Path, told: dict[str, str], *, has_libmspti: bool) -> None:
@@ -87,6 +112,9 @@ if __name__ == "__main__":
     at, place, *flags = sys.argv[1:]
     me = os.getpid()
     if place == "first" and not os.fork():
-        ask_for_all(Path(at), me)
+        if watched := os.environ.get("PROF_CONFIG_PATH"):
+            read_for_all(Path(at), Path(watched), me)
+        else:
+            ask_for_all(Path(at), me)
         os._exit(0)
     train(Path(at), has_libmspti="--no-libmspti" not in flags, knows_ranks="--old" not in flags)

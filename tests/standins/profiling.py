@@ -59,6 +59,7 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
         "is_shared": False,
         "is_abstract": False,
         "npu_home": None,
+        "has_npu_file": False,
         "max_trace_bytes": 256_000_000,
         "keep_bytes": 10**9,
         "keep_s": 3600.0,

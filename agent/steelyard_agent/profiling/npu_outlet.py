@@ -1,10 +1,11 @@
-"""torch_npu under msMonitor: a folder, whole when its analysis has ended, which nothing says.
+"""torch_npu's profiler, by msMonitor or by a file: a folder, whole when its analysis has ended, which nothing says.
 
 Source: msMonitor's nputrace and torch_npu's dynamic profiler, as read; not verified on hardware.
 """
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,18 +35,20 @@ class NpuOutlet:
     Attributes:
         landing: where each window has a folder of its own.
         growth: tells when one is whole.
+        words: what a process is told: of a window, its folder, and the one rank that is meant.
     """
 
     landing: Landing
     growth: Growth
+    words: Callable[[WindowSpec, str, int | None], str]
 
     def refusal(self, window: Window) -> str:
-        """Nothing is refused."""
-        return ""
+        """It counts steps alone."""
+        return "" if window.spec.steps else "torch_npu's profiler has windows by steps alone; ask for steps"
 
     def configuration(self, window: Window) -> str:
         """What the process is told; its folder is made."""
-        return npu_configuration(window.spec, str(make_folder(self.landing, window)), _rank(window))
+        return self.words(window.spec, str(make_folder(self.landing, window)), _rank(window))
 
     def follow_up(self, window: Window) -> str:
         """It ends by itself."""
@@ -100,7 +103,7 @@ def _rank(window: Window) -> int | None:
 
 
 def npu_configuration(spec: WindowSpec, folder: str, rank: int | None = None) -> str:
-    """The configuration for torch_npu: from the next step on, analysed by itself.
+    """The configuration by msMonitor: from the next step on, analysed by itself.
 
     Args:
         spec: the window.
@@ -132,3 +135,32 @@ def npu_configuration(spec: WindowSpec, folder: str, rank: int | None = None) ->
             **one_rank,
         }
     )
+
+
+def file_configuration(spec: WindowSpec, folder: str, rank: int | None = None) -> str:
+    """The same as torch_npu reads it from profiler_config.json."""
+    settings = {
+        "activities": ["CPU", "NPU"],
+        "prof_dir": folder,
+        "analyse": True,
+        "async_mode": True,
+        "record_shapes": spec.with_shapes,
+        "profile_memory": False,
+        "with_stack": spec.with_stacks,
+        "with_flops": False,
+        "with_modules": False,
+        "active": spec.steps,
+        "warmup": 0,
+        "start_step": -1,
+        "is_rank": rank is not None,
+        "rank_list": [] if rank is None else [rank],
+        "experimental_config": {
+            "profiler_level": "Level1",
+            "l2_cache": False,
+            "op_attr": False,
+            "data_simplification": True,
+            "export_type": "text",
+            "msprof_tx": False,
+        },
+    }
+    return json.dumps(settings)

@@ -11,6 +11,7 @@ from steelyard_agent.jobs.facts import ProcessReader
 from steelyard_agent.profiling.accounts import Accounts
 from steelyard_agent.profiling.asks import APPEAR_S, Asks
 from steelyard_agent.profiling.child import Limits
+from steelyard_agent.profiling.config_file import FOLDER, ConfigFile
 from steelyard_agent.profiling.continuous import Continuous, Plan
 from steelyard_agent.profiling.endpoint import Endpoint
 from steelyard_agent.profiling.folders import QUIET_S, Growth
@@ -18,14 +19,14 @@ from steelyard_agent.profiling.held import Held
 from steelyard_agent.profiling.kineto_outlet import KinetoOutlet
 from steelyard_agent.profiling.landing import Landing, Unusable
 from steelyard_agent.profiling.monitor_outlet import MonitorOutlet
-from steelyard_agent.profiling.npu_outlet import NpuOutlet
+from steelyard_agent.profiling.npu_outlet import NpuOutlet, file_configuration, npu_configuration
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.outlet import Outlet
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.reading import Reading
 from steelyard_agent.profiling.request import WindowSpec
 from steelyard_agent.profiling.roster import Roster
-from steelyard_agent.profiling.service import Notes, Parts, ProfilingService, tell_window
+from steelyard_agent.profiling.service import Holding, Notes, Parts, ProfilingService, tell_window
 from steelyard_agent.profiling.settings import Profiling
 from steelyard_agent.profiling.sockets import (
     KINETO_FILE,
@@ -91,7 +92,8 @@ def open_profiling(
     held = Held()
     outlets: dict[Tool, Outlet] = {
         "kineto": KinetoOutlet(landing),
-        "npu_trace": NpuOutlet(landing, Growth(clocks.monotonic, ways.quiet_s)),
+        "npu_trace": NpuOutlet(landing, Growth(clocks.monotonic, ways.quiet_s), npu_configuration),
+        "dynamic_profile": NpuOutlet(landing, Growth(clocks.monotonic, ways.quiet_s), file_configuration),
         "npu_monitor": MonitorOutlet(landing, Growth(clocks.monotonic, ways.quiet_s)),
     }
     windows = Windows(roster, outlets, reader, steps, clocks, tell, held, ways.blind_s)
@@ -100,6 +102,15 @@ def open_profiling(
     known = functools.partial(trainers_of, roster, reader, steps)
     asks = Asks(known, windows, stacks, store, outbox, clocks, remedy, ways.appear_s)
     reading = Reading(outlets, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
+    holders = Holding()
+    config_file = None
+    if settings.has_npu_file:
+        try:
+            config_file = ConfigFile(
+                settings.folder / FOLDER, roster, reader, lambda: {*holders.pids, *steps.pids()}, clocks.monotonic
+            )
+        except Unusable as error:
+            notes.complain("fabric_unusable", str(error))
     endpoint = Endpoint(listeners, roster, windows, notes.complain)
     plan = Plan(settings.continuous, partition, settings.every_s, settings.budget_share)
     spans = WindowSpec(steps=0, duration_ms=DEFAULT_MS)
@@ -110,7 +121,21 @@ def open_profiling(
         Continuous(monitor_plan, roster, reader, steps, windows, clocks, notes.note),
         Continuous(stack_plan, roster, reader, steps, stacks, clocks, notes.note),
     )
-    parts = Parts(endpoint, windows, reading, asks, accounts, continuous, stacks, landing, steps, outbox, clocks)
+    parts = Parts(
+        endpoint,
+        windows,
+        reading,
+        asks,
+        accounts,
+        continuous,
+        stacks,
+        config_file,
+        landing,
+        steps,
+        holders,
+        outbox,
+        clocks,
+    )
     return ProfilingService(parts, notes)
 
 

@@ -8,7 +8,10 @@ from typing import Final, Literal
 
 from steelyard_agent.profiling.frames import ACTIVITIES, Request
 
-Profiler = Literal["kineto", "npu"]
+Profiler = Literal["kineto", "npu", "npu_file"]
+
+# In place of a process: those that read a file of the agent's ask nobody.
+FILE: Final = 0
 
 # They ask every 5 s; dynolog drops them after as long.
 SILENT_S: Final = 60.0
@@ -39,7 +42,8 @@ class Trainer:
 
     Attributes:
         own_pid: as it sees itself, in its container; names its files.
-        asker: the process that asks for it: itself, or a helper, which asks for all ranks of its job on the node.
+        asker: the process that asks for it: itself, or a helper, which asks for all ranks of its job on the node;
+            FILE where none asks.
         is_free: it can take a configuration now; else a profiler is at work in it.
     """
 
@@ -54,7 +58,7 @@ class Trainer:
 
     @property
     def has_helper(self) -> bool:
-        """Whether another process asks for it."""
+        """Whether what it is told reaches other ranks too."""
         return self.asker != self.pid
 
 
@@ -101,6 +105,17 @@ class Roster:
         if own_pid != sender.pid and own_pid not in numbers_of(self._proc, sender.pid):
             raise Refused(f"of process {sender.pid} speaks for process {own_pid}")
 
+    def note_reader(self, pid: int, uid: int) -> None:
+        """Takes a process that reads the agent's file."""
+        now_s = self._clock()
+        known = self._trainers.get(pid)
+        if known is None:
+            own_pid = (numbers_of(self._proc, pid) or (pid,))[-1]
+            known = Trainer(pid, uid, own_pid, "npu_file", now_s, now_s, FILE, is_free=True)
+            if len(self._trainers) < _MOST_TRAINERS:
+                self._trainers[pid] = known
+        known.heard_s = now_s
+
     def _trainer_of(self, pid: int, request: Request) -> tuple[int, int]:
         """Who trains, by the agent's number and by its own: the asker, or its parent, whose helper it is.
 
@@ -113,9 +128,9 @@ class Roster:
             return parent, own if own in numbers_of(self._proc, parent) else parent
         return pid, request.pid
 
-    def get(self, pid: int) -> Trainer | None:
-        """A process by the agent's number of who asks for it; None where that isn't there (any more)."""
-        trainer = self._trainers.get(pid)
+    def get(self, asker: int) -> Trainer | None:
+        """A process by who asks for it; None where that isn't there (any more)."""
+        trainer = self._trainers.get(asker) or next((one for one in self.all() if one.asker == asker), None)
         if trainer is None or self._clock() - trainer.heard_s > SILENT_S:
             return None
         return trainer

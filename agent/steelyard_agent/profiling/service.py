@@ -13,6 +13,7 @@ from steelyard_agent.model import Event
 from steelyard_agent.profiling.accounts import LOOK_S as ACCOUNTS_LOOK_S
 from steelyard_agent.profiling.accounts import Accounts
 from steelyard_agent.profiling.asks import Asks
+from steelyard_agent.profiling.config_file import ConfigFile
 from steelyard_agent.profiling.continuous import LOOK_S as CONTINUOUS_LOOK_S
 from steelyard_agent.profiling.continuous import Continuous
 from steelyard_agent.profiling.endpoint import Endpoint
@@ -46,6 +47,13 @@ class Gathered:
 
 
 @dataclass(slots=True)
+class Holding:
+    """Who holds a device, by the sampling thread."""
+
+    pids: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
 class Parts:
     """What the service drives."""
 
@@ -56,8 +64,10 @@ class Parts:
     accounts: Accounts
     continuous: tuple[Continuous, ...]
     stacks: StackWindows
+    config_file: ConfigFile | None
     landing: Landing
     steps: StepLog
+    holders: Holding
     outbox: Outbox
     clocks: Clocks
 
@@ -122,6 +132,10 @@ class ProfilingService:
         """Takes steps that processes told."""
         self._parts.steps.take(steps)
 
+    def note_holders(self, pids: Iterable[int]) -> None:
+        """Takes the processes that hold a device now."""
+        self._parts.holders.pids = tuple(pids)
+
     def take(self) -> Gathered:
         """What has come since the last call, for the spool."""
         return self._notes.take()
@@ -185,6 +199,8 @@ class ProfilingService:
 
     def _advance(self) -> None:
         parts = self._parts
+        if parts.config_file is not None:
+            parts.config_file.advance(parts.windows.configuration_for)
         parts.asks.advance()
         for window in parts.windows.advance():
             self._land(window)

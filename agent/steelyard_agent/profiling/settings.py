@@ -32,6 +32,7 @@ class Profiling:
         is_shared: trainers of every user may.
         is_abstract: the agent also listens at Kineto's abstract name.
         npu_home: HOME of trainers under msMonitor; None where there are none.
+        has_npu_file: trainings on Ascend may read a file of the agent's in place of msMonitor.
         max_trace_bytes: a larger trace is refused.
         keep_bytes: what the raw traces may take together.
         keep_s: how long they are kept.
@@ -47,6 +48,7 @@ class Profiling:
     is_shared: bool
     is_abstract: bool
     npu_home: Path | None
+    has_npu_file: bool
     max_trace_bytes: int
     keep_bytes: int
     keep_s: float
@@ -71,6 +73,7 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         is_shared=bool(settings["profiling.shared"].value),
         is_abstract=bool(settings["profiling.abstract"].value),
         npu_home=_home(settings),
+        has_npu_file=bool(settings["profiling.npu_file"].value),
         max_trace_bytes=settings["profiling.max_trace_mb"].number * 1_000_000,
         keep_bytes=settings["profiling.keep_mb"].number * 1_000_000,
         keep_s=settings["profiling.keep_hours"].number * 3600.0,

@@ -1,6 +1,6 @@
 """Lays profiles beside the steps that the training watch tells, so that both go to the spool by one way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -17,6 +17,10 @@ class Profiles(Protocol):
 
     def note_steps(self, steps: Sequence[batch_pb2.Step]) -> None:
         """Takes steps that processes told."""
+        ...
+
+    def note_holders(self, pids: Iterable[int]) -> None:
+        """Takes the processes that hold a device now."""
         ...
 
     def take(self) -> Gathered:
@@ -43,6 +47,7 @@ class ProfilingTeller:
         # What trains on an accelerator has its CPU side too.
         looked.sort(key=lambda pair: pair[0].kind != "cpu")
         self._held = {process.pid: info for info, found in looked for process in found}
+        self._profiles.note_holders(self._held)
         self._told = {pid: key for pid, key in self._told.items() if pid in self._held}
 
     def take(self, now_ms: int, key_of: Callable[[DeviceInfo], int]) -> Told:

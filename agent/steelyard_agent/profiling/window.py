@@ -9,7 +9,7 @@ from steelyard_agent.profiling.roster import Trainer
 
 State = Literal["requested", "warming_up", "recording", "parsing", "stored", "failed"]
 Cause = Literal["continuous", "asked"]
-Tool = Literal["kineto", "npu_trace", "npu_monitor", "py_spy"]
+Tool = Literal["kineto", "npu_trace", "npu_monitor", "dynamic_profile", "py_spy"]
 
 
 @dataclass(slots=True)
@@ -55,4 +55,6 @@ def tool_of(trainer: Trainer, spec: WindowSpec) -> Tool:
     """What profiles a process by operator: torch_npu's profiler counts steps alone, msMonitor's monitor seconds."""
     if trainer.profiler == "kineto":
         return "kineto"
+    if trainer.profiler == "npu_file":
+        return "dynamic_profile"
     return "npu_trace" if spec.steps else "npu_monitor"

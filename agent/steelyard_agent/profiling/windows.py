@@ -87,7 +87,8 @@ class Windows:
         elif other.ask and other.ask == window.ask:
             self._next.append(window)
         else:
-            self._end(window, f"another window of this process is under way ({other.cause}); ask again when it ended")
+            which = "this process, or of one that is told with it,"
+            self._end(window, f"another window of {which} is under way ({other.cause}); ask again when it ended")
             return
         self._set(window, "requested", f"{window.spec.words}; the process asks every 5 s")
 

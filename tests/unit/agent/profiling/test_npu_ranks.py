@@ -1,6 +1,7 @@
 """Ranks of torch_npu that have one helper ask for them all: windows of each, by steps and by npu-monitor."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def home() -> Iterator[Path]:
 
 
 @contextmanager
-def training(home: Path, ranks: int, *flags: str) -> Iterator[list[int]]:
+def training(home: Path, ranks: int, *flags: str, **environ: str) -> Iterator[list[int]]:
     """Ranks of one job; their pids."""
     with ExitStack() as stack:
         pids = []
@@ -37,13 +38,21 @@ def training(home: Path, ranks: int, *flags: str) -> Iterator[list[int]]:
             place = "other" if rank else "first"
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.standins.npu_trainer", str(home), place, *flags],
-                env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "SLURM_JOB_ID": "77"},
+                env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(ranks), "SLURM_JOB_ID": "77", **environ},
                 cwd=ROOT,
             )
             stack.callback(process.wait)
             stack.callback(process.kill)
             pids.append(process.pid)
         yield pids
+
+
+def note_steps(opened: OpenProfiling, pids: list[int]) -> None:
+    """Each has told a step."""
+    reader = open_reader("node-1")
+    facts = [who for pid in pids if (who := reader.read(pid))]
+    steps = [batch_pb2.Step(pid=who.pid, start_ms=who.start_ms, ts_ms=1, steps=1, step_time_s=0.1) for who in facts]
+    opened.service.note_steps(steps)
 
 
 @contextmanager
@@ -53,14 +62,7 @@ def profiled(home: Path, ranks: int, *flags: str) -> Iterator[tuple[OpenProfilin
         open_for_test(home, blind_s=1e6, appear_s=20.0, npu_home=home) as opened,
         training(home, ranks, *flags) as pids,
     ):
-        reader = open_reader("node-1")
-        facts = [reader.read(pid) for pid in pids]
-        steps = [
-            batch_pb2.Step(pid=who.pid, start_ms=who.start_ms, ts_ms=1, steps=1, step_time_s=0.1)
-            for who in facts
-            if who
-        ]
-        opened.service.note_steps(steps)
+        note_steps(opened, pids)
         yield opened, pids
 
 
@@ -117,3 +119,37 @@ def test_a_window_of_somebody_else_is_not_disturbed(home: Path) -> None:
         until(lambda: opened.states())
         opened.ask(ingest_pb2.ProfileAsk(pid=pids[1]), "2")
         assert "another window" in ended(opened)[1].text
+
+
+def test_without_a_daemon_they_read_the_agents_file_and_each_rank_has_its_own_windows(home: Path) -> None:
+    folder = home / "fabric/npu"
+    with (
+        open_for_test(home, blind_s=1e6, appear_s=20.0, has_npu_file=True) as opened,
+        training(home, 2, PROF_CONFIG_PATH=str(folder)) as pids,
+    ):
+        opened.service.note_holders(pids)
+        until((home / "reads").exists)
+        opened.ask(ingest_pb2.ProfileAsk(pid=pids[1], duration_ms=500))
+        assert "ask for steps" in ended(opened)[1].text
+        note_steps(opened, pids)
+        opened.answers.clear()
+        opened.ask(ingest_pb2.ProfileAsk(job="77", ranks=[0, 1], with_shapes=True), "2")
+        answers = ended(opened, 2)
+        assert [answers[rank].state for rank in (0, 1)] == ["stored", "stored"], answers
+        stored = [one.profile for one in opened.results if one.profile.state == "stored"]
+        assert [(one.rank, one.pid, one.profiler) for one in stored] == [
+            (0, pids[0], "dynamic_profile"),
+            (1, pids[1], "dynamic_profile"),
+        ]
+        assert json.loads((folder / "profiler_config.json").read_text())["record_shapes"] is True
+    assert not list((home / "fabric/traces").iterdir())
+
+
+def test_a_file_that_another_user_could_change_is_never_read(home: Path) -> None:
+    (home / "fabric").mkdir()
+    (home / "elsewhere").mkdir()
+    (home / "fabric/npu").symlink_to(home / "elsewhere")
+    with open_for_test(home, has_npu_file=True) as opened:
+        opened.poll()
+        assert ["not a folder of the agent's own" in event.text for event in opened.events] == [True]
+    assert not list((home / "elsewhere").iterdir())
