@@ -13,7 +13,15 @@ _MOST_FIGURE: Final = 3.2e9
 
 
 class Unreadable(ValueError):
-    """A datagram that says nothing; the text names what is wrong with it."""
+    """A datagram that says nothing; the text names what is wrong with it.
+
+    Attributes:
+        about: the field that is, whatever its value.
+    """
+
+    def __init__(self, text: str, about: str) -> None:
+        super().__init__(text)
+        self.about = about
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class Datagram:
             return None
         # A number of thousands of digits can't even be read.
         if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < _MOST_COUNT):
-            raise Unreadable(f"{name} is {text[:40]!r}; it must be a whole number that isn't negative")
+            raise Unreadable(f"{name} is {text[:40]!r}; it must be a whole number that isn't negative", name)
         return int(text)
 
     def seconds(self, name: str) -> float | None:
@@ -58,7 +66,7 @@ class Datagram:
         except ValueError:
             value = -1.0
         if not 0 <= value < _MOST_S:
-            raise Unreadable(f"{name} is {text[:40]!r}; it must be seconds that aren't negative")
+            raise Unreadable(f"{name} is {text[:40]!r}; it must be seconds that aren't negative", name)
         return value
 
     def figure(self, name: str) -> float | None:
@@ -83,11 +91,11 @@ def parse(payload: bytes) -> Datagram:
     head, *lines = payload.decode("utf-8", "replace").split("\n")
     words = head.split(" ")
     if len(words) != 3 or words[0] != "steelyard":
-        raise Unreadable(f"begins with {head[:40]!r}; it must begin with 'steelyard 1'")
+        raise Unreadable(f"begins with {head[:40]!r}; it must begin with 'steelyard 1'", "head")
     if words[1] != "1" or words[2] not in KINDS:
-        raise Unreadable(f"is {head[:40]!r}, which this version doesn't know")
+        raise Unreadable(f"is {head[:40]!r}, which this version doesn't know", "head")
     fields = dict(line.split("=", 1) for line in lines if "=" in line)
     number = fields.get("number", "")
     if not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise Unreadable(f"has the number {number[:40]!r}; it must be a whole number")
+        raise Unreadable(f"has the number {number[:40]!r}; it must be a whole number", "number")
     return Datagram(words[2], int(number), fields)

@@ -145,7 +145,8 @@ def _training(now: _Totals, before: _Totals, ts_ms: int, said: Datagram) -> Row:
     counts = tuple(_difference(a, b) for a, b in zip(now.counts, before.counts, strict=True))
     absent = said.text("tokens_absent")
     if now.counts[0] is None:
-        absent = absent or "no tensor of tokens was seen"
+        is_said = said.text("origin") == "declared"
+        absent = absent or ("the script gives no count of tokens" if is_said else "no tensor of tokens was seen")
     elif now.token_steps - before.token_steps != steps:
         # A sum over some of the steps would be a wrong rate.
         counts, absent = (None, None, None, None), "not known for each of these steps"

@@ -9,6 +9,7 @@ from steelyard_agent.devices.guard import Holders
 from steelyard_agent.jobs.facts import ProcessFacts, ProcessReader
 from steelyard_agent.model import Absent, DeviceInfo, Event
 from steelyard_agent.training.datagram import Datagram, Unreadable, parse
+from steelyard_agent.training.endings import Ending, Endings
 from steelyard_agent.training.endpoint import Received
 from steelyard_agent.training.facts import Facts, read_facts
 from steelyard_agent.training.ledger import Ledger, Row
@@ -26,6 +27,7 @@ _FACTS_EVERY_MS: Final = 3_600_000
 # A rank that fell silent this long no longer shares its device.
 _SILENT_MS: Final = 120_000
 _MOST_EVENTS: Final = 100
+_NO_COUNT: Final = "the tokens given to steelyard_step are no whole number of at least 0; its steps have none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ class TrainingWatch:
         self._places = Places()
         self._processes: dict[int, _Process] = {}
         self._events: list[Event] = []
-        self._refusals: set[str] = set()
+        self._refusals: set[tuple[int, str]] = set()
+        self._endings = Endings()
         self._dropped = 0
         self.refused = 0
 
@@ -113,8 +116,9 @@ class TrainingWatch:
             try:
                 self._read(received, now_ms)
             except Unreadable as error:
-                self._refuse(received.pid, str(error), now_ms)
+                self._refuse(received.pid, error, now_ms)
         self._read_logs(now_ms)
+        self._note_dead_ranks(now_ms)
         placed = {pid: self._place(pid, process) for pid, process in self._processes.items()}
         heard = [info for pid, info in placed.items() if now_ms - self._processes[pid].heard_ms < _SILENT_MS]
         share = shares(heard)
@@ -131,22 +135,21 @@ class TrainingWatch:
 
     def _read(self, received: Received, now_ms: int, *, is_logged: bool = False) -> None:
         if not received.pid:
-            raise Unreadable("comes from a process outside of the agent's pid namespace; run the agent in the host's")
+            raise Unreadable(
+                "comes from a process outside of the agent's pid namespace; run the agent in the host's", "pid"
+            )
         said = parse(received.payload)
-        process = self._process(received.pid, said, is_logged=is_logged)
+        process = self._process(received.pid, said, now_ms, is_logged=is_logged)
         process.heard_ms = now_ms
         process.ledger.note_number(said.number)
         if said.kind == "step":
             process.fields.update(said.fields)
             at_ms = int(1000 * (said.seconds("time") or 0.0))
             process.ledger.take(said, at_ms if abs(at_ms - now_ms) <= _MOST_SKEW_MS else now_ms)
+            if said.text("refused_tokens"):
+                self._note_nonsense(process, _NO_COUNT, now_ms)
         elif said.kind == "facts":
-            process.fields.update(said.fields)
-            process.facts = read_facts(said)
-            for problem in process.facts.problems:
-                if problem not in process.problems:
-                    process.problems.add(problem)
-                    self._note("warning", "declared_nonsense", f"process {received.pid}: {problem}", now_ms)
+            self._take_facts(process, said, now_ms)
         else:
             text = f"the hook in process {received.pid} turned itself off: {said.text('reason')}; the training goes on"
             self._note("warning", "hook_off", text, now_ms)
@@ -173,18 +176,22 @@ class TrainingWatch:
             if who is not None and who.job.id not in telling:
                 self._read(received, now_ms, is_logged=True)
 
-    def _process(self, pid: int, said: Datagram, *, is_logged: bool) -> _Process:
+    def _process(self, pid: int, said: Datagram, now_ms: int, *, is_logged: bool) -> _Process:
         known = self._processes.get(pid)
         # A number that falls back is a new process under an old pid, or a program that was executed in its place.
         if known is not None and known.is_logged == is_logged and said.number > known.ledger.number:
             return known
         if known is None and len(self._processes) >= _MOST_PROCESSES:
-            raise Unreadable(f"is of one process too many; {_MOST_PROCESSES} are followed on a node")
+            raise Unreadable(f"is of one process too many; {_MOST_PROCESSES} are followed on a node", "pid")
         who = self._reader.read(pid)
         if who is None:
-            raise Unreadable("comes from a process that has ended already")
-        self._processes[pid] = _Process(who, is_logged=is_logged)
-        return self._processes[pid]
+            raise Unreadable("comes from a process that has ended already", "pid")
+        process = self._processes[pid] = _Process(who, is_logged=is_logged)
+        if who.declared and not is_logged:
+            # Until a hook tells more; a script that tells its own steps has none.
+            lines = ("steelyard 1 facts", "number=0", *who.declared)
+            self._take_facts(process, parse("\n".join(lines).encode()), now_ms)
+        return process
 
     def _place(self, pid: int, process: _Process) -> DeviceInfo | None:
         return self._places.device_of(pid, process.facts.device_type, process.facts.device_uuid)
@@ -212,19 +219,39 @@ class TrainingWatch:
         if lost:
             text = f"{lost} datagrams of process {process.who.pid} were lost; its totals made up for their steps"
             self._note("info", "datagrams_lost", text, process.heard_ms)
-        others = [other for other in self._processes.values() if other.who.job.id == process.who.job.id]
-        # All ranks of a job end within one look; others that step on long after have lost this one.
-        if any(other.heard_ms - process.heard_ms > 30_000 for other in others):
-            rank = _ranks(process).get("rank")
-            who = f"process {process.who.pid}" if rank is None else f"rank {rank} (process {process.who.pid})"
-            at_ms = max(other.heard_ms for other in others)
-            self._note("warning", "rank_ended", f"{who} of job {process.who.job.id} ended; others train on", at_ms)
+        who = process.who
+        self._endings.add(Ending(who.job.id, who.pid, _ranks(process).get("rank"), process.heard_ms))
 
-    def _refuse(self, pid: int, problem: str, now_ms: int) -> None:
+    def _note_dead_ranks(self, now_ms: int) -> None:
+        if not self._endings.any:
+            return
+        heard_ms: dict[str, int] = {}
+        for process in self._processes.values():
+            job = process.who.job.id
+            heard_ms[job] = max(process.heard_ms, heard_ms.get(job, 0))
+        ranks = {(process.who.job.id, _ranks(process).get("rank")) for process in self._processes.values()}
+        for text in self._endings.judged(heard_ms, ranks, now_ms):
+            self._note("warning", "rank_ended", text, now_ms)
+
+    def _refuse(self, pid: int, error: Unreadable, now_ms: int) -> None:
         self.refused += 1
+        # Not by its value, which may be another with each step.
+        problem = (pid, error.about)
         if problem not in self._refusals and len(self._refusals) < _MOST_EVENTS:
             self._refusals.add(problem)
-            self._note("warning", "datagram_refused", f"a datagram of process {pid} {problem}; it is left out", now_ms)
+            text = f"a datagram of process {pid} {error}; it is left out, and so are others like it"
+            self._note("warning", "datagram_refused", text, now_ms)
+
+    def _take_facts(self, process: _Process, said: Datagram, now_ms: int) -> None:
+        process.fields.update(said.fields)
+        process.facts = read_facts(said)
+        for problem in process.facts.problems:
+            self._note_nonsense(process, problem, now_ms)
+
+    def _note_nonsense(self, process: _Process, problem: str, now_ms: int) -> None:
+        if problem not in process.problems:
+            process.problems.add(problem)
+            self._note("warning", "declared_nonsense", f"process {process.who.pid}: {problem}", now_ms)
 
     def _note(self, severity: str, code: str, text: str, now_ms: int) -> None:
         log.info("%s: %s", code, text)

@@ -1,5 +1,7 @@
 """Datagrams become rows with the job, the rank and the device of their process."""
 
+from dataclasses import replace
+
 from steelyard_agent.devices.guard import Holders
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.jobs.identity import JobIdentity, Ranks
@@ -173,16 +175,54 @@ def test_a_hook_that_turned_itself_off_is_an_event() -> None:
 
 def test_a_rank_that_dies_is_an_event_and_the_others_go_on() -> None:
     node = Node(0, 1)
-    for second in (0, 40):
-        for pid in (100, 101) if not second else (101,):
-            node.step(pid, second + 1, at_s=second)
-        node.take(second)
+    events = []
+    for second in range(0, 70, 5):
+        if second == 10:
+            del node.alive[100]
+        for pid in node.alive:
+            node.step(pid, second // 5 + 1, at_s=second)
+        if not second % 10:
+            node.watch.look([held(a_device(0))])
+        told = node.take(second)
+        events += [(second, event.code, event.text) for event in told.events]
+        assert any(step.rank == 1 for step in told.steps)
+    assert events == [(40, "rank_ended", "rank 0 (process 100) of job 17 ended; others train on")]
+
+
+def test_a_rank_that_dies_mid_step_and_leaves_the_others_waiting() -> None:
+    node = Node(0, 1)
+    for pid in (100, 101):
+        node.step(pid, 1)
+    node.take(0)
     del node.alive[100]
     node.watch.look([held(a_device(0))])
-    node.step(101, 42, at_s=41)
-    told = node.take(41)
-    assert [event.code for event in told.events] == ["rank_ended"]
-    assert [step.rank for step in told.steps] == [1]
+    assert not [event for second in range(10, 300, 10) for event in node.take(second).events]
+    (event,) = node.take(301).events
+    assert event.code == "rank_ended"
+    assert "make no steps since" in event.text
+    assert not node.take(400).events, "once"
+
+
+def test_a_rank_that_was_started_again_is_not_missed() -> None:
+    node = Node(0, 1)
+    for pid in (100, 101):
+        node.step(pid, 1)
+    node.take(0)
+    node.alive[200] = replace(node.alive.pop(100), pid=200, start_ms=T0 + 5000)
+    node.watch.look([held(a_device(0))])
+    for second in range(10, 400, 10):
+        node.step(200, second)
+        assert not node.take(second).events
+
+
+def test_ranks_that_end_together_are_no_event() -> None:
+    node = Node(0, 1)
+    for pid in (100, 101):
+        node.step(pid, 1)
+    node.take(0)
+    node.alive.clear()
+    node.watch.look([held(a_device(0))])
+    assert not node.take(900).events
 
 
 def test_a_new_process_under_an_old_pid_begins_anew() -> None:
@@ -197,3 +237,28 @@ def test_nonsense_is_told_once() -> None:
     node.box.waiting = [Received(100, b"x"), Received(100, b"x"), Received(0, b"steelyard 1 step\nnumber=1")]
     assert [event.code for event in node.take().events] == ["datagram_refused"] * 2
     assert node.watch.refused == 3
+
+
+def test_a_value_that_is_nonsense_in_another_way_each_step_is_told_once() -> None:
+    node = Node(0)
+    for number in range(1, 9):
+        node.say(100, number, steps=number, seconds=number, tokens=number * 10**30)
+    (event,) = node.take().events
+    assert event.code == "datagram_refused"
+    assert "tokens is '1000" in event.text
+
+
+def test_what_the_environment_declares_counts_for_a_script_that_tells_its_own_steps() -> None:
+    node = Node(0)
+    declared = ("declared.model=llama", "declared.sequence_length=many", "run=again")
+    node.alive[100] = replace(node.alive[100], declared=declared)
+    node.say(100, 1, steps=1, seconds=1, step_seconds=1, origin="declared", refused_tokens=1)
+    told = node.take()
+    (training,) = told.trainings
+    assert (training.model, training.run, training.origins["model"]) == ("llama", "again", "declared")
+    assert [event.text.partition(": ")[2].partition(" ")[0] for event in told.events] == [
+        "STEELYARD_SEQUENCE_LENGTH=many",
+        "the",
+    ]
+    (step,) = told.steps
+    assert (step.run, step.tokens_absent) == ("again", "the script gives no count of tokens")

@@ -12,6 +12,7 @@ for Python 3.8; importing no other file of ours, it can be copied beside a scrip
 """
 
 import contextlib
+import numbers
 import os
 import socket
 import time
@@ -36,6 +37,8 @@ class _Steps:
     def end(self, took_s, tokens, mark, loss=None):  # type: ignore[no-untyped-def]
         """Counts a step and tells it; a marked one, or one without a beginning, is told and not counted."""
         self.end_s = time.monotonic()
+        refused = 1 if tokens is not None and not _is_count(tokens) else None
+        tokens = int(tokens) if tokens is not None and not refused else None
         if took_s is not None and not mark:
             self.steps += 1
             self.seconds += took_s
@@ -51,7 +54,7 @@ class _Steps:
             ("steps", self.steps), ("seconds", "%.6f" % self.seconds), ("tokens", self.tokens),
             ("token_steps", self.token_steps), ("marked_steps", self.marked_steps),
             ("marked_seconds", "%.6f" % self.marked_seconds), ("step_seconds", took_s),
-            ("step_tokens", tokens), ("mark", mark), ("loss", loss),
+            ("step_tokens", tokens), ("refused_tokens", refused), ("mark", mark), ("loss", loss),
         ] + [(name.lower(), os.environ.get(name)) for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE")]  # fmt: skip
         fields += [(name, os.environ.get("STEELYARD_" + name.upper())) for name in ("job", "run", "model", "task")]
         lines = ["steelyard 1 step"] + ["%s=%s" % pair for pair in fields if pair[1] is not None]
@@ -72,9 +75,10 @@ def _steps():
     return _STEPS[0]
 
 
-def _valid(tokens):  # type: ignore[no-untyped-def]
-    # A nonsense count must not become a figure, nor an error in somebody's training.
-    return tokens if isinstance(tokens, int) and tokens >= 0 else None
+def _is_count(tokens):  # type: ignore[no-untyped-def]
+    # A nonsense count must not become a figure, nor an error in somebody's training. NumPy's whole numbers are counts;
+    # a tensor is none, for to read it would wait for the device.
+    return isinstance(tokens, numbers.Integral) and 0 <= tokens < 1 << 53
 
 
 def _plain(loss):  # type: ignore[no-untyped-def]
@@ -91,7 +95,7 @@ def step(tokens=None, mark=None, loss=None):  # type: ignore[no-untyped-def]
         loss: of the step, as a plain number that the script has anyway; a tensor is left out.
     """
     steps = _steps()
-    steps.end(time.monotonic() - steps.end_s if steps.end_s else None, _valid(tokens), mark, _plain(loss))
+    steps.end(time.monotonic() - steps.end_s if steps.end_s else None, tokens, mark, _plain(loss))
 
 
 @contextlib.contextmanager
@@ -99,7 +103,7 @@ def training_step(tokens=None, mark=None):  # type: ignore[no-untyped-def]
     """A step that lasts as long as the with block; an exception in it passes through, and the step isn't counted."""
     begin_s = time.monotonic()
     yield
-    _steps().end(time.monotonic() - begin_s, _valid(tokens), mark)
+    _steps().end(time.monotonic() - begin_s, tokens, mark)
 
 
 def hugging_face(tokens_per_step=None):  # type: ignore[no-untyped-def]
