@@ -32,6 +32,7 @@ COMMANDS: Final = (
     Command("record", "steelyard_agent.commands.record", "write what a daemon would send to a file"),
     Command("replay", "steelyard_agent.commands.replay", "play what record has written, marked as replayed"),
     Command("energy", "steelyard_agent.commands.energy", "print the energy counters of the devices that a job holds"),
+    Command("sample-stacks", "steelyard_agent.commands.sample_stacks", "run py-spy once for an agent; a unit's"),
     Command("simulate", "steelyard_agent.simulate.command", "be a fleet of plausible nodes, marked as simulated"),
     Command("doctor", "steelyard_agent.doctor.command", "say what this node can tell, and what is missing and why"),
     Command("version", "steelyard_agent.commands.version", "print the version"),

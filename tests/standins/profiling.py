@@ -67,6 +67,7 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
         "continuous": (),
         "npu_monitor": (),
         "stacks": (),
+        "stacks_socket": folder / "no-unit",
         "every_s": 60.0,
         "budget_share": 0.002,
     }

@@ -22,6 +22,7 @@ from steelyard_agent.profiling.monitor_outlet import MonitorOutlet
 from steelyard_agent.profiling.npu_outlet import NpuOutlet, file_configuration, npu_configuration
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.outlet import Outlet
+from steelyard_agent.profiling.py_spy import PySpy, Spy
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.reading import Reading
 from steelyard_agent.profiling.request import WindowSpec
@@ -38,6 +39,7 @@ from steelyard_agent.profiling.sockets import (
     bind_file,
     check_home,
 )
+from steelyard_agent.profiling.spy_socket import SpySocket
 from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.trainers import trainers_of
@@ -98,7 +100,7 @@ def open_profiling(
     }
     windows = Windows(roster, outlets, reader, steps, clocks, tell, held, ways.blind_s)
     remedy = f"start it with KINETO_USE_DAEMON=1 KINETO_IPC_SOCKET_DIR={settings.folder}, and see docs/profiling.md"
-    stacks = StackWindows(store, steps, clocks, tell, held, ways.spy)
+    stacks = StackWindows(store, steps, clocks, tell, held, functools.partial(_spy, settings.stacks_socket, ways.spy))
     known = functools.partial(trainers_of, roster, reader, steps)
     asks = Asks(known, windows, stacks, store, outbox, clocks, remedy, ways.appear_s)
     reading = Reading(outlets, store, steps, Limits(settings.reader_bytes), clocks.wall_ms)
@@ -137,6 +139,13 @@ def open_profiling(
         clocks,
     )
     return ProfilingService(parts, notes)
+
+
+def _spy(unit: Path, program: str, pid: int, seconds: int, rate_hz: int, target: Path) -> Spy:
+    """Has a process sampled: by the unit that may, else by the agent itself."""
+    if unit.is_socket():
+        return SpySocket(unit, pid, seconds, rate_hz, target)
+    return PySpy(pid, seconds, rate_hz, target, program=program)
 
 
 def _listeners(settings: Profiling, landing: Landing, notes: Notes) -> Iterator[Listener]:

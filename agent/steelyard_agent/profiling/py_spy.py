@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 _NICENESS: Final = 19
 # Beyond the window: to find its way in the process, and to write.
-_MORE_S: Final = 60.0
-_MOST_BYTES: Final = 16_000_000
+MORE_S: Final = 60.0
+MOST_BYTES: Final = 16_000_000
 
 
 class NoStacks(Exception):
@@ -33,6 +33,22 @@ class Sampled:
 
     text: str
     cpu_s: float
+
+
+class Spy(Protocol):
+    """A look into a process; what was seen is also in the file that was named."""
+
+    def poll(self) -> Sampled | None:
+        """What was seen; None while it looks.
+
+        Raises:
+            NoStacks: it could not look.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends it."""
+        ...
 
 
 class PySpy:
@@ -63,7 +79,7 @@ class PySpy:
         """
         self._target = target
         self._clock = clock
-        self._late_s = clock() + seconds + _MORE_S
+        self._late_s = clock() + seconds + MORE_S
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         # A thread that waits is idle: without --idle a training that waits for data would show nothing at all.
         options = ["--nonblocking", "--idle", "--threads", "--format", "raw", "--output", str(target)]
@@ -107,7 +123,7 @@ class PySpy:
             if self._child.returncode:
                 raise NoStacks(self._reason())
             with self._target.open("rb") as file:
-                text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+                text = file.read(MOST_BYTES).decode("utf-8", "replace")
         except OSError as error:
             raise NoStacks(f"py-spy left nothing: {error.strerror}") from error
         finally:

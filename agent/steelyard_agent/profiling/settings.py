@@ -40,6 +40,7 @@ class Profiling:
         continuous: patterns of jobs that are profiled without being asked for; none where it is off.
         npu_monitor: the same of jobs whose kernels npu-monitor is to time.
         stacks: the same of jobs whose host stacks are sampled.
+        stacks_socket: of the unit that samples host stacks for the agent, where it is on.
         every_s: between two such windows of a job on a node.
         budget_share: of a job's time that they may take.
     """
@@ -56,6 +57,7 @@ class Profiling:
     continuous: tuple[str, ...]
     npu_monitor: tuple[str, ...]
     stacks: tuple[str, ...]
+    stacks_socket: Path
     every_s: float
     budget_share: float
 
@@ -81,6 +83,7 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         continuous=tuple(settings["profiling.continuous"].text.split()),
         npu_monitor=tuple(settings["profiling.npu_monitor"].text.split()),
         stacks=tuple(settings["profiling.stacks"].text.split()),
+        stacks_socket=Path(settings["profiling.stacks_socket"].text),
         every_s=settings["profiling.every_minutes"].number * 60.0,
         budget_share=settings["profiling.budget_ppm"].number / 1e6,
     )

@@ -3,10 +3,11 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from steelyard_agent.profiling.held import Held
-from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled
+from steelyard_agent.profiling.py_spy import NoStacks, Sampled, Spy
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.roster import Trainer
 from steelyard_agent.profiling.rows import Result, profile_of
@@ -29,7 +30,7 @@ class _Underway:
     """A window that is being sampled."""
 
     window: Window
-    spy: PySpy
+    spy: Spy
 
 
 class StackWindows:
@@ -42,12 +43,12 @@ class StackWindows:
         clocks: Clocks,
         tell: Callable[[Window], None],
         held: Held,
-        program: str = "",
+        spy: Callable[[int, int, int, Path], Spy],
     ) -> None:
         """Args: where samples are kept, who knows runs, time, who is told each state, where other profilers are at
-        work, and py-spy's path.
+        work, and who looks: into a process, for seconds, so often a second, into a new file; raises NoStacks.
         """
-        self._program = program
+        self._spy = spy
         self._store = store
         self._steps = steps
         self._clocks = clocks
@@ -87,14 +88,8 @@ class StackWindows:
             now_s, wall_ms = self._clocks.monotonic(), self._clocks.wall_ms()
             window.sent_s, window.begin_ms = now_s, wall_ms
             try:
-                spy = PySpy(
-                    window.who.pid,
-                    max(1, round(window.spec.duration_ms / 1000)),
-                    RATE_HZ,
-                    self._store.path_for(window.id, ".txt"),
-                    program=self._program,
-                    clock=self._clocks.monotonic,
-                )
+                seconds = max(1, round(window.spec.duration_ms / 1000))
+                spy = self._spy(window.who.pid, seconds, RATE_HZ, self._store.path_for(window.id, ".txt"))
             except NoStacks as error:
                 self._fail(window, str(error))
                 return None

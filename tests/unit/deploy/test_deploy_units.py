@@ -13,11 +13,13 @@ from steelyard_agent.profiling.landing import Landing
 ROOT = Path(__file__).parents[3]
 SYSTEMD = ROOT / "deploy/systemd"
 UNITS = sorted(SYSTEMD.glob("*.service"))
+SOCKETS = sorted(SYSTEMD.glob("*.socket"))
 DROP_INS = sorted(SYSTEMD.glob("*.service.d/*.conf"))
 
 # What systemd 247 (the oldest of the distributions that carry a Python 3.11) knows, as far as we use it.
 KNOWN = {
     "Unit": {
+        "CollectMode",
         "Description", "Documentation", "After", "Wants", "StartLimitIntervalSec", "StartLimitBurst",
     },
     "Service": {
@@ -30,8 +32,9 @@ KNOWN = {
         "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "ProtectProc",
         "RestrictAddressFamilies", "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality",
         "RemoveIPC", "UMask", "SystemCallArchitectures", "SystemCallFilter", "SystemCallErrorNumber", "LimitNOFILE",
-        "SupplementaryGroups", "Environment",
+        "SupplementaryGroups", "Environment", "StandardInput", "StandardOutput", "StandardError", "RuntimeMaxSec",
     },
+    "Socket": {"ListenStream", "SocketUser", "SocketGroup", "SocketMode", "Accept", "MaxConnections"},
     "Install": {"WantedBy"},
 }  # fmt: skip
 HARDENED = {
@@ -67,7 +70,7 @@ def service(path: Path) -> dict[str, str]:
     return {key: value for section, key, value in parse(path) if section == "Service"}
 
 
-@pytest.mark.parametrize("path", [*UNITS, *DROP_INS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*UNITS, *SOCKETS, *DROP_INS], ids=lambda path: path.name)
 def test_every_directive_is_known(path: Path) -> None:
     entries = parse(path)
     assert entries
@@ -76,7 +79,7 @@ def test_every_directive_is_known(path: Path) -> None:
 
 
 def test_both_programs_have_a_unit() -> None:
-    assert [path.name for path in UNITS] == ["steelyard-agent.service", "steelyard-collector.service"]
+    assert [path.stem for path in UNITS] == ["steelyard-agent", "steelyard-collector", "steelyard-stacks@"]
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
@@ -85,7 +88,7 @@ def test_a_unit_starts_a_program_of_ours_that_knows_its_command(path: Path) -> N
     program, *words = service(path)["ExecStart"].split()
     name = Path(program).name
     assert Path(program).is_absolute()
-    assert name == path.stem
+    assert name == ("steelyard-agent" if path.stem == "steelyard-stacks@" else path.stem)
     assert name in scripts
     module = scripts[name].partition(":")[0]
     done = subprocess.run([sys.executable, "-m", module, *words, "--help"], capture_output=True, text=True, check=False)
@@ -97,7 +100,9 @@ def test_a_unit_starts_a_program_of_ours_that_knows_its_command(path: Path) -> N
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_a_unit_is_unprivileged_and_walled_in(path: Path) -> None:
     keys = service(path)
-    assert {key: keys.get(key) for key in HARDENED} == HARDENED
+    # py-spy has to read a training's Python, wherever that lies.
+    wanted = HARDENED | ({"ProtectHome": "read-only"} if path.stem == "steelyard-stacks@" else {})
+    assert {key: keys.get(key) for key in HARDENED} == wanted
     users = [line.split()[1] for line in (SYSTEMD / "sysusers.conf").read_text().splitlines() if line.startswith("u ")]
     assert keys["User"] in users
     assert any(key == "SystemCallFilter" and value == "@system-service" for _, key, value in parse(path))
@@ -150,6 +155,19 @@ def test_the_collector_has_no_capability_and_no_device() -> None:
     keys = service(SYSTEMD / "steelyard-collector.service")
     assert keys["CapabilityBoundingSet"] == ""
     assert keys["PrivateDevices"] == "yes"
+
+
+def test_foreign_memory_is_read_by_a_unit_of_its_own_that_the_agent_alone_may_start() -> None:
+    filters = {path.stem: [value for _, key, value in parse(path) if key == "SystemCallFilter"] for path in UNITS}
+    assert [name for name, values in filters.items() if "process_vm_readv" in values] == ["steelyard-stacks@"]
+    assert not any("process_vm_readv" in path.read_text(encoding="utf-8") for path in DROP_INS)
+    (unit,) = SOCKETS
+    keys = {key: value for section, key, value in parse(unit) if section == "Socket"}
+    agent = service(SYSTEMD / "steelyard-agent.service")
+    assert (keys["SocketUser"], keys["SocketMode"], keys["Accept"]) == (agent["User"], "0600", "yes")
+    assert service(SYSTEMD / "steelyard-stacks@.service")["User"] != agent["User"]
+    defaults = tomllib.loads((ROOT / "agent/steelyard_agent/default.toml").read_text(encoding="utf-8"))
+    assert defaults["profiling"]["stacks_socket"] == keys["ListenStream"]
 
 
 def test_a_drop_in_extends_a_unit_that_is_there() -> None:

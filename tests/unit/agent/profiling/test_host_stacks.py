@@ -2,15 +2,19 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled, find_program
+from steelyard_agent.profiling.spy_socket import SpySocket
 from steelyard_proto.host_stacks import HostStack, parse_raw, waits_of
 from steelyard_proto.v1 import ingest_pb2
 from tests.standins.agent_parts import until
@@ -135,6 +139,82 @@ def test_why_a_process_could_not_be_sampled(tmp_path: Path, body: str, reason: s
         until(lambda: opened.poll() or opened.results)
         assert reason in opened.results[0].profile.reason
         assert opened.results[0].profile.profiler == "py_spy"
+
+
+@contextmanager
+def unit(path: Path, program: str) -> Iterator[None]:
+    """A socket as systemd listens at for steelyard-stacks@: each connection has the command for itself."""
+    command = [sys.executable, "-m", "steelyard_agent.cli", "sample-stacks", "--program", program]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        subprocess.run(command, stdin=connection, stdout=connection, check=True)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def test_where_the_agent_may_not_look_a_unit_does_it_for_it(tmp_path: Path) -> None:
+    (tmp_path / "raw").write_text(RAW)
+    spy = stand_in(tmp_path, f'cat {tmp_path}/raw > "$out"')
+    path = tmp_path / "unit"
+    with (
+        unit(path, spy),
+        open_for_test(tmp_path, spy="/nowhere", stacks_socket=path) as opened,
+        FabricTrainer(tmp_path, opened.socket) as trainer,
+    ):
+        asked(opened, trainer)
+        until(lambda: opened.poll() or opened.results)
+        profile = opened.results[0].profile
+        assert (profile.state, profile.samples, profile.trace_bytes) == ("stored", 74, len(RAW)), profile.reason
+        assert [path.suffix for path in (tmp_path / "state/traces").iterdir()] == [".txt"]
+
+
+def said(path: Path, tmp_path: Path, pid: int = 77) -> str:
+    """Why nothing was seen by the unit."""
+    try:
+        spy = SpySocket(path, pid, 1, 25, tmp_path / "out")
+        until(spy.poll)
+    except NoStacks as error:
+        return str(error)
+    return ""
+
+
+def test_why_a_unit_saw_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "unit"
+    assert "is steelyard-stacks.socket on?" in said(path, tmp_path)
+    with unit(path, stand_in(tmp_path, 'echo "Error: Permission denied" >&2; exit 1')):
+        assert "may not read the process's memory" in said(path, tmp_path)
+        assert said(path, tmp_path, pid=1) == "pid is 1; give 2 to 1073741824"
+    path.unlink()
+    with unit(path, str(tmp_path / "nowhere")):
+        assert "steelyard[stacks]" in said(path, tmp_path)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\n", b"[]\n", b"{}\n", b'{"cpu_s": "x"}\n', b"\xff\n"])
+def test_a_unit_that_makes_no_sense_is_told(tmp_path: Path, answer: bytes) -> None:
+    path = tmp_path / "unit"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        spy = SpySocket(path, 77, 1, 25, tmp_path / "out")
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(answer)
+        with pytest.raises(NoStacks, match="ended without an answer"):
+            until(spy.poll)
 
 
 def test_without_the_program_the_remedy_is_told(tmp_path: Path) -> None:
