@@ -121,9 +121,21 @@ def test_a_device_that_its_running_job_never_uses() -> None:
     assert said(devices=now, activity={n: row | {"busy": 0.0} for n, row in minutes.items()}) == {}
 
 
+def test_steps_that_do_not_count_yet_were_told_all_the_same() -> None:
+    young = job(steps=0, tokens=None, step_p50_s=None, step_p99_s=None)
+    assert "untold" not in said(job=young, ranks=ranks([1.0, 1.0]))
+    assert "untold" in said(job=young, ranks=(), goodput=goodput(first_steps_s=0.0))
+    page = JobPage(NOW, young, ranks=ranks([1.0, 1.0]))
+    assert any("none counted yet" in plain(line) for line in job_lines(page, 100, UNICODE))
+
+
 def test_states_that_want_a_hand() -> None:
     idle = job(state="idle but held", state_since=moment(3600), steps=0, tokens=None, last_step=None)
-    found = said(job=idle, devices=devices([0.0] * 4), goodput=goodput(productive_s=0.0, outside_steps_s=1000.0))
+    found = said(
+        job=idle,
+        devices=devices([0.0] * 4),
+        goodput=goodput(productive_s=0.0, first_steps_s=0.0, outside_steps_s=1000.0),
+    )
     assert found["state"] == [
         "holds 4 devices and does nothing since 13:14:00 (60 min), drawing 1200 W: end it, or start its work"
     ]

@@ -269,7 +269,7 @@ def _gaps(page: JobPage) -> Iterator[str]:
 
 def _untold(page: JobPage) -> Iterator[str]:
     job = page.job
-    if not job["steps"] and page.state != "starting":
+    if not job["steps"] and not page.has_told and page.state != "starting":
         yield "it told no steps: run it under `steelyard-agent run`, or let its log be followed (docs/training.md)"
     elif job["steps"] and job["tokens"] is None:
         why = f" ({text_of(job['tokens_absent'])})" if job["tokens_absent"] else ""

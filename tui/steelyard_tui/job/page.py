@@ -76,6 +76,11 @@ class JobPage:
         return str(self.job["state"])
 
     @property
+    def has_told(self) -> bool:
+        """Whether it told any step, also where none is counted yet."""
+        return bool(self.ranks or self.job["steps"] or any(row["first_steps_s"] for row in self.goodput))
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing more is to come."""
         return self.state in ENDED

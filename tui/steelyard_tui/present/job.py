@@ -106,7 +106,8 @@ def _figures(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     columns = [("newest minutes", row) for row in page.live if row["tokens_per_s_device"] is not None]
     columns += [(f"{chip_name(row['chip'], row['vendor'])}, all of it", row) for row in page.figures]
     job = page.job
-    yield _row("steps", [count(job["steps"]) if job["steps"] else "none told"])
+    uncounted = "none counted yet: the first 20 steps or 5 minutes warm up" if page.has_told else "none told"
+    yield _row("steps", [count(job["steps"]) if job["steps"] else uncounted])
     origin = f" ({job['tokens_origin']})" if job["tokens_origin"] else ""
     absent = f"{glyphs.absent} {text_of(job['tokens_absent']) or 'nobody told them'}"
     yield _row("tokens", [absent if job["tokens"] is None else f"{count(job['tokens'])}{origin}"])
