@@ -8,7 +8,7 @@ import subprocess
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -58,8 +58,9 @@ def agent(
     library: Path,
     pids: Sequence[int],
     *flags: str,
-    with_period_ms: int = 0,
+    program_of: Sequence[str] = (),
     scenario: Path | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`steelyard-agent daemon` with its log, spool and socket under `folder`, asked to stop at the end.
 
@@ -68,8 +69,9 @@ def agent(
         library: the stand-in; its folder becomes the loader's path.
         pids: who holds the devices, one each.
         flags: of the daemon.
+        program_of: a module of tests/bench/load and its arguments, in place of the program itself.
         scenario: of the stand-in; None for its defaults.
-        with_period_ms: tick so often, below what the settings allow: see tests/bench/load/fast_agent.py.
+        more: of the environment.
     """
     environ = {key: value for key, value in os.environ.items() if not key.startswith("STEELYARD_")}
     environ |= {
@@ -80,10 +82,9 @@ def agent(
     }
     if scenario is not None:
         environ[VARIABLE] = str(scenario)
+    environ |= more or {}
     arguments = ["daemon", "--node", name, "--state-dir", str(folder / name), *flags]
-    command = [program("steelyard-agent")]
-    if with_period_ms:
-        command = [sys.executable, "-m", "tests.bench.load.fast_agent", str(with_period_ms)]
+    command = [sys.executable, "-m", *program_of] if program_of else [program("steelyard-agent")]
     log = folder / f"{name}.log"
     with log.open("wb") as out, subprocess.Popen([*command, *arguments], env=environ, stderr=out) as process:
         try:

@@ -1,112 +1,144 @@
-"""What an agent costs its node: memory, CPU and wake-ups with 8 devices, beside TLS, Ascend and a peer."""
+"""What an agent costs its node: memory, CPU and wake-ups with 8 devices, and with all there is; beside its peers."""
 
-import shutil
 import subprocess
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from steelyard_proto.errors import SteelyardError
 from steelyard_tui.client import Client, connect
 from tests.bench.agents import DEVICES, agent, compile_packages, metrics_present, trainers
 from tests.bench.figure import Figure
-from tests.bench.machine import Cost, cost_of, wait_for
+from tests.bench.machine import cost_of, wait_for
+from tests.bench.peers import PEERS, installed, running, scrape
 from tests.bench.processes import Collector, collector, program
+from tests.bench.watched import Watched
+from tests.standins.amdgpu_tree import BOARDS, AmdTree
 from tests.standins.build import build
+from tests.standins.exporter import ExporterServer, dcgm_page
 
-_WARM_UP_S, _SECONDS = 20, 120
+_WARM_UP_S, _SECONDS, _LOOK_S = 20, 120, 5
 _FAST_MS, _SETTLED_TICKS, _MORE_TICKS = 5, 2_000, 20_000
 _FAST_LIMIT_S = 600.0
-# Its own port, so that a node-exporter of this machine isn't taken for ours.
-_PEER, _PEER_PORT = "prometheus-node-exporter", 39_100
+_TEN_HERTZ = ("--set", "sampling.fast_period_ms=100", "--set", "sampling.host_period_ms=100")
+# Of each vendor but NVIDIA, in the agent that has all of them.
+_OTHERS = 2
 
 
-@dataclass(slots=True)
-class _Watched:
-    """A process over the measured time."""
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """What the agents of the bench find."""
 
-    pid: int
-    first: Cost = field(init=False)
-    last: Cost = field(init=False)
-    rss_mb: float = 0.0
-
-    def begin(self) -> None:
-        self.first = cost_of(self.pid)
-
-    def look(self) -> None:
-        self.last = cost_of(self.pid)
-        self.rss_mb = max(self.rss_mb, self.last.rss_mb)
-
-    def share(self, seconds: float) -> float:
-        return (self.last.cpu_s - self.first.cpu_s) / seconds
-
-    def wakeups(self, seconds: float) -> float:
-        return (self.last.wakeups - self.first.wakeups) / seconds
+    folder: Path
+    libraries: Mapping[str, Path]
+    pids: Sequence[int]
 
 
 def run(progress: Callable[[str], None]) -> list[Figure]:
-    """All agents at once at 1 Hz for 2 minutes, then one with fast ticks."""
+    """All agents at once for 2 minutes, then one with fast ticks."""
     compile_packages()
-    with tempfile.TemporaryDirectory(prefix="steelyard-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="steelyard-bench-") as name, trainers() as pids:
         folder = Path(name)
         libraries = {vendor: build(vendor, folder / vendor) for vendor in ("nvml", "dcmi")}
-        with trainers() as pids:
-            figures = _at_one_hertz(folder, libraries, pids, progress)
-            return [*figures, _growth(folder, libraries["nvml"], pids, progress)]
+        node = _Node(folder, libraries, pids)
+        figures = _at_once(node, progress)
+        return [*figures, _growth(node, progress)]
 
 
-def _at_one_hertz(
-    folder: Path, libraries: dict[str, Path], pids: list[int], progress: Callable[[str], None]
-) -> list[Figure]:
+def _at_once(node: _Node, progress: Callable[[str], None]) -> list[Figure]:
+    peers = installed()
     with ExitStack() as stack:
-        plain = stack.enter_context(_collector(folder / "plain"))
-        tls, access = _tls_collector(folder / "tls", stack)
+        plain = stack.enter_context(_collector(node.folder / "plain"))
+        tls, access = _tls_collector(node.folder / "tls", stack)
         to_plain, to_tls = ("--collector", plain.address), ("--collector", tls.address, *access)
-        nvml, dcmi = libraries["nvml"], libraries["dcmi"]
+        nvml = node.libraries["nvml"]
+
+        def start(name: str, library: Path, *flags: str, **more: str) -> Watched:
+            started = agent(node.folder, name, library, node.pids, *flags, more=more)
+            return Watched(stack.enter_context(started).pid)
+
+        amd = AmdTree(node.folder / "amd", BOARDS["MI300X"], count=_OTHERS)
         watched = {
-            "nvidia": _Watched(stack.enter_context(agent(folder, "nvidia", nvml, pids, *to_plain)).pid),
-            "tls": _Watched(stack.enter_context(agent(folder, "tls-agent", nvml, pids, *to_tls)).pid),
-            "ascend": _Watched(stack.enter_context(agent(folder, "ascend", dcmi, pids, *to_plain)).pid),
+            "nvidia": start("nvidia", nvml, *to_plain),
+            "tls": start("tls-agent", nvml, *to_tls),
+            "ascend": start("ascend", node.libraries["dcmi"], *to_plain),
+            "16": start("sixteen", nvml, *to_plain, STEELYARD_STANDIN_GPUS="16"),
+            "10_hz": start("ten-hertz", nvml, *to_plain, *_TEN_HERTZ),
+            "full": Watched(stack.enter_context(_full_agent(node, amd, plain, stack)).pid),
         }
-        if shutil.which(_PEER):
-            watched["peer"] = _Watched(stack.enter_context(_peer()))
-        progress(f"{len(watched)} processes warm up for {_WARM_UP_S} s, then {_SECONDS} s at 1 Hz")
-        _scrape(_WARM_UP_S, "peer" in watched)
+        watched |= {name: Watched(stack.enter_context(running(peer, nvml))) for name, peer in peers.items()}
+        progress(f"{len(watched)} processes warm up for {_WARM_UP_S} s, then {_SECONDS} s of sampling")
+        scrape(_WARM_UP_S, peers)
         started_s = time.monotonic()
         for one in watched.values():
             one.begin()
-        for _ in range(_SECONDS // 5):
-            _scrape(5, "peer" in watched)
+        for _ in range(_SECONDS // _LOOK_S):
+            amd.tick(1000.0 + time.monotonic() - started_s)
+            scrape(_LOOK_S, peers)
             for one in watched.values():
                 one.look()
         seconds = time.monotonic() - started_s
         with connect(plain.address) as client:
-            ticks = _ticks(client, "nvidia")
-    assert ticks >= _SECONDS, f"{ticks} ticks reached the store in {seconds:.0f} s"
-    return [*_figures(watched, seconds), _metrics(folder)]
+            for name in ("nvidia", "full"):
+                ticks = _ticks(client, name)
+                assert ticks >= _SECONDS, f"{ticks} ticks of {name} reached the store in {seconds:.0f} s"
+            vendors = _vendors(client, "full")
+    return [*_figures(watched, seconds), *_full_figures(watched["full"], vendors, seconds), _metrics(node.folder)]
 
 
-def _figures(watched: dict[str, _Watched], seconds: float) -> list[Figure]:
-    ours, tls, ascend, peer = watched["nvidia"], watched["tls"], watched["ascend"], watched.get("peer")
-    beside: dict[str, str] = dict.fromkeys(("rss", "cpu", "wakeups"), f"{_PEER} is not installed")
-    if peer is not None:
-        beside["rss"] = f"{_PEER} {peer.rss_mb:.1f}"
-        beside["cpu"] = f"{_PEER}, scraped at 1 Hz: {peer.share(seconds):.4f}"
-        beside["wakeups"] = f"{_PEER}, scraped at 1 Hz: {peer.wakeups(seconds):.0f}"
+def _full_agent(
+    node: _Node, amd: AmdTree, target: Collector, stack: ExitStack
+) -> "AbstractContextManager[subprocess.Popen[bytes]]":
+    """An agent with all sources, profiling and the trainers' endpoint."""
+    exporter = ExporterServer(dcgm_page(1000.0, _OTHERS))
+    stack.callback(exporter.close)
+    both = ":".join(str(library.parent) for library in node.libraries.values())
+    return agent(
+        node.folder, "full", node.libraries["nvml"], node.pids, "--collector", target.address,
+        "--set", "profiling.enabled=true", "--set", f"profiling.folder={node.folder / 'profiles'}",
+        program_of=("tests.bench.load.full_agent", str(amd.sys), exporter.url),
+        more={"LD_LIBRARY_PATH": both, "STEELYARD_STANDIN_NPUS": str(_OTHERS)},
+    )  # fmt: skip
+
+
+def _figures(watched: Mapping[str, Watched], seconds: float) -> list[Figure]:
+    ours, tls, ascend = watched["nvidia"], watched["tls"], watched["ascend"]
+    absent = [f"{peer.name} is not installed" for peer in PEERS if peer.name not in watched]
+    peers = {peer.name: watched[peer.name] for peer in PEERS if peer.name in watched}
+    rss = "; ".join([*(f"{name} {peer.rss_mb:.1f}" for name, peer in peers.items()), *absent])
+    cpu = "; ".join([*(f"{name} {peer.share(seconds):.4f}" for name, peer in peers.items()), *absent])
+    wakeups = "; ".join([*(f"{name} {peer.wakeups(seconds):.0f}" for name, peer in peers.items()), *absent])
     return [
-        Figure("rss_mb", ours.rss_mb, "MB", "<= 40", f"the most in {seconds:.0f} s; {beside['rss']}"),
-        Figure("cpu_share", ours.share(seconds), "of a core", "<= 0.003", beside["cpu"]),
-        Figure("wakeups_per_s", ours.wakeups(seconds), "1/s", "<= 25", beside["wakeups"]),
-        Figure("rss_tls_mb", tls.rss_mb, "MB", "", "the same with TLS and a token"),
-        Figure("cpu_share_tls", tls.share(seconds), "of a core"),
-        Figure("wakeups_tls_per_s", tls.wakeups(seconds), "1/s"),
-        Figure("wakeups_ascend_per_s", ascend.wakeups(seconds), "1/s", "", f"{DEVICES} Ascend, power at 10 Hz"),
-        Figure("cpu_share_ascend", ascend.share(seconds), "of a core"),
-        Figure("rss_ascend_mb", ascend.rss_mb, "MB"),
+        Figure("rss_mb", ours.rss_mb, "MB", "<= 40", f"the most in {seconds:.0f} s; {rss}"),
+        Figure("cpu_share", ours.share(seconds), "of a core", "<= 0.003", f"scraped at 1 Hz: {cpu}"),
+        Figure("wakeups_per_s", ours.wakeups(seconds), "1/s", "<= 25", f"scraped at 1 Hz: {wakeups}"),
+        *_beside("tls", tls, seconds, "the same with TLS and a token"),
+        *_beside("ascend", ascend, seconds, f"{DEVICES} Ascend, power at 10 Hz"),
+        *_beside("16", watched["16"], seconds, "16 GPUs"),
+        *_beside("10_hz", watched["10_hz"], seconds, f"{DEVICES} GPUs and the host at 10 Hz"),
+    ]
+
+
+def _beside(name: str, one: Watched, seconds: float, how: str) -> list[Figure]:
+    """Figures without a limit."""
+    return [
+        Figure(f"rss_{name}_mb", one.rss_mb, "MB", "", how),
+        Figure(f"cpu_share_{name}", one.share(seconds), "of a core"),
+        Figure(f"wakeups_{name}_per_s", one.wakeups(seconds), "1/s"),
+    ]
+
+
+def _full_figures(full: Watched, vendors: Mapping[str, int], seconds: float) -> list[Figure]:
+    """The agent that has everything; what it really sampled stands beside it."""
+    found = ", ".join(f"{count} {vendor}" for vendor, count in sorted(vendors.items()))
+    how = f"devices in the store: {found}; with the host, trainers' endpoint and profiling"
+    return [
+        Figure("full_rss_mb", full.rss_mb, "MB", "<= 48", how),
+        Figure("full_cpu_share", full.share(seconds), "of a core", "<= 0.005"),
+        Figure("full_wakeups_per_s", full.wakeups(seconds), "1/s", "<= 35"),
     ]
 
 
@@ -117,13 +149,16 @@ def _metrics(folder: Path) -> Figure:
     return Figure("metrics_per_device", nvidia[1000], "", "", f"each second, and {more}; Ascend {ascend[1000]}")
 
 
-def _growth(folder: Path, library: Path, pids: list[int], progress: Callable[[str], None]) -> Figure:
+def _growth(node: _Node, progress: Callable[[str], None]) -> Figure:
     """How much larger the agent is after many ticks, at a period that only this bench can set."""
     progress(f"{_SETTLED_TICKS + _MORE_TICKS:,} ticks, one each {_FAST_MS} ms")
     with ExitStack() as stack:
-        target = stack.enter_context(_collector(folder / "fast"))
+        target = stack.enter_context(_collector(node.folder / "fast"))
         flags = ("--collector", target.address)
-        process = stack.enter_context(agent(folder, "fast-agent", library, pids, *flags, with_period_ms=_FAST_MS))
+        module = ("tests.bench.load.fast_agent", str(_FAST_MS))
+        library = node.libraries["nvml"]
+        started = agent(node.folder, "fast-agent", library, node.pids, *flags, program_of=module)
+        process = stack.enter_context(started)
         client = stack.enter_context(connect(target.address))
         wait_for(lambda: _ticks(client, "fast-agent") >= _SETTLED_TICKS, "the first ticks", _FAST_LIMIT_S, every_s=0.5)
         settled_ticks, before = _ticks(client, "fast-agent"), cost_of(process.pid).rss_mb
@@ -161,23 +196,11 @@ def _ticks(client: Client, node: str) -> int:
     return 0
 
 
-@contextmanager
-def _peer() -> Iterator[int]:
-    with subprocess.Popen([_PEER, f"--web.listen-address=127.0.0.1:{_PEER_PORT}"], stderr=subprocess.DEVNULL) as peer:
-        try:
-            yield peer.pid
-        finally:
-            peer.terminate()
-
-
-def _scrape(seconds: int, has_peer: bool) -> None:
-    """Lets time pass, and asks the peer once a second as Prometheus would."""
-    for _ in range(seconds):
-        started_s = time.monotonic()
-        if has_peer:
-            with (
-                suppress(OSError),
-                urllib.request.urlopen(f"http://127.0.0.1:{_PEER_PORT}/metrics", timeout=1) as reply,
-            ):
-                reply.read()
-        time.sleep(max(0.0, started_s + 1.0 - time.monotonic()))
+def _vendors(client: Client, node: str) -> dict[str, int]:
+    """Devices of a node that gave samples, by vendor."""
+    query = (
+        "SELECT vendor, uniqExact(device_id) AS devices FROM steelyard.device_history "
+        "WHERE level = 'raw' AND node = {node:String} AND busy IS NOT NULL GROUP BY vendor"
+    )
+    table = client.sql(query, {"node": node}).table
+    return dict(zip(table.column("vendor").to_pylist(), table.column("devices").to_pylist(), strict=True))

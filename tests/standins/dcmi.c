@@ -120,7 +120,8 @@ static int is_chip(const char *family) {
 static int npus_on_card(void) { return is_chip("910C") ? 2 : 1; }
 
 static int npu_count(void) {
-    int count = (int)scenario_number("devices", -1, 8.0 * npus_on_card());
+    int usual = scenario_usual_devices("STEELYARD_STANDIN_NPUS") * npus_on_card();
+    int count = (int)scenario_number("devices", -1, usual);
     return count > MAX_NPUS ? MAX_NPUS : count;
 }
 

@@ -188,7 +188,7 @@ static double seconds(void) {
 }
 
 static int gpu_count(void) {
-    int count = (int)number("devices", -1, 8);
+    int count = (int)number("devices", -1, scenario_usual_devices("STEELYARD_STANDIN_GPUS"));
     return count < 0 ? 0 : count > MAX_GPUS ? MAX_GPUS : count;
 }
 
@@ -282,6 +282,12 @@ int nvmlInit_v2(void) {
     if (!is_initialised++)
         lifetime++;
     return OK;
+}
+
+/* How nvitop begins. */
+int nvmlInitWithFlags(unsigned int flags) {
+    (void)flags;
+    return nvmlInit_v2();
 }
 #endif
 
