@@ -56,6 +56,7 @@ class LogFollower:
         """Args: who knows the trainers' lines. Nothing is read before `start` or `poll`."""
         self._matcher = matcher
         self._wanted: Mapping[int, ProcessFacts] = {}
+        self._met: Mapping[int, ProcessFacts] = {}
         self._followed: dict[tuple[str, str], _Followed] = {}
         self._refused: set[tuple[int, int]] = set()
         self._awaited: set[tuple[str, str]] = set()
@@ -105,13 +106,10 @@ class LogFollower:
         """Looks once at every log; whether any had a new line."""
         is_any_new = False
         wanted = self._wanted
-        self._forget(wanted)
-        for pid, who in wanted.items():
-            if who.log and (pid, who.start_ms) not in self._refused:
-                try:
-                    self._meet(pid, who)
-                except (Unreadable, OSError) as error:
-                    self._refuse(who, error)
+        # Which processes there are is told anew each few looks; a log that isn't there yet is looked for at each.
+        if wanted is not self._met or self._awaited:
+            self._met = wanted
+            self._meet_all(wanted)
         for followed in self._followed.values():
             try:
                 lines = followed.tail.read()
@@ -127,6 +125,15 @@ class LogFollower:
         if problem := self._matcher.take_problem():
             self._problems.append(problem)
         return is_any_new
+
+    def _meet_all(self, wanted: Mapping[int, ProcessFacts]) -> None:
+        self._forget(wanted)
+        for pid, who in wanted.items():
+            if who.log and (pid, who.start_ms) not in self._refused:
+                try:
+                    self._meet(pid, who)
+                except (Unreadable, OSError) as error:
+                    self._refuse(who, error)
 
     def _meet(self, pid: int, who: ProcessFacts) -> None:
         key = (who.job.id, who.log_name or _file_of(who.log))
