@@ -99,7 +99,7 @@ def _full_agent(
     return agent(
         node.folder, "full", node.libraries["nvml"], node.pids, "--collector", target.address,
         "--set", "profiling.enabled=true", "--set", f"profiling.folder={node.folder / 'profiles'}",
-        program_of=("tests.bench.load.full_agent", str(amd.sys), exporter.url),
+        program_of=("full_agent", str(amd.sys), exporter.url),
         more={"LD_LIBRARY_PATH": both, "STEELYARD_STANDIN_NPUS": str(_OTHERS)},
     )  # fmt: skip
 
@@ -155,9 +155,8 @@ def _growth(node: _Node, progress: Callable[[str], None]) -> Figure:
     with ExitStack() as stack:
         target = stack.enter_context(_collector(node.folder / "fast"))
         flags = ("--collector", target.address)
-        module = ("tests.bench.load.fast_agent", str(_FAST_MS))
         library = node.libraries["nvml"]
-        started = agent(node.folder, "fast-agent", library, node.pids, *flags, program_of=module)
+        started = agent(node.folder, "fast-agent", library, node.pids, *flags, program_of=("fast_agent", str(_FAST_MS)))
         process = stack.enter_context(started)
         client = stack.enter_context(connect(target.address))
         wait_for(lambda: _ticks(client, "fast-agent") >= _SETTLED_TICKS, "the first ticks", _FAST_LIMIT_S, every_s=0.5)

@@ -1,6 +1,6 @@
 """The agent's daemon with a fast period below what its settings allow, so that hours of ticks pass in minutes.
 
-    python -m tests.bench.load.fast_agent PERIOD_MS daemon [its flags]
+    python tests/bench/load/fast_agent.py PERIOD_MS daemon [its flags]
 
 Everything else is the daemon's own: its command line, its settings, its wiring.
 """

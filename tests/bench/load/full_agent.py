@@ -1,6 +1,6 @@
 """The agent's daemon with every source at once, which no node has and the settings keep apart.
 
-    python -m tests.bench.load.full_agent SYSFS URL daemon [its flags]
+    python tests/bench/load/full_agent.py SYSFS URL daemon [its flags]
 
 SYSFS is where the AMD GPUs are, URL an exporter's page. Everything else is the daemon's own.
 """
