@@ -92,6 +92,7 @@ class TrainingWatch:
         self._events: list[Event] = []
         self._refusals: set[tuple[int, str]] = set()
         self._endings = Endings()
+        self._gone: list[tuple[int, _Process]] = []
         self._dropped = 0
         self.refused = 0
 
@@ -101,8 +102,8 @@ class TrainingWatch:
         for pid, process in list(self._processes.items()):
             now = self._reader.read(pid)
             if now is None or now.start_ms != process.who.start_ms:
-                del self._processes[pid]
-                self._note_end(process)
+                # Forgotten once its last datagrams, which may wait still, are read.
+                self._gone.append((pid, process))
         if self._logs is not None:
             self._logs.want(self._silent(holders))
         self._reader.end_look()
@@ -130,6 +131,7 @@ class TrainingWatch:
             rows, process.ledger.rows = process.ledger.rows, []
             steps += [_step(process, row, device, share(info)) for row in rows]
             trainings += self._changed(process, device, now_ms)
+        self._forget_gone()
         events, self._events = self._events, []
         return Told(sorted(steps, key=lambda step: step.ts_ms), trainings, events)
 
@@ -213,6 +215,14 @@ class TrainingWatch:
         process.sent, process.sent_ms = content, now_ms
         row.ts_ms = now_ms
         return [row]
+
+    def _forget_gone(self) -> None:
+        gone, self._gone = self._gone, []
+        for pid, process in gone:
+            # Another may have come under its number.
+            if self._processes.get(pid) is process:
+                del self._processes[pid]
+                self._note_end(process)
 
     def _note_end(self, process: _Process) -> None:
         lost = process.ledger.lost

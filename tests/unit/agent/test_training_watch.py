@@ -262,3 +262,14 @@ def test_what_the_environment_declares_counts_for_a_script_that_tells_its_own_st
     ]
     (step,) = told.steps
     assert (step.run, step.tokens_absent) == ("again", "the script gives no count of tokens")
+
+
+def test_the_last_steps_of_a_process_that_has_ended_are_taken() -> None:
+    node = Node(0)
+    node.step(100, 1)
+    node.take(0)
+    node.step(100, 2, at_s=1)
+    node.alive.clear()
+    node.watch.look([held(a_device(0))])
+    told = node.take(1)
+    assert ([step.step for step in told.steps], told.events) == ([2], [])
