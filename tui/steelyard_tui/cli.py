@@ -81,7 +81,7 @@ def _command(name: str) -> Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the only place where an error becomes text and an exit code."""
-    words = sys.argv[1:] if argv is None else argv
+    words = _joined(sys.argv[1:] if argv is None else argv)
     # Which word is the command only the parser can tell; one that is a command's name may be a flag's value.
     arguments = build_parser([name for name in COMMANDS if name in words] or COMMANDS).parse_args(words)
     if argv is None:
@@ -100,6 +100,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has gone (`| head`); what Python would flush at exit must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """The words with `--order -COLUMN` in one piece: argparse takes a value that begins with a dash for a flag."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--order" and word.startswith("-"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 class _Without:

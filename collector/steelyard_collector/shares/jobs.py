@@ -49,7 +49,8 @@ def read_jobs(query: Query, window: Window) -> Jobs:
 
 def _left(row: Mapping[str, Any]) -> Left:
     job = Excluded(row["run"], row["name"] or row["run"], row["chip"] or "", row["excluded"])
-    return Left(row["quantity"], row["origin"], job)
+    # What is played or simulated says so with its devices; a job that only told steps is neither.
+    return Left(row["quantity"], row["origin"] or "measured", job)
 
 
 def _job(row: Mapping[str, Any], wall_tokens: float | None) -> JobRow:

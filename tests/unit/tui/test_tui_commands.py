@@ -45,6 +45,11 @@ def test_no_collector_is_exit_code_3_and_names_the_address(capsys: pytest.Captur
     assert "steelyard-collector daemon" in said.err
 
 
+@pytest.mark.parametrize("order", [["--order", "-power_w"], ["--order=-power_w"], ["--order", "power_w"]])
+def test_the_largest_first_is_asked_for_as_the_help_says(order: list[str]) -> None:
+    assert main(["devices", *order, "--collector", "127.0.0.1:1"]) == 3
+
+
 def test_every_command_has_examples() -> None:
     for action in build_parser()._subparsers._group_actions:  # type: ignore[union-attr]
         for name, parser in action.choices.items():  # type: ignore[union-attr]

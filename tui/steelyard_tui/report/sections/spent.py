@@ -83,7 +83,8 @@ def energy_section(gathered: Gathered, reference: str | None) -> Section:
 
 def time_spent_section(gathered: Gathered) -> Section:
     """Where the allocated time went."""
-    told = [row for row in gathered.chips if row["productive_pct"] is not None]
+    # A stack of which a part is not known would be drawn as another one.
+    told = [row for row in gathered.chips if all(row[key] is not None for key, _ in _PARTS)]
     rows = [
         who(row) | {name: row[name] for name in ("jobs", "device_h", *(key for key, _ in _PARTS))}
         for row in gathered.chips
