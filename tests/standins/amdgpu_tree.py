@@ -81,6 +81,17 @@ class AmdTree:
         (self.sys / f"class/drm/card{index}/device").unlink()
         self.folder(index).rename(self.root / f"gone-{index}")
 
+    def find(self, index: int) -> None:
+        """Brings it back, its counters from before."""
+        (self.root / f"gone-{index}").rename(self.folder(index))
+        (self.sys / f"class/drm/card{index}/device").symlink_to(self.folder(index))
+
+    def add(self) -> None:
+        """One more GPU."""
+        self._make(self.count)
+        self.count += 1
+        self.tick(self.now_s)
+
     def tick(self, now_s: float) -> None:
         """Writes every table anew."""
         self.now_s = now_s

@@ -113,7 +113,6 @@ static inline double scenario_seconds(void) {
     return scenario_number("clock", -1, seconds - start);
 }
 
-/* Hangs if told to, then the code to return: 0 goes on. */
 /* Adds a line to the file of the key log.<function>: the device, and when it was asked. */
 static inline void scenario_log(const char *function, int device) {
     char key[160], path[160];
@@ -127,19 +126,36 @@ static inline void scenario_log(const char *function, int device) {
     fclose(file);
 }
 
-static inline int scenario_enter(const char *function, int device, int lost_code, int missing_code) {
-    char key[160];
-    scenario_log(function, device);
-    snprintf(key, sizeof key, "hang.%s", function);
+static inline void scenario_hang(const char *key, int device) {
     for (double waited = 0; waited < scenario_number(key, device, 0); waited += 0.005) {
         struct timespec slice = {0, 5000000};
         nanosleep(&slice, NULL);
     }
+}
+
+/* The code of the key refused; beside the key flaky for that share of the calls, always in the same order. */
+static inline int scenario_refusal(int device) {
+    static unsigned int state = 1;
+    int code = (int)scenario_number("refused", device, 0);
+    return code != 0 && rand_r(&state) < scenario_number("flaky", device, 1.0) * RAND_MAX ? code : 0;
+}
+
+/* Hangs if told to, then the code to return: 0 goes on. */
+static inline int scenario_enter(const char *function, int device, int lost_code, int missing_code) {
+    char key[160];
+    int code;
+    scenario_log(function, device);
+    snprintf(key, sizeof key, "hang.%s", function);
+    scenario_hang(key, device);
+    if (device >= 0)
+        scenario_hang("hung", device);
     snprintf(key, sizeof key, "missing.%s", function);
     if (scenario_number(key, device, 0) != 0)
         return missing_code;
     if (device >= 0 && scenario_number("lost", device, 0) != 0)
         return lost_code;
+    if (device >= 0 && (code = scenario_refusal(device)) != 0)
+        return code;
     snprintf(key, sizeof key, "error.%s", function);
     return (int)scenario_number(key, device, 0);
 }

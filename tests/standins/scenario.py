@@ -6,6 +6,9 @@ Keys (`.N` for device N, else for all):
     lost.N 1                       every call about the device answers "lost"
     error.<function>[.N] code      the function answers this code
     hang.<function>[.N] seconds    the function blocks that long, or until the key is dropped
+    hung.N seconds                 the same for every call about the device
+    refused.N code                 every call about the device answers this code
+    flaky.N share                  ... but only this share of them, at random
     missing.<function> 1           the function says that it doesn't exist
     log.<function> path            each call adds a line to that file: the device and the monotonic clock's seconds
     clock seconds                  time stands still at this, in place of real time since loading

@@ -11,11 +11,15 @@ from steelyard_agent.devices.cpu import CpuSource
 from steelyard_agent.devices.dcmi.source import DcmiSource
 from steelyard_agent.devices.host import HostSource
 from steelyard_agent.devices.nvml.source import NvmlSource
+from steelyard_agent.devices.registry import open_sources
 from steelyard_agent.devices.replay import ReplaySource
 from steelyard_agent.devices.scrape.source import ScrapeSource
 from steelyard_agent.devices.simulator.source import SimulatedGroup, SimulatorSource
 from steelyard_agent.model import Origin
-from tests.standins.exporter import amd_page, dcgm_page, npu_page
+from tests.standins.amdgpu_tree import AmdTree
+from tests.standins.exporter import ExporterServer, amd_page, dcgm_page, npu_page
+from tests.standins.plugin_package import make_cards
+from tests.standins.scenario import Scenario
 
 
 class Clock:
@@ -42,6 +46,9 @@ class Case:
         without: symbols that the library lacks.
         board: the AMD board whose driver's files are made; empty for none.
         page: what an exporter writes at a time; the source reads the address out of the file `exporter`.
+        is_example: it is the package of docs/sources.md, which is installed.
+        ticks: in which nothing may grow; fewer where each is an exchange over HTTP, a millisecond rather than a tenth.
+        tick_s: the source's time between them; short where a recording ends.
         origin: what the source shall say of its figures.
     """
 
@@ -52,6 +59,30 @@ class Case:
     origin: Origin = "measured"
     board: str = ""
     page: Callable[[float], str] | None = None
+    is_example: bool = False
+    ticks: int = 10_000
+    tick_s: float = 1.0
+
+
+@dataclass
+class Rig:
+    """A source, how time passes for it, and what it stands on.
+
+    Attributes:
+        advance: lets seconds pass for the source and for its devices.
+        clock: the source's own time.
+        folder: all files of the case.
+        origin: what the source shall say of its figures.
+    """
+
+    source: Source
+    advance: Callable[[float], None]
+    clock: Clock
+    folder: Path
+    origin: Origin = "measured"
+    scenario: Scenario | None = None
+    tree: AmdTree | None = None
+    exporter: ExporterServer | None = None
 
 
 def _nvml(folder: Path, clock: Clock) -> Source:
@@ -88,6 +119,12 @@ def _replay(folder: Path, clock: Clock) -> Source:
     return ReplaySource(folder / "recording", speed=0.1, clock=clock)
 
 
+def _example(folder: Path, _clock: Clock) -> Source:
+    make_cards(folder / "cards", 4)
+    [source] = open_sources({"mychip": str(folder / "cards")}, "n1")
+    return source
+
+
 _OLD_DRIVER: Final = (
     "nvmlDeviceGetMemoryInfo_v2",
     "nvmlDeviceGetTemperatureV",
@@ -105,15 +142,16 @@ CASES: Final[Mapping[str, Case]] = {
     "nvml-mig": Case(_nvml, {"mig.0": 3, "mig_hole.0": 1}, "nvml"),
     "nvml-old": Case(_nvml, {"driver": "470.82.01", "throttle_field": 0}, "nvml", _OLD_DRIVER),
     "simulate": Case(_simulate, {}, origin="simulated"),
-    "replay": Case(_replay, {}, origin="replayed"),
+    "replay": Case(_replay, {}, origin="replayed", tick_s=0.001),
     "dcmi-910b": Case(_dcmi, {"chip": "910B2", "pids.0": "4711:1024"}, "dcmi"),
     "dcmi-910c": Case(_dcmi, {"chip": "910C"}, "dcmi"),
     "amdgpu-mi100": Case(_amdgpu, {}, board="MI100"),
     "amdgpu-mi250x": Case(_amdgpu, {}, board="MI250X"),
     "amdgpu-mi300x": Case(_amdgpu, {}, board="MI300X"),
     "amdgpu-mi300x-early": Case(_amdgpu, {}, board="MI300X-early"),
-    "scrape-dcgm": Case(_scrape, {}, page=dcgm_page),
-    "scrape-npu": Case(_scrape, {}, page=lambda _now_s: npu_page()),
-    "scrape-amd": Case(_scrape, {}, page=amd_page),
+    "scrape-dcgm": Case(_scrape, {}, page=dcgm_page, ticks=2_000),
+    "scrape-npu": Case(_scrape, {}, page=lambda _now_s: npu_page(), ticks=2_000),
+    "scrape-amd": Case(_scrape, {}, page=amd_page, ticks=2_000),
     "dcmi-910a": Case(_dcmi, {"chip": "910A"}, "dcmi"),
+    "example": Case(_example, {}, is_example=True),
 }

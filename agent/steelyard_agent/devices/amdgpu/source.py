@@ -91,7 +91,10 @@ class AmdgpuSource:
                 device = known or self._describe(files, identity, index, boards)
             except DeviceError as error:
                 failure = error
+                files.close()
                 continue
+            if device is known:
+                files.close()
             devices[identity.uid] = device
         for uid in self._devices.keys() - devices.keys():
             self._devices[uid].files.close()
