@@ -22,7 +22,7 @@ def table_lines(rows: Sequence["Row"], glyphs: "Glyphs") -> Iterator[str]:
     of = UNITS[first["quantity"]].replace("device", first["unit"])
     yield f"share of {first['reference']} in {of}, {window_text(first)}"
     yield f"{'AS RUN: ' if first['mode'] == 'as run' else ''}matched on {', '.join(first['matched_on'])}"
-    yield from _origin_notes(bars)
+    yield from _origin_notes(bars, glyphs)
     yield ""
     yield from bar_lines(rows, glyphs)
 
@@ -36,13 +36,15 @@ def shown_rows(rows: Iterable["Row"]) -> list["Row"]:
 
 def bar_lines(rows: Sequence["Row"], glyphs: "Glyphs") -> Iterator[str]:
     """A block for each bar: the bar, how many jobs, workloads, warnings, and what is left out."""
-    from steelyard_tui.present.figures import chip_name, vendor_glyph
+    from steelyard_tui.present.figures import chip_name, origin_mark, vendor_glyph
     from steelyard_tui.present.line import plain, width_of
     from steelyard_tui.present.shares import jobs_text, scale_of, share_bar, share_text
 
     bars = shown_rows(rows)
     scale = scale_of(bars)
-    names = [f"{vendor_glyph(row['vendor'], glyphs)} {chip_name(row['chip'], row['vendor'])}" for row in bars]
+    signs = [vendor_glyph(row["vendor"], glyphs) for row in bars]
+    chips = [f"{chip_name(row['chip'], row['vendor'])} {origin_mark(row['origin'], glyphs)}" for row in bars]
+    names = [f"{sign} {chip}".rstrip() for sign, chip in zip(signs, chips, strict=True)]
     width = max([_LEAST_NAME, *(width_of(name) + 1 for name in names)])
     for row, name in zip(bars, names, strict=True):
         bar = plain(share_bar(row, scale, _BAR_CELLS, glyphs))
@@ -58,12 +60,12 @@ def bar_lines(rows: Sequence["Row"], glyphs: "Glyphs") -> Iterator[str]:
         yield f"{shown} intervals of 95 %: about {shown * 0.05:.2g} of them miss"
 
 
-def _origin_notes(bars: Iterable["Row"]) -> Iterator[str]:
+def _origin_notes(bars: Iterable["Row"], glyphs: "Glyphs") -> Iterator[str]:
     origins = {row["origin"] for row in bars}
     if "simulated" in origins:
-        yield "SIMULATED: such devices and jobs don't exist"
+        yield f"SIMULATED: such devices and jobs don't exist; marked {glyphs.simulated}"
     if "replayed" in origins:
-        yield "REPLAYED: recorded before"
+        yield f"REPLAYED: recorded before; marked {glyphs.replayed}"
 
 
 def _dots(rows: Iterable["Row"], bar: "Row", glyphs: "Glyphs") -> Iterator[str]:
