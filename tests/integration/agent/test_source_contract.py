@@ -87,10 +87,10 @@ def test_figures_are_of_their_kind_and_can_be(rig: Rig) -> None:
         rig.advance(1)
         for info in infos:
             for metric, value in sampled(rig, info):
-                _check(metric, value, info)
+                check_figure(metric, value, info)
 
 
-def _check(metric: Metric, value: Value, info: DeviceInfo) -> None:
+def check_figure(metric: Metric, value: Value, info: DeviceInfo) -> None:
     where = f"{info.uid} {metric.name} {value}"
     if isinstance(value, Absent):
         assert value.reason, where
