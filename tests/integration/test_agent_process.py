@@ -196,6 +196,15 @@ def test_print_config_and_version_and_help() -> None:
     assert "examples:" in out("daemon", "--help")
 
 
+def test_an_exporters_page_is_read_without_tls() -> None:
+    code = (
+        "import sys, steelyard_agent.devices.scrape.source; print('ssl' in sys.modules); "
+        "import ssl; print(ssl.OPENSSL_VERSION)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.startswith("False\nOpenSSL")
+
+
 def test_the_daemon_stays_light() -> None:
     code = (
         "import sys; from steelyard_agent.sending.light_grpc import import_grpc_lightly as f; f(); "
