@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 HELP = "print the energy counters of the devices that a job holds"
 
 _EPILOG = """\
+examples:
+  steelyard-agent energy --job 48213                until it is told to end
+  steelyard-agent energy --job 48213 --period 1     once a second
+
 JSON lines. The first has `devices`: of each its `uid, kind, package_uid, package_devices, power_scope, note`. The
 others are readings: `energy_mj` by uid, each with the time that it was read at by this machine's monotonic clock;
 `absent` by uid, and why; `held`, the devices that the job held at the last look; `unseen`, where holders can't be
