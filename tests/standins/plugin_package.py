@@ -58,3 +58,9 @@ class UnrulyPackage:
             file.with_suffix(".unfinished").rename(file)
         else:
             file.unlink(missing_ok=True)
+
+    def obey_no_more(self) -> None:
+        """Ends all orders, so that what hangs ends."""
+        for file in self.site.iterdir():
+            if file.is_file() and not file.suffix:
+                file.unlink()

@@ -29,10 +29,7 @@ def unruly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnrulyPa
     monkeypatch.syspath_prepend(package.site)
     monkeypatch.setenv("PYTHONPATH", str(package.site))
     yield package
-    for file in package.site.glob("*"):
-        # Lets the threads end that hang.
-        if not file.suffix:
-            file.unlink(missing_ok=True)
+    package.obey_no_more()
     sys.modules.pop("unruly_source", None)
 
 
