@@ -4,6 +4,9 @@
  *
  *     driver_gone code       every call, nvmlInit too, returns this; after it the library has to be shut down, as often
  *                            as it was initialised, and initialised again
+ *     release number         of the kernel's driver: a library that was loaded under another one refuses to be
+ *                            initialised (18) until it is unloaded and loaded again
+ *     vgpu 1                 a virtual GPU's guest: GPM is claimed and refused, no energy, power, ECC or PCIe counters
  *     needs_restart.N 1      GPU N is lost until the library is initialised again
  *     driver text            the driver's version (575.57.08)
  *     name.N, uuid.N text    identity
@@ -24,7 +27,9 @@
  *     process_stride 32      bytes between processes (24), as early R535 had it
  *     mig.N count            GPU N is cut into so many instances
  *     mig_hole.N index       the instance of this index is gone
- *     xid.N code             raises this XID once; ecc_event.N 1 raises an uncorrected ECC error once
+ *     xid.N code             raises this XID once; ecc_event.N 1 raises an uncorrected ECC error once, recovery_event.N
+ *                            1 one that the GPU asks for recovery
+ *     recovery, remap_failed what field 230 and 145 say; recovery -1: the driver has no such field
  *     events 0               no event can be registered
  */
 #include <math.h>
@@ -44,6 +49,7 @@ enum {
     TIMEOUT = 10,
     FUNCTION_NOT_FOUND = 13,
     GPU_IS_LOST = 15,
+    LIB_RM_VERSION_MISMATCH = 18,
     NO_DATA = 21,
     VERSION_MISMATCH = 25,
 };
@@ -152,6 +158,7 @@ static int lifetime;
 static int gone_in = -1;
 static int broken_in[MAX_GPUS];
 static int live_samples;
+static int release = -1; /* of the driver that this library was loaded under */
 
 /* Where every figure is a default, the scenario need not be asked each time: that would cost more than the agent. */
 static __thread int has_scenario;
@@ -203,10 +210,18 @@ static int is_broken(int gpu) {
     return broken_in[gpu] == lifetime;
 }
 
+/* The driver was upgraded since the library was loaded. */
+static int is_left_behind(void) {
+    int now = (int)number("release", -1, 0);
+    if (release < 0)
+        release = now;
+    return release != now;
+}
+
 /* What every call does first. */
 static int enter(const char *function, Handle handle) {
     has_scenario = getenv("STEELYARD_STANDIN_SCENARIO") != NULL;
-    int gone = (int)number("driver_gone", -1, 0);
+    int gone = (int)number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
     if (gone) {
         gone_in = lifetime;
         return gone;
@@ -269,7 +284,7 @@ static unsigned long long used_mib(int gpu, double t) {
 #ifndef WITHOUT_nvmlInit_v2
 int nvmlInit_v2(void) {
     has_scenario = getenv("STEELYARD_STANDIN_SCENARIO") != NULL;
-    int code = (int)number("driver_gone", -1, 0);
+    int code = (int)number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
     if (!code && has_scenario)
         code = scenario_enter(__func__, -1, GPU_IS_LOST, FUNCTION_NOT_FOUND);
     if (code)
@@ -401,7 +416,7 @@ int nvmlDeviceGetMaxClockInfo(Handle handle, int type, unsigned int *out) {
 
 int nvmlDeviceGetPowerUsage(Handle handle, unsigned int *out) {
     ENTER(handle);
-    if (handle->instance >= 0)
+    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
     *out = (unsigned int)(1e3 * power_w(handle->index, seconds()));
     return OK;
@@ -409,7 +424,7 @@ int nvmlDeviceGetPowerUsage(Handle handle, unsigned int *out) {
 
 int nvmlDeviceGetEnforcedPowerLimit(Handle handle, unsigned int *out) {
     ENTER(handle);
-    if (handle->instance >= 0)
+    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
     *out = (unsigned int)(1e3 * number("power_limit_w", handle->index, 700));
     return OK;
@@ -417,7 +432,7 @@ int nvmlDeviceGetEnforcedPowerLimit(Handle handle, unsigned int *out) {
 
 int nvmlDeviceGetTotalEnergyConsumption(Handle handle, unsigned long long *out) {
     ENTER(handle);
-    if (handle->instance >= 0)
+    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
     *out = (unsigned long long)energy_mj(handle->index, seconds());
     return OK;
@@ -507,7 +522,7 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(Handle handle, unsigned long long 
 int nvmlDeviceGetTotalEccErrors(Handle handle, int type, int counter, unsigned long long *out) {
     ENTER(handle);
     (void)counter;
-    if (number("ecc", handle->index, 1) == 0)
+    if (number("ecc", handle->index, 1) == 0 || number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
     *out = (unsigned long long)number(type == 0 ? "ecc_corrected" : "ecc_uncorrected", handle->index, 0);
     return OK;
@@ -527,7 +542,7 @@ int nvmlDeviceGetRemappedRows(Handle handle, unsigned int *corrected, unsigned i
 
 int nvmlDeviceGetPcieReplayCounter(Handle handle, unsigned int *out) {
     ENTER(handle);
-    if (handle->instance >= 0)
+    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
     *out = (unsigned int)number("pcie_replays", handle->index, 0);
     return OK;
@@ -567,7 +582,14 @@ static Figure throttle_figure(unsigned int id, int gpu, double t) {
 }
 
 static Figure figure(unsigned int id, unsigned int scope, int gpu, double t) {
+    int action = (int)number("recovery", gpu, -1);
+    if (number("vgpu", gpu, 0) && id != 91)
+        return (Figure){-NOT_SUPPORTED, 0};
     switch (id) {
+    case 145:
+        return (Figure){number("mig", gpu, 0) > 0 ? -NOT_SUPPORTED : TYPE_UINT, number("remap_failed", gpu, 0)};
+    case 230:
+        return (Figure){action < 0 ? -NOT_SUPPORTED : TYPE_UINT, action};
     case 74:
         return (Figure){TYPE_ULLONG, number("slow_power_ns", gpu, 2e7 * t)};
     case 82:
@@ -678,7 +700,7 @@ int nvmlGpmSampleFree(Sample sample) {
 static int take(Handle handle, int instance, Sample sample) {
     if (!sample)
         return INVALID_ARGUMENT;
-    if (number("gpm", handle->index, 1) == 0)
+    if (number("gpm", handle->index, 1) == 0 || number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
     *sample = (struct sample){handle->index, instance, seconds()};
     return OK;
@@ -861,7 +883,7 @@ int nvmlDeviceGetAttributes_v2(Handle handle, Attributes *out) {
 
 typedef struct events {
     unsigned long long wanted[MAX_GPUS];
-    double xid[MAX_GPUS], ecc[MAX_GPUS];
+    double xid[MAX_GPUS], ecc[MAX_GPUS], recovery[MAX_GPUS];
 } *EventSet;
 
 int nvmlEventSetCreate(EventSet *out) {
@@ -876,20 +898,26 @@ int nvmlEventSetFree(EventSet set) {
     return OK;
 }
 
+/* New drivers tell of recovery; to ask an old one for it is an error. */
+static unsigned long long event_types(int gpu) {
+    return 0x1 | 0x2 | 0x8 | 0x10 | (number("recovery", gpu, -1) >= 0 ? 0x8000 : 0);
+}
+
 int nvmlDeviceGetSupportedEventTypes(Handle handle, unsigned long long *out) {
     ENTER(handle);
-    *out = number("events", handle->index, 1) ? 0x1 | 0x2 | 0x8 | 0x10 : 0;
+    *out = number("events", handle->index, 1) ? event_types(handle->index) : 0;
     return OK;
 }
 
 int nvmlDeviceRegisterEvents(Handle handle, unsigned long long types, EventSet set) {
     ENTER(handle);
-    if (handle->instance >= 0 || (types & ~(unsigned long long)(0x1 | 0x2 | 0x8 | 0x10)))
+    if (handle->instance >= 0 || (types & ~event_types(handle->index)))
         return NOT_SUPPORTED;
     set->wanted[handle->index] |= types;
     /* Only what happens from now on is told. */
     set->xid[handle->index] = number("xid", handle->index, 0);
     set->ecc[handle->index] = number("ecc_event", handle->index, 0);
+    set->recovery[handle->index] = number("recovery_event", handle->index, 0);
     return OK;
 }
 
@@ -904,6 +932,12 @@ static int next_event(EventSet set, EventData *out) {
             out->eventType = 0x8;
             out->eventData = (unsigned long long)xid;
             return xid != 0;
+        }
+        double recovery = number("recovery_event", i, 0);
+        if (set->wanted[i] & 0x8000 && recovery != set->recovery[i]) {
+            set->recovery[i] = recovery;
+            out->eventType = 0x8000;
+            return recovery != 0;
         }
         if (set->wanted[i] & 0x2 && ecc != set->ecc[i]) {
             set->ecc[i] = ecc;

@@ -140,6 +140,7 @@ CASES: Final[Mapping[str, Case]] = {
     "nvml-b200": Case(_nvml, {"nvlink": 5, "name": "NVIDIA B200", "throttle_field": 269}, "nvml"),
     "nvml-gb10": Case(_nvml, {"unified": 1, "nvlink": 0, "name": "NVIDIA GB10"}, "nvml"),
     "nvml-mig": Case(_nvml, {"mig.0": 3, "mig_hole.0": 1}, "nvml"),
+    "nvml-vgpu": Case(_nvml, {"vgpu": 1, "name": "NVIDIA H100-40C"}, "nvml"),
     "nvml-old": Case(_nvml, {"driver": "470.82.01", "throttle_field": 0}, "nvml", _OLD_DRIVER),
     "simulate": Case(_simulate, {}, origin="simulated"),
     "replay": Case(_replay, {}, origin="replayed", tick_s=0.001),

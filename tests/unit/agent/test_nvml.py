@@ -116,6 +116,20 @@ def test_gpm_that_claims_support_but_gives_nothing(node: NvmlNode, source: NvmlS
     assert node.live_samples() == 0
 
 
+def test_guest_of_a_virtual_gpu_has_less_and_says_why(node: NvmlNode, source: NvmlSource) -> None:
+    # It claims GPM and refuses the first sample; support is believed only after a live probe.
+    node.scenario.set({"vgpu": 1, "name": "NVIDIA H100-40C"})
+    info = source.discover()[0]
+    values = named(source, info)
+    assert not {"tensor_active", "power_w", "energy_mj", "pcie_tx_bytes", "throttle_power_ns"} & values.keys()
+    assert "not supported" in info.notes["tensor_active"] or "does not give it" in info.notes["tensor_active"]
+    assert isinstance(values["busy"], float)
+    assert isinstance(values["hbm_used_bytes"], float)
+    assert not {"ecc_corrected", "pcie_replays", "power_limit_w"} & named(source, info, "slow").keys()
+    assert info.power_scope == ""
+    assert node.live_samples() == 0
+
+
 def test_gpm_metric_failing_alone_is_absent_alone(node: NvmlNode, source: NvmlSource) -> None:
     info = source.discover()[0]
     node.advance(1)

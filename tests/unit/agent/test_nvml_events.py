@@ -135,3 +135,53 @@ def test_events_that_nobody_fetches_are_bounded(node: NvmlNode, source: NvmlSour
     for number in range(300):
         source._sink.put(8, number, FIRST)
     assert len(source.events()) == 256
+
+
+def test_a_gpu_that_spoils_the_set_costs_the_others_nothing(node: NvmlNode, source: NvmlSource) -> None:
+    # After NVML_ERROR_UNKNOWN the set is undefined: a new one has to be made for the others.
+    node.scenario.set({"error.nvmlDeviceRegisterEvents.1": 999})
+    source.discover()
+    node.scenario.set({"xid.1": 79})
+    node.scenario.set({"xid.0": 48})
+    assert [(event.uid, event.code) for event in told(source, 1)] == [(FIRST, "xid_48")]
+
+
+def test_recovery_is_told_at_once_with_what_to_do(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"recovery": 0})
+    source.discover()
+    node.scenario.set({"recovery.1": 2, "recovery_event.1": 1})
+    (event,) = told(source, 1)
+    assert (event.uid, event.code, event.severity) == (SECOND, "recovery_action", "error")
+    assert event.text == "the GPU asks for recovery: reboot the node"
+    source.sample(SECOND, "slow")
+    assert source.events() == [], "told once"
+
+
+def test_recovery_is_seen_where_the_driver_tells_no_event(node: NvmlNode) -> None:
+    source = node.source()
+    node.scenario.set({"recovery": 0})
+    source.discover()
+    source.sample(FIRST, "slow")
+    assert source.events() == []
+    node.scenario.set({"recovery.0": 4, "remap_failed.0": 1})
+    source.sample(FIRST, "slow")
+    assert [(event.uid, event.code, event.severity) for event in source.events()] == [
+        (FIRST, "recovery_action", "error"),
+        (FIRST, "remap_failed", "error"),
+    ]
+    source.sample(FIRST, "slow")
+    assert source.events() == []
+    node.scenario.set({"recovery.0": 0})
+    source.sample(FIRST, "slow")
+    assert [(event.code, event.severity, event.text) for event in source.events()] == [
+        ("recovery_action", "info", "recovered")
+    ]
+    source.close()
+
+
+def test_a_gpu_that_needs_help_when_the_agent_starts_says_so(node: NvmlNode) -> None:
+    source = node.source()
+    node.scenario.set({"recovery.1": 1})
+    source.discover()
+    assert [(event.uid, event.text) for event in source.events()] == [(SECOND, "the GPU asks for recovery: reset it")]
+    source.close()

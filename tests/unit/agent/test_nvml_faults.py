@@ -1,5 +1,6 @@
 """NVML when things go wrong: lost devices, reloaded drivers, hangs, and MIG instances that come and go."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from steelyard_agent.devices.guard import GuardedSource
 from steelyard_agent.devices.nvml.source import NvmlSource
 from steelyard_agent.model import Absent
-from steelyard_proto.errors import DeviceError, DeviceLost
+from steelyard_proto.errors import DeviceError, DeviceLost, NotPermitted
 from tests.standins.build import build
 from tests.standins.nvml_node import NvmlNode, named
 from tests.standins.scenario import VARIABLE, Scenario
@@ -17,6 +18,20 @@ from tests.standins.scenario import VARIABLE, Scenario
 UIDS = [f"GPU-5eed000{index}-0000-4000-8000-000000000{index}00" for index in range(3)]
 # A device that is lost needs the library to be started anew where a new handle doesn't help; not more often than this.
 RESTART_S = 600
+FAST_CALLS = [
+    *(
+        f"error.nvmlDeviceGet{call}"
+        for call in (
+            "FieldValues",
+            "UtilizationRates",
+            "ClockInfo",
+            "CurrentClocksEventReasons",
+            "MemoryInfo_v2",
+            "TemperatureV",
+        )
+    ),
+    "error.nvmlGpmSampleGet",
+]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +108,61 @@ def test_driver_reloaded_under_the_agent(node: NvmlNode, source: NvmlSource, cod
     assert isinstance(named(source, infos[0])["core_active"], float)
 
 
+def test_library_is_replaced_when_the_driver_is_upgraded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: Path
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "scenario"))
+    # A copy of its own: a library that anybody else has loaded is not let go of by the loader.
+    own = tmp_path / "own" / library.name
+    own.parent.mkdir()
+    shutil.copy(library, own)
+    node = NvmlNode(own, Scenario(tmp_path / "scenario", devices=2), tmp_path)
+    source = node.source(hears_events=True)
+    assert uids(source) == UIDS[:2]
+    node.scenario.set({"release": 580, "driver": "580.95.05"})
+    with pytest.raises(DeviceLost):
+        source.sample(UIDS[0], "fast")
+    with pytest.raises(DeviceLost) as caught:
+        source.discover()
+    assert caught.value.code == 18
+    infos = source.discover()
+    assert [(info.uid, info.driver_version) for info in infos] == [(uid, "580.95.05") for uid in UIDS[:2]]
+    node.advance(1)
+    assert isinstance(named(source, infos[1])["tensor_active"], float)
+    source.close()
+
+
+def test_what_a_driver_lacks_is_asked_again_only_of_the_next(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"error.field.82": 3})
+    assert "hbm_temp_c" not in named(source, source.discover()[0])
+    node.scenario.drop("error.field.82")
+    assert "hbm_temp_c" not in named(source, source.discover()[0])
+    node.scenario.set({"driver_gone": 9})
+    with pytest.raises(DeviceLost):
+        source.sample(UIDS[0], "fast")
+    node.scenario.drop("driver_gone")
+    assert isinstance(named(source, source.discover()[0])["hbm_temp_c"], float)
+
+
+def test_permission_is_lost_and_comes_back(node: NvmlNode, source: NvmlSource) -> None:
+    info = source.discover()[0]
+    node.scenario.set(dict.fromkeys(FAST_CALLS, 4))
+    node.advance(1)
+    with pytest.raises(NotPermitted):
+        source.sample(info.uid, "fast")
+    node.scenario.drop(*FAST_CALLS)
+    assert isinstance(named(source, info)["power_w"], float)
+
+
+def test_device_is_added_while_running(node: NvmlNode, source: NvmlSource) -> None:
+    assert uids(source) == UIDS
+    node.scenario.set({"devices": 4})
+    infos = source.discover()
+    assert [info.index for info in infos] == [0, 1, 2, 3]
+    node.advance(1)
+    assert isinstance(named(source, infos[3])["core_active"], float)
+
+
 def test_device_that_may_not_be_opened_leaves_the_others(node: NvmlNode, source: NvmlSource) -> None:
     node.scenario.set({"error.nvmlDeviceGetHandleByIndex_v2.0": 4})
     assert uids(source) == UIDS[1:]
@@ -144,16 +214,7 @@ def test_call_that_fails_at_first_comes_later(node: NvmlNode, source: NvmlSource
 
 def test_everything_fails_at_once(node: NvmlNode, source: NvmlSource) -> None:
     info = source.discover()[0]
-    calls = [
-        "FieldValues",
-        "UtilizationRates",
-        "ClockInfo",
-        "CurrentClocksEventReasons",
-        "MemoryInfo_v2",
-        "TemperatureV",
-    ]
-    node.scenario.set({f"error.nvmlDeviceGet{call}": 999 for call in calls})
-    node.scenario.set({"error.nvmlGpmSampleGet": 999})
+    node.scenario.set(dict.fromkeys(FAST_CALLS, 999))
     node.advance(1)
     with pytest.raises(DeviceError) as caught:
         source.sample(info.uid, "fast")
@@ -201,6 +262,31 @@ def test_buffers_are_given_back(node: NvmlNode) -> None:
     assert node.live_samples() == before
 
 
+def test_device_lost_while_it_is_described_keeps_no_buffer(node: NvmlNode, source: NvmlSource) -> None:
+    before = node.live_samples()
+    node.scenario.set({"error.nvmlDeviceGetComputeRunningProcesses_v3.1": 15})
+    assert uids(source) == [UIDS[0], UIDS[2]]
+    assert node.live_samples() == before + 4
+
+
+def test_new_gpm_buffers_that_are_refused_are_asked_for_again(node: NvmlNode, source: NvmlSource) -> None:
+    before = node.live_samples()
+    info = source.discover()[0]
+    node.scenario.set({"gpm_frozen": 1, "gpm.20": 300, "gpm.21": 300, "error.nvmlGpmSampleAlloc": 20})
+    for _ in range(33):
+        node.advance(1)
+        values = named(source, info)
+    assert values["core_active"] == Absent("failed: nvmlGpmSampleAlloc (20)")
+    node.scenario.drop("error.nvmlGpmSampleAlloc")
+    node.scenario.set({"gpm_frozen": 0})
+    for _ in range(2):
+        node.advance(1)
+        values = named(source, info)
+    assert isinstance(values["core_active"], float)
+    source.close()
+    assert node.live_samples() == before
+
+
 def test_closed_source_opens_again(node: NvmlNode) -> None:
     source = node.source()
     assert uids(source) == UIDS
@@ -227,6 +313,8 @@ def test_instances_are_devices_of_their_own(node: NvmlNode, source: NvmlSource) 
     assert isinstance(values["hbm_used_bytes"], float)
     assert not {"busy", "power_w", "energy_mj", "core_clock_mhz"} & values.keys()
     assert "busy" not in named(source, parent)
+    assert "remapped_rows" not in named(source, parent, "slow")
+    assert "MIG" in parent.notes["remapped_rows"]
     assert isinstance(named(source, parent)["power_w"], float)
     assert named(source, parts[1], "processes") == {"processes": 1}
 

@@ -5,8 +5,11 @@ thread and not the agent. nvidia-ml-py gives the layouts (structs.py); its wrapp
 ten times as much a tick and hold the one library of a process in a global.
 """
 
+import _ctypes
 import ctypes
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ctypes import c_char_p, c_int, c_uint, c_ulonglong, c_void_p
 from functools import partial
 from typing import Any, Final
@@ -78,7 +81,10 @@ class NvmlLibrary:
     def __init__(self, library: ctypes.CDLL, path: str) -> None:
         self.path = path
         self.lifetime = 0
+        self._loaded = library
         self._functions = {name: _resolve(library, name) for name in _SIGNATURES}
+        self._starts = 0
+        self._counting = threading.Lock()
 
     def has(self, name: str) -> bool:
         """Whether this version of the library has the function."""
@@ -122,13 +128,29 @@ class NvmlLibrary:
             DeviceError: the driver is not loaded, or of another version than the library.
         """
         self.call("nvmlInit_v2")
+        with self._counting:
+            self._starts += 1
 
     def stop(self) -> None:
         """nvmlShutdown; a library that the driver left behind has nothing to say to it."""
-        try:
+        with suppress(DeviceError):
             self.call("nvmlShutdown")
-        except DeviceError:
-            return
+        with self._counting:
+            self._starts -= 1
+
+    def unload(self) -> bool:
+        """Lets go of the file, so that the next opening finds what an upgrade has put in its place.
+
+        The loader gives the same file again to whoever asks by a name that is loaded. Nothing may be called any more
+        afterwards; refused while somebody who started the library has not stopped it: code that a thread is in must
+        not vanish.
+        """
+        with self._counting:
+            if self._starts > 0:
+                return False
+        self._functions = dict.fromkeys(_SIGNATURES)
+        _ctypes.dlclose(self._loaded._handle)
+        return True
 
 
 def open_library(paths: Sequence[str] = SEARCH_PATHS) -> NvmlLibrary:

@@ -13,6 +13,8 @@ from steelyard_agent.devices.nvml.memory import UNIFIED_NOTE, V1_NOTE, has_v2, t
 from steelyard_agent.devices.nvml.processes import COMPUTE_CALL, Holders
 from steelyard_agent.devices.nvml.reading import Reading
 from steelyard_agent.devices.nvml.readings import plan
+from steelyard_agent.devices.nvml.recovery import recovery_reading
+from steelyard_agent.devices.nvml.told import Sink
 from steelyard_agent.model import DeviceInfo
 from steelyard_proto.chips import ChipTable
 from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
@@ -20,6 +22,8 @@ from steelyard_proto.metrics import MetricClass
 
 _POWER: Final = 23
 _PROCESSES: Final = 67
+_REMAPPED: Final = 62
+_CUT_NOTE: Final = "absent: the driver does not tell it of a GPU that has MIG instances"
 _GPM_NAMES: Final = ("core_active", "tensor_active", "hbm_bw_active")
 
 
@@ -78,6 +82,7 @@ class Surroundings:
         clock: monotonic seconds.
         driver_version: of the kernel's driver.
         library_version: of the library.
+        sink: where GPUs tell what they want done with them.
     """
 
     chips: ChipTable
@@ -86,6 +91,7 @@ class Surroundings:
     clock: Callable[[], float]
     driver_version: str
     library_version: str
+    sink: Sink
 
 
 def start(calls: DeviceCalls, parent: DeviceCalls | None, index: int, around: Surroundings) -> Draft:
@@ -118,10 +124,15 @@ def finish(draft: Draft, around: Surroundings) -> KnownDevice:
     draft.calls.is_instance = draft.parent is not None
     if gpm is not None:
         readings["fast"] = (*readings["fast"], gpm.reading())
+    recovery = recovery_reading(draft.calls, around.sink) if draft.parent is None else None
+    if recovery is not None:
+        readings["slow"] = (*readings["slow"], recovery)
     holders = _holders(draft.calls, around)
     if holders is not None:
         readings["processes"] = (Reading((_PROCESSES,), holders.count),)
     _note_memory(draft)
+    if draft.is_cut and not any(_REMAPPED in reading.ids for reading in readings["slow"]):
+        draft.notes["remapped_rows"] = _CUT_NOTE
     identity, is_instance = draft.identity, draft.parent is not None
     chip = None if is_instance else around.chips.match(identity.name)
     metrics = {name: tuple(i for reading in group for i in reading.ids) for name, group in readings.items()}

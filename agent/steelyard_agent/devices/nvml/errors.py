@@ -11,6 +11,7 @@ INVALID_ARGUMENT: Final = 2
 NOT_FOUND: Final = 6
 INSUFFICIENT_SIZE: Final = 7
 TIMEOUT: Final = 10
+UNKNOWN: Final = 999
 
 # code -> error and what it means to a person. The names are those of nvml.h.
 CODES: Final[dict[int, tuple[type[DeviceError], str]]] = {
@@ -29,10 +30,7 @@ CODES: Final[dict[int, tuple[type[DeviceError], str]]] = {
     15: (DeviceLost, "the device fell off the bus or cannot be reached"),
     16: (DeviceLost, "the device has to be reset"),
     17: (DeviceError, "the operating system refused"),
-    18: (
-        DeviceLost,
-        "library and kernel driver are of different versions; finish the driver's upgrade and restart the agent",
-    ),
+    18: (DeviceLost, "library and kernel driver are of different versions; finish the driver's upgrade"),
     20: (DeviceError, "out of memory"),
     21: (DeviceError, "no data yet"),
     25: (NotSupported, "this version of the library has another struct"),
@@ -44,6 +42,8 @@ CODES: Final[dict[int, tuple[type[DeviceError], str]]] = {
 
 # After these no call works until the library is initialised again.
 REOPEN: Final = frozenset({1, 9, 12, 18})
+# After these not even then: the file that is loaded is not the driver's, or not any more.
+RELOAD: Final = frozenset({12, 18})
 # What a handle answers whose MIG instance was destroyed.
 _STALE: Final = frozenset({INVALID_ARGUMENT, NOT_FOUND})
 

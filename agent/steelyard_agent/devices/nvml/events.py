@@ -8,13 +8,14 @@ import ctypes
 import logging
 import threading
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from steelyard_agent.devices.nvml import structs
 from steelyard_agent.devices.nvml.binding import NvmlLibrary
 from steelyard_agent.devices.nvml.calls import DeviceCalls
-from steelyard_agent.devices.nvml.errors import OK, TIMEOUT
-from steelyard_agent.devices.nvml.told import WANTED, Sink
+from steelyard_agent.devices.nvml.errors import OK, TIMEOUT, UNKNOWN
+from steelyard_agent.devices.nvml.recovery import ask
+from steelyard_agent.devices.nvml.told import RECOVERY, WANTED, Sink
 from steelyard_proto.errors import DeviceError
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,10 @@ _FAILURES_TO_END: Final = 3
 class EventThread:
     """Waits for the events of the GPUs that it was started with."""
 
-    def __init__(self, library: NvmlLibrary, event_set: ctypes.c_void_p, uids: Mapping[int, str], sink: Sink) -> None:
-        self.uids = uids
+    def __init__(
+        self, library: NvmlLibrary, event_set: ctypes.c_void_p, gpus: Mapping[str, DeviceCalls], sink: Sink
+    ) -> None:
+        self._gpus = {calls.handle.value or 0: (uid, calls) for uid, calls in gpus.items()}
         self._library = library
         self._set = event_set
         self._sink = sink
@@ -50,43 +53,63 @@ class EventThread:
             code = wait()
             if code == OK and not self._is_ended.is_set():
                 failures = 0
-                self._sink.put(data.eventType, data.eventData, self.uids.get(data.device or 0, ""))
+                self._tell(data)
             elif code not in (OK, TIMEOUT):
                 failures += 1
                 self._is_ended.wait(1.0)
         self._library.bound("nvmlEventSetFree", self._set)()
         self._library.stop()
 
+    def _tell(self, data: Any) -> None:
+        uid, calls = self._gpus.get(data.device or 0, ("", None))
+        # The event doesn't say what is to be done; the field does, on drivers that have it.
+        if calls is None or data.eventType != RECOVERY or not ask(calls, uid, self._sink):
+            self._sink.put(data.eventType, data.eventData, uid)
+
 
 def listen(library: NvmlLibrary, gpus: Mapping[str, DeviceCalls], sink: Sink) -> EventThread | None:
     """Registers the GPUs' events and starts to wait for them; None where no GPU tells any."""
-    event_set = ctypes.c_void_p()
     try:
         library.start()
     except DeviceError:
         return None
-    try:
-        library.call("nvmlEventSetCreate", ctypes.byref(event_set))
-    except DeviceError:
-        library.stop()
-        return None
-    uids = {calls.handle.value or 0: uid for uid, calls in gpus.items() if _register(calls, event_set)}
-    if not uids:
+    wanted = dict(gpus)
+    while wanted:
+        event_set = ctypes.c_void_p()
+        try:
+            library.call("nvmlEventSetCreate", ctypes.byref(event_set))
+        except DeviceError:
+            break
+        heard, spoilt_by = _registered(wanted, event_set)
+        if heard and not spoilt_by:
+            return EventThread(library, event_set, heard, sink)
         library.bound("nvmlEventSetFree", event_set)()
-        library.stop()
-        return None
-    return EventThread(library, event_set, uids, sink)
+        if not spoilt_by:
+            break
+        del wanted[spoilt_by]
+    library.stop()
+    return None
+
+
+def _registered(gpus: Mapping[str, DeviceCalls], event_set: ctypes.c_void_p) -> tuple[dict[str, DeviceCalls], str]:
+    """The GPUs that tell events, or the one that has left the set undefined, which has to be freed then."""
+    heard: dict[str, DeviceCalls] = {}
+    for uid, calls in gpus.items():
+        try:
+            if _register(calls, event_set):
+                heard[uid] = calls
+        except DeviceError as error:
+            log.info("%s", error)
+            if error.code == UNKNOWN:
+                return heard, uid
+    return heard, ""
 
 
 def _register(calls: DeviceCalls, event_set: ctypes.c_void_p) -> bool:
     supported = ctypes.c_ulonglong()
-    try:
-        calls.call("nvmlDeviceGetSupportedEventTypes", ctypes.byref(supported))
-        # One type that the device doesn't know would make it refuse all.
-        wanted = supported.value & WANTED
-        if wanted:
-            calls.call("nvmlDeviceRegisterEvents", wanted, event_set)
-    except DeviceError as error:
-        log.info("%s", error)
-        return False
+    calls.call("nvmlDeviceGetSupportedEventTypes", ctypes.byref(supported))
+    # One type that the device doesn't know would make it refuse all.
+    wanted = supported.value & WANTED
+    if wanted:
+        calls.call("nvmlDeviceRegisterEvents", wanted, event_set)
     return bool(wanted)

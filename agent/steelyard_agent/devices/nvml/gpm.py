@@ -111,6 +111,9 @@ class GpmSampler:
         now_s = self._clock()
         if now_s - self._taken_s < SHORTEST_WINDOW_S:
             return (_TOO_SHORT,) * len(self._metrics)
+        if self._samples is None:
+            self._renew()  # new buffers were refused at the last reading
+            return (_TOO_SHORT,) * len(self._metrics)
         self._sample(1 - self._newest, now_s)
         code = self._get()
         if code != OK:
@@ -135,7 +138,7 @@ class GpmSampler:
         samples, self._samples = self._samples, None
         if self._allocated_in != self._calls.library.lifetime:
             return  # the library has been restarted since: whether they are still there is its affair
-        for sample in samples or ():
+        for sample in filter(None, samples or ()):
             self._calls.library.bound("nvmlGpmSampleFree", sample)()
 
     def _ask_for(self, metrics: Sequence[int]) -> None:
@@ -151,13 +154,17 @@ class GpmSampler:
     def _renew(self) -> None:
         self.close()
         samples = ctypes.c_void_p(), ctypes.c_void_p()
-        for sample in samples:
-            self._calls.library.call("nvmlGpmSampleAlloc", ctypes.byref(sample), device=self._calls.label)
-        self._samples = samples
         self._allocated_in = self._calls.library.lifetime
-        self._take = self._taker(samples[0]), self._taker(samples[1])
-        self._newest = 1
-        self._sample(0, self._clock())
+        self._samples = samples
+        try:
+            for sample in samples:
+                self._calls.library.call("nvmlGpmSampleAlloc", ctypes.byref(sample), device=self._calls.label)
+            self._take = self._taker(samples[0]), self._taker(samples[1])
+            self._newest = 1
+            self._sample(0, self._clock())
+        except DeviceError:
+            self.close()
+            raise
 
     def _taker(self, sample: ctypes.c_void_p) -> Callable[[], int]:
         library, calls = self._calls.library, self._calls

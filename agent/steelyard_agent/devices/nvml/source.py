@@ -10,7 +10,7 @@ from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.nvml.binding import SEARCH_PATHS, NvmlLibrary, open_library
 from steelyard_agent.devices.nvml.calls import DeviceCalls
 from steelyard_agent.devices.nvml.enumeration import handles, instances
-from steelyard_agent.devices.nvml.errors import REOPEN, VENDOR
+from steelyard_agent.devices.nvml.errors import RELOAD, REOPEN, VENDOR
 from steelyard_agent.devices.nvml.reading import absent_for
 from steelyard_agent.devices.nvml.told import Sink
 from steelyard_agent.devices.pid_namespace import sees_host_pids
@@ -192,11 +192,20 @@ class NvmlSource:
             self._forget(_LISTENER_ENDS_S)
         if not self._is_started:
             self._started_s = self._clock()
-            self._library.start()
-            self._library.lifetime += 1
+            self._start(self._library)
             self._is_started = True
             self._must_restart = False
         return self._library
+
+    def _start(self, library: NvmlLibrary) -> None:
+        try:
+            library.start()
+        except DeviceError as error:
+            # The driver was upgraded under the agent: the next look loads the library that came with it.
+            if error.code in RELOAD and library.unload():
+                self._library = None
+            raise
+        library.lifetime += 1
 
     def _forget(self, wait_s: float = 0.0) -> None:
         if self._is_anything_inside():
@@ -263,6 +272,8 @@ class NvmlSource:
             try:
                 found[draft.identity.uid] = devices.finish(draft, around)
             except DeviceError as error:
+                if draft.gpm is not None:
+                    draft.gpm.close()
                 self._complain(error)
         return found
 
@@ -289,6 +300,7 @@ class NvmlSource:
             clock=self._clock,
             driver_version=library.text("nvmlSystemGetDriverVersion"),
             library_version=library.text("nvmlSystemGetNVMLVersion"),
+            sink=self._sink,
         )
 
     def _known(self, calls: DeviceCalls) -> "KnownDevice | None":
