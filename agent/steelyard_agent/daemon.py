@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Of the two seconds that SIGTERM may take.
-DRAIN_S: Final = 1.0
+# Of the two seconds that SIGTERM may take: what the last messages get to reach the collector.
+_DRAIN_S: Final = 1.0
+_LOOK_S: Final = 0.05
 
 
 def run_daemon(
@@ -44,7 +45,7 @@ def run_daemon(
     pause: Callable[[float], bool],
     *,
     node: ingest_pb2.Node | None = None,
-    drain_s: float = DRAIN_S,
+    patience_s: float = 0.0,
 ) -> int:
     """Samples and sends until `pause` says to stop; what was sampled is in the spool when it returns.
 
@@ -53,7 +54,7 @@ def run_daemon(
         sources: what to sample.
         pause: sleeps so many seconds at most; True when it is time to stop.
         node: where the figures are from; None for this machine.
-        drain_s: what the last messages get to reach the collector.
+        patience_s: how long to wait at the end for a stream and for the last acknowledgements.
 
     Returns:
         how many messages wait in the spool.
@@ -77,7 +78,8 @@ def run_daemon(
         agent.loop.run()
     finally:
         agent.ring.sync()
-        agent.sender.stop(drain_s)
+        _wait_for_stream(agent.sender, patience_s)
+        agent.sender.stop(max(_DRAIN_S, patience_s))
         for guard in agent.guards:
             guard.close()
         if agent.profiling is not None:
@@ -92,6 +94,12 @@ def run_daemon(
         agent.ring.close()
     log.info("stopped; %d of %d messages acknowledged", agent.sender.state.acked, agent.ring.counts.spooled)
     return waiting
+
+
+def _wait_for_stream(sender: "Sender", patience_s: float) -> None:
+    until_s = time.monotonic() + patience_s
+    while not sender.state.is_connected and time.monotonic() < until_s:
+        time.sleep(_LOOK_S)
 
 
 @dataclass(frozen=True, slots=True)

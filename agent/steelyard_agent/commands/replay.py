@@ -33,7 +33,7 @@ exit codes: 0 played; 1 the file is no recording; 2 a wrong setting or argument;
 _QUICKEST_MS: Final = 100
 _USUAL_MS: Final = 1000
 # Nothing is kept for a later run.
-_DRAIN_S: Final = 10.0
+_PATIENCE_S: Final = 5.0
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -86,4 +86,4 @@ def _play(config: "Config", index: "Index", speed: float) -> int:
     node.CopyFrom(index.hello.node)
     node.name, node.origin = config.node, ORIGINS["replayed"]
     pause = ending(SignalPause(), (index.last_ms - index.first_ms) / 1000 / speed)
-    return run_daemon(config, open_sources(config.sources, config.node), pause, node=node, drain_s=_DRAIN_S)
+    return run_daemon(config, open_sources(config.sources, config.node), pause, node=node, patience_s=_PATIENCE_S)
