@@ -14,8 +14,14 @@ from steelyard_agent.devices.moving import MovingSource
 from steelyard_agent.devices.registry import SourceRequest, open_sources
 from steelyard_agent.model import Absent, Value
 from steelyard_proto.metrics import MetricClass
+from steelyard_proto.v1 import batch_pb2
+from tests.integration.agent.test_unruly_source import counted
 from tests.standins.agent_parts import until
+from tests.standins.build import build
+from tests.standins.ingest_server import Behaviour, IngestServer
 from tests.standins.plugin_package import ROOT, UnrulyPackage
+from tests.standins.programs import Agent
+from tests.standins.scenario import VARIABLE, Scenario
 from tests.unit.agent.test_guard import Clock
 
 NINE = [f"unruly-{number}" for number in range(9)]
@@ -189,3 +195,32 @@ def test_an_agent_whose_devices_are_well_loads_nothing_of_it() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "steelyard_agent.devices.moving" in loaded
     assert not {"steelyard_agent.devices.outside", "steelyard_agent.devices.channel", "subprocess"} & set(loaded)
+
+
+def test_a_vendors_devices_come_back_in_the_real_agent(tmp_path: Path) -> None:
+    """A driver that is stuck for all GPUs of a node: what hangs in the agent's own process is not waited for."""
+    build("nvml", tmp_path / "nvml")
+    scenario = Scenario(tmp_path / "scenario", devices=8)
+    environ = {"LD_LIBRARY_PATH": str(tmp_path / "nvml"), VARIABLE: str(scenario.path)}
+    settings = ("sources.host=false", "sources.cpu=false", "sampling.call_deadline_ms=100")
+    with IngestServer(Behaviour(flush_ms=200)) as server:
+        agent = Agent(tmp_path, server.address, *settings, environ=environ)
+        agent.start()
+        try:
+            until(lambda: min(counted(server).values(), default=0) >= 5 and len(counted(server)) == 8, 60)
+            scenario.set({"hung": 600})
+            until(lambda: "source_moved" in told(server), 60)
+            assert told(server).count("device_quarantined") == 8
+            scenario.drop("hung")
+            until(lambda: told(server).count("device_back") == 8, 60)
+            before = counted(server)
+            until(lambda: min(count - before[uid] for uid, count in counted(server).items()) >= 10, 60)
+            assert agent.terminate() < 5
+            assert agent.code == 0, agent.said
+        finally:
+            agent.kill()
+    assert server.seen.faults == []
+
+
+def told(server: IngestServer) -> list[str]:
+    return [event.code for records in server.seen.records(batch_pb2.KIND_EVENT) for event in records.events]
