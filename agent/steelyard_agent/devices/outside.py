@@ -176,9 +176,10 @@ class OutsideSource:
             self._end(f"has not answered for {_SILENT_S:.0f} s")
         if self._child is None and now_s >= self._start_s:
             self._begin(now_s)
+        # A report that comes after its own tick is told apart by its number.
+        self._number += 1
         if self._child is None or self._is_owed:
             return
-        self._number += 1
         tick = Tick(self._number, self._classes, max(0.0, at_s - now_s), max(0.0, again_s - now_s))
         self._asked_s = now_s
         try:
@@ -222,7 +223,7 @@ class OutsideSource:
         """The counts so far, of all its processes."""
         own = replace(
             NO_STATS,
-            # Of what can't be asked at all, nothing is said.
+            # Without a process none can be asked.
             quarantined=0 if self._child else len(self._known.devices),
             absences=self._tally.absences,
             absences_by_reason=dict(self._tally.by_reason),
@@ -321,7 +322,8 @@ class OutsideSource:
             self._end("is ended: it gives no report")
             return
         self._is_owed = False
-        self._report, self._present = report, report.stats
+        self._report = report if report.number == self._number else None
+        self._present = report.stats
         self._events.extend(self._known.take(report, self._wall_ms))
         self._mind_hangs(report.hangs_for_s)
 

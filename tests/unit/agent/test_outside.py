@@ -206,6 +206,11 @@ def test_a_late_report_is_of_no_later_tick(make: Make) -> None:
     assert bench.tick(answers=False)["gpu-0"] == Absent("its process is being started")
     bench.children[0].say(values={(uid, "fast"): (0.1, 1.0) for uid in TWO}, devices=[device(uid) for uid in TWO])
     assert bench.tick()["gpu-0"] == 0.5
+    assert bench.tick(answers=False)["gpu-0"] == Absent("not read in time")
+    bench.source.start_tick(("fast",), bench.now_s, bench.now_s + 1)
+    bench.children[0].say()
+    assert all(isinstance(values[0], Absent) for _info, _class, values in bench.source.collect(0.1))
+    assert bench.tick()["gpu-0"] == 0.5
 
 
 @pytest.mark.parametrize(
