@@ -27,7 +27,7 @@ def build(name: str, directory: Path, *, without: Sequence[str] = ()) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     library = directory / FILE_NAMES[name]
     unfinished = directory / f"{library.name}.unfinished"
-    defines = [f"-DWITHOUT_{symbol}" for symbol in without]
+    defines = [f"-DWITHOUT_{symbol}" for symbol in (*without, *(["ANY"] if without else []))]
     command = ["cc", "-std=gnu11", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-pthread", *defines]
     command += ["-o", str(unfinished), str(SOURCES / f"{name}.c"), "-lm", "-ldl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

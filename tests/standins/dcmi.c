@@ -3,7 +3,8 @@
  * Without a scenario it is a node of 8 Ascend 910B2, one on each card, in training. Keys of its own, beside those of
  * scenario.py (`.N` for NPU N, counted through the cards):
  *
- *     chip 910A, 910B2, 910C      the family: what is called how, which calls answer, how many NPUs a card has
+ *     chip 910A, 910B2, 910C, 950 the family: what is called how, which calls answer, how many NPUs a card has; a 950
+ *                                 answers by the functions dcmiv2_* alone, the others by dcmi_* alone
  *     devices count               NPUs (8; of a 910C 16 on 8 cards)
  *     first_card id, card_step n  the cards' ids (0, 1)
  *     card_gone.C 1               the card with the id C is no longer listed
@@ -17,7 +18,12 @@
  *     package_power 0             910C: each die tells its own power; 1: its first die tells the package's (1)
  *     other_die code              910C: what the second die's power call returns then (0, with a power of 0)
  *     busy, core_active, cube, vector, hbm_busy, clock, clock_max, hbm_clock, power_w, chip_temp, hbm_temp, voltage,
- *     hbm_mib, hbm_used_mib, health, network_health, ecc, ecc_single, ecc_double, isolated, next_isolated   figures
+ *     hbm_mib, hbm_used_mib, health, network_health, ecc, ecc_single, ecc_double, isolated, next_isolated, slowed_by,
+ *     hccs_tx, hccs_rx (GiB/s), hccs_errors (of each of 7 links), pcie_tx, pcie_rx (MB/ms), roce_tx, roce_rx (bytes),
+ *     roce_bad   figures
+ *     virtual.N n                 the NPU is split into that many virtual ones: link calls answer -8002
+ *     faults.N text               "80E01801 81078603": the error codes that are active
+ *     fault_text text             what the library says of any error code; without it, it knows none
  *     pids.N text                 "123:4096 124:512": pids and MiB; by default those of STEELYARD_STANDIN_PIDS
  *                                 ("123 124 ..."), one on each NPU
  */
@@ -29,6 +35,7 @@
 enum {
     OK = 0,
     INVALID_PARAMETER = -8001,
+    NOT_PERMITTED = -8002,
     INVALID_DEVICE = -8007,
     DEVICE_NOT_EXIST = -8008,
     NOT_READY = -8012,
@@ -85,6 +92,28 @@ typedef struct {
     unsigned long proc_mem_usage;
 } ProcessMemory;
 
+typedef struct {
+    int profiling_time;
+    double total_txbw, total_rxbw, tx_bandwidth[16], rx_bandwidth[16];
+} HccsBandwidth;
+
+typedef struct {
+    int profiling_time;
+    unsigned int tx_p_bw[3], tx_np_bw[3], tx_cpl_bw[3], tx_np_lantency[3], rx_p_bw[3], rx_np_bw[3], rx_cpl_bw[3];
+} PcieBandwidth;
+
+typedef struct {
+    unsigned long long tx_cnt[16], rx_cnt[16], crc_err_cnt[16], retry_cnt[16], reserved[64];
+} HccsCounts;
+
+typedef struct {
+    unsigned long long pause_and_pfc[20], mac_tx_total_pkt_num, mac_tx_total_oct_num, mac_tx_bad_pkt_num,
+        mac_tx_bad_oct_num, mac_rx_total_pkt_num, mac_rx_total_oct_num, mac_rx_bad_pkt_num, mac_rx_bad_oct_num,
+        mac_rx_fcs_err_pkt_num, roce[15], nic[4];
+    long tv_sec, tv_usec;
+    unsigned char reserved[64];
+} NetworkCounts;
+
 /* Tests compare these with the structs of the agent. */
 #define SIZE(type) {#type, "", sizeof(type)}
 #define AT(type, member) {#type, #member, offsetof(type, member)}
@@ -98,6 +127,9 @@ static const struct {
     AT(HbmInfo, bandwidth_util), SIZE(EccInfo),         AT(EccInfo, double_bit_next_isolated_pages_cnt),
     SIZE(PcieInfo),         AT(PcieInfo, domain),       AT(PcieInfo, bus),
     SIZE(DieId),            SIZE(ProcessMemory),        AT(ProcessMemory, proc_mem_usage),
+    SIZE(HccsBandwidth),    AT(HccsBandwidth, total_txbw), AT(HccsBandwidth, rx_bandwidth),
+    SIZE(PcieBandwidth),    AT(PcieBandwidth, rx_cpl_bw), SIZE(HccsCounts), AT(HccsCounts, crc_err_cnt),
+    SIZE(NetworkCounts),    AT(NetworkCounts, mac_tx_total_oct_num), AT(NetworkCounts, mac_rx_bad_pkt_num),
 };
 
 int standin_layout(int index, const char **type, const char **member, size_t *bytes) {
@@ -149,9 +181,14 @@ static int npu_of(int card, int device) {
     return npu;
 }
 
+/* Set while a function of the second set calls one of the first. */
+static __thread int is_second;
+
 /* Enters a call about an NPU: its number, or the code that the call returns. */
 static int enter(const char *function, int card, int device) {
     int npu = npu_of(card, device);
+    if (is_chip("950") != is_second)
+        return NOT_SUPPORT;
     if (npu < 0)
         return npu;
     int code = scenario_enter(function, npu, INVALID_DEVICE, NO_FUNCTION);
@@ -184,7 +221,10 @@ static unsigned int hbm_busy(int npu) { return percent("hbm_busy", npu, 55 * wav
 
 /* The library. */
 
-int dcmi_init(void) { return scenario_enter("dcmi_init", -1, INVALID_DEVICE, NO_FUNCTION); }
+int dcmi_init(void) {
+    int code = scenario_enter("dcmi_init", -1, INVALID_DEVICE, NO_FUNCTION);
+    return code != OK ? code : is_chip("950") ? NOT_SUPPORT : OK;
+}
 
 static int text_out(const char *function, const char *key, const char *fallback, char *out, unsigned int length) {
     int code = scenario_enter(function, -1, INVALID_DEVICE, NO_FUNCTION);
@@ -257,7 +297,8 @@ static int chip_info(const char *function, int card, int device, ChipInfo *info)
     scenario_text("chip", -1, "910B2", family, sizeof family);
     scenario_text("chip_type", npu, "Ascend", info->chip_type, sizeof info->chip_type);
     /* A 910C's driver names the family only, as does a 910A's; the others name the chip. */
-    scenario_text("chip_name", npu, is_chip("910B") ? family : "910", info->chip_name, sizeof info->chip_name);
+    const char *name = is_chip("910B") || is_chip("950") ? family : "910";
+    scenario_text("chip_name", npu, name, info->chip_name, sizeof info->chip_name);
     snprintf(info->chip_ver, sizeof info->chip_ver, "V1");
     info->aicore_cnt = is_chip("910A") ? 32 : 24;
     return npu;
@@ -296,7 +337,7 @@ int dcmi_get_device_die_v2(int card, int device, int kind, DieId *die) {
     int npu = enter("dcmi_get_device_die_v2", card, device);
     if (npu < 0)
         return npu;
-    if (kind != 0 && kind != 1)
+    if (is_second ? kind != 2 : kind != 0 && kind != 1)
         return INVALID_PARAMETER;
     memset(die, 0, sizeof *die);
     if (scenario_number("die", npu, 1) != 0)
@@ -487,5 +528,196 @@ int dcmi_get_device_resource_info(int card, int device, ProcessMemory *out, int 
     }
     *count = (int)scenario_number("process_count", npu, found);
     return OK;
+}
+#endif
+
+#ifndef WITHOUT_dcmi_get_device_errorcode_v2
+int dcmi_get_device_errorcode_v2(int card, int device, int *count, unsigned int *codes, unsigned int length) {
+    int npu = enter("dcmi_get_device_errorcode_v2", card, device);
+    char text[160], *at = text;
+    int found = 0, used;
+    if (npu < 0)
+        return npu;
+    scenario_text("faults", npu, "", text, sizeof text);
+    while (found < (int)length && sscanf(at, " %x%n", &codes[found], &used) == 1) {
+        found++;
+        at += used;
+    }
+    *count = (int)scenario_number("fault_count", npu, found);
+    return OK;
+}
+#endif
+
+int dcmi_get_device_errorcode_string(int card, int device, unsigned int code, char *out, int length) {
+    int npu = enter("dcmi_get_device_errorcode_string", card, device);
+    if (npu < 0)
+        return npu;
+    if (length < 48 || code == 0)
+        return INVALID_PARAMETER;
+    out[0] = 0;
+    scenario_text("fault_text", npu, "", out, (size_t)length);
+    return out[0] ? OK : NOT_SUPPORT;
+}
+
+#ifndef WITHOUT_dcmi_get_device_info
+int dcmi_get_device_info(int card, int device, int main_command, unsigned int command, void *out, unsigned int *size) {
+    int npu = enter("dcmi_get_device_info", card, device);
+    if (npu < 0)
+        return npu;
+    if (main_command == 8 && command == 9) {
+        if (*size != sizeof(unsigned long long))
+            return INVALID_PARAMETER;
+        *(unsigned long long *)out = (unsigned long long)scenario_number("slowed_by", npu, 0);
+        return is_chip("910A") ? NOT_SUPPORT : OK;
+    }
+    if (main_command == 16 && command == 5) {
+        HccsCounts *counts = out;
+        if (*size != sizeof *counts)
+            return INVALID_PARAMETER;
+        memset(counts, 0, sizeof *counts);
+        for (int link = 1; link < 8; link++)
+            counts->crc_err_cnt[link] = (unsigned long long)scenario_number("hccs_errors", npu, 0);
+        return is_chip("910A") || is_second ? NOT_SUPPORT : OK;
+    }
+    return INVALID_PARAMETER;
+}
+#endif
+
+/* Links. Both bandwidths block for their window. */
+
+static void wait_ms(int window_ms) {
+    struct timespec window = {window_ms / 1000, window_ms % 1000 * 1000000L};
+    nanosleep(&window, NULL);
+}
+
+#ifndef WITHOUT_dcmi_get_hccs_link_bandwidth_info
+int dcmi_get_hccs_link_bandwidth_info(int card, int device, HccsBandwidth *out) {
+    int npu = enter("dcmi_get_hccs_link_bandwidth_info", card, device);
+    if (npu < 0)
+        return npu;
+    if (is_chip("910A"))
+        return NOT_SUPPORT;
+    if (out->profiling_time < 1 || out->profiling_time > 1000)
+        return INVALID_PARAMETER;
+    if (scenario_number("virtual", npu, 0) != 0)
+        return NOT_PERMITTED;
+    wait_ms(out->profiling_time);
+    for (int link = 0; link < 16; link++) {
+        int is_there = link >= 1 && link <= 7;
+        out->tx_bandwidth[link] = is_there ? scenario_number("hccs_tx", npu, 140) / 7 : 0;
+        out->rx_bandwidth[link] = is_there ? scenario_number("hccs_rx", npu, 140) / 7 : 0;
+        /* As the driver does: on top of what the caller's structure held. */
+        out->total_txbw += out->tx_bandwidth[link];
+        out->total_rxbw += out->rx_bandwidth[link];
+    }
+    return OK;
+}
+#endif
+
+#ifndef WITHOUT_dcmi_get_pcie_link_bandwidth_info
+int dcmi_get_pcie_link_bandwidth_info(int card, int device, PcieBandwidth *out) {
+    int npu = enter("dcmi_get_pcie_link_bandwidth_info", card, device);
+    if (npu < 0)
+        return npu;
+    if (is_chip("910A") || is_chip("910C"))
+        return NOT_SUPPORT;
+    if (out->profiling_time < 0 || out->profiling_time > 2000)
+        return INVALID_PARAMETER;
+    wait_ms(out->profiling_time);
+    /* least, most, mean; the requests to read are as many as they like. */
+    for (unsigned int kind = 0; kind < 3; kind++) {
+        out->tx_p_bw[kind] = (unsigned int)scenario_number("pcie_tx", npu, 6) + kind;
+        out->rx_p_bw[kind] = (unsigned int)scenario_number("pcie_rx", npu, 8) + kind;
+        out->tx_cpl_bw[kind] = out->rx_cpl_bw[kind] = 1;
+        out->tx_np_bw[kind] = out->rx_np_bw[kind] = 1000;
+    }
+    return OK;
+}
+#endif
+
+#ifndef WITHOUT_dcmi_get_netdev_pkt_stats_info
+int dcmi_get_netdev_pkt_stats_info(int card, int device, int port, NetworkCounts *out) {
+    int npu = enter("dcmi_get_netdev_pkt_stats_info", card, device);
+    if (npu < 0)
+        return npu;
+    if (is_chip("910A") || is_second)
+        return NOT_SUPPORT;
+    if (port != 0)
+        return INVALID_PARAMETER;
+    memset(out, 0, sizeof *out);
+    out->mac_tx_total_oct_num = (unsigned long long)scenario_number("roce_tx", npu, 1e9 * scenario_seconds());
+    out->mac_rx_total_oct_num = (unsigned long long)scenario_number("roce_rx", npu, 1e9 * scenario_seconds());
+    out->mac_tx_bad_pkt_num = (unsigned long long)scenario_number("roce_bad", npu, 0);
+    out->mac_rx_bad_pkt_num = 2 * out->mac_tx_bad_pkt_num;
+    return OK;
+}
+#endif
+
+/* The second set: a device is one number. A library that lacks functions of the first set has none of it. */
+
+#ifndef WITHOUT_ANY
+
+#define SECOND(call) (is_second = 1, second_result = (call), is_second = 0, second_result)
+static __thread int second_result;
+
+int dcmiv2_init(void) {
+    int code = scenario_enter("dcmiv2_init", -1, INVALID_DEVICE, NO_FUNCTION);
+    return code != OK ? code : is_chip("950") ? OK : NOT_SUPPORT;
+}
+
+int dcmiv2_get_dcmi_version(char *out, unsigned int length) { return dcmi_get_dcmi_version(out, length); }
+
+int dcmiv2_get_driver_version(char *out, unsigned int length) { return dcmi_get_driver_version(out, length); }
+
+int dcmiv2_get_device_list(int *ids, int *count, int length) { return dcmi_get_card_list(count, ids, length); }
+
+int dcmiv2_get_device_type(int id, int *out) { return SECOND(dcmi_get_device_type(id, 0, out)); }
+
+int dcmiv2_get_device_chip_info(int id, ChipInfoV2 *out) { return SECOND(dcmi_get_device_chip_info_v2(id, 0, out)); }
+
+int dcmiv2_get_device_pcie_info(int id, PcieInfo *out) { return SECOND(dcmi_get_device_pcie_info_v2(id, 0, out)); }
+
+int dcmiv2_get_device_die_id(int id, int kind, DieId *out) { return SECOND(dcmi_get_device_die_v2(id, 0, kind, out)); }
+
+int dcmiv2_get_device_multi_utilization_rate(int id, MultiUtilization *out) {
+    return SECOND(dcmi_get_device_multi_utilization_rate(id, 0, out));
+}
+
+int dcmiv2_get_device_utilization_rate(int id, int type, unsigned int *out) {
+    return SECOND(dcmi_get_device_utilization_rate(id, 0, type, out));
+}
+
+int dcmiv2_get_device_hbm_info(int id, HbmInfo *out) { return SECOND(dcmi_get_device_hbm_info(id, 0, out)); }
+
+int dcmiv2_get_device_power_info(int id, int *out) { return SECOND(dcmi_get_device_power_info(id, 0, out)); }
+
+int dcmiv2_get_device_voltage(int id, unsigned int *out) { return SECOND(dcmi_get_device_voltage(id, 0, out)); }
+
+int dcmiv2_get_device_temperature(int id, int *out) { return SECOND(dcmi_get_device_temperature(id, 0, out)); }
+
+int dcmiv2_get_device_frequency(int id, int type, unsigned int *out) {
+    return SECOND(dcmi_get_device_frequency(id, 0, type, out));
+}
+
+int dcmiv2_get_device_health(int id, unsigned int *out) { return SECOND(dcmi_get_device_health(id, 0, out)); }
+
+int dcmiv2_get_device_ecc_info(int id, int part, EccInfo *out) {
+    return SECOND(dcmi_get_device_ecc_info(id, 0, part, out));
+}
+
+int dcmiv2_get_device_proc_mem_info(int id, ProcessMemory *out, int *count) {
+    return SECOND(dcmi_get_device_resource_info(id, 0, out, count));
+}
+
+int dcmiv2_get_device_error_code_list(int id, int *count, unsigned int *codes, unsigned int length) {
+    return SECOND(dcmi_get_device_errorcode_v2(id, 0, count, codes, length));
+}
+
+int dcmiv2_get_device_info(int id, int main_command, unsigned int command, void *out, unsigned int *size) {
+    return SECOND(dcmi_get_device_info(id, 0, main_command, command, out, size));
+}
+
+int dcmiv2_get_pcie_link_bandwidth_info(int id, PcieBandwidth *out) {
+    return SECOND(dcmi_get_pcie_link_bandwidth_info(id, 0, out));
 }
 #endif

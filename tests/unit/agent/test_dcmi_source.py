@@ -41,6 +41,7 @@ def test_structs_are_laid_out_as_in_c(library: Path) -> None:
         seen.add((name.value, field))
     assert {name for name, field in seen if not field} == {
         b"ChipInfoV2", b"MultiUtilization", b"HbmInfo", b"EccInfo", b"PcieInfo", b"DieId", b"ProcessMemory",
+        b"HccsBandwidth", b"PcieBandwidth", b"HccsCounts", b"NetworkCounts",
     }  # fmt: skip
 
 
@@ -50,7 +51,8 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "clock.1": 1650, "clock_max": 1800, "hbm_clock.1": 1600, "power_w.1": 312.4, "hbm_temp.1": 57,
         "chip_temp.1": 61, "voltage.1": 0.83, "hbm_mib.1": 65536, "hbm_used_mib.1": 40000, "health.1": 2,
         "network_health.1": 6, "ecc_single.1": 7, "ecc_double.1": 1, "isolated.1": 3, "next_isolated.1": 1,
-        "pids.1": "4711:2048 4712:16",
+        "pids.1": "4711:2048 4712:16", "slowed_by.1": 1028, "hccs_tx.1": 70, "hccs_rx.1": 35, "hccs_errors.1": 3,
+        "pcie_tx.1": 6, "pcie_rx.1": 8, "roce_tx.1": 5000, "roce_rx.1": 7000, "roce_bad.1": 2,
     })  # fmt: skip
     numa = tmp_path / "sys/bus/pci/devices/0000:41:00.0/numa_node"
     numa.parent.mkdir(parents=True)
@@ -72,6 +74,9 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "power_w": 312.4, "energy_mj": 0, "chip_temp_c": 61.0, "core_clock_max_mhz": 1800.0,
         "hbm_total_bytes": 65536.0 * MIB, "voltage_v": 0.83, "ecc_corrected": 7, "ecc_uncorrected": 1,
         "remapped_rows": 9.0, "remap_pending": 4.0, "health": 2.0, "network_health": 6.0, "processes": 2.0,
+        "throttle_reasons": 1028, "link_tx_bytes_per_s": pytest.approx(70 * 2**30),
+        "link_rx_bytes_per_s": pytest.approx(35 * 2**30), "pcie_tx_bytes_per_s": 9e9, "pcie_rx_bytes_per_s": 11e9,
+        "link_errors": 21, "roce_tx_bytes": 5000, "roce_rx_bytes": 7000, "roce_errors": 6,
     }  # fmt: skip
     source.close()
 
@@ -84,6 +89,29 @@ def test_910a_is_read_by_its_older_calls(library: Path, scenario: Scenario) -> N
     values = sampled(source, device)
     assert (values["core_active"], values["hbm_bw_active"]) == (0.66, 0.44)
     assert not {"busy", "tensor_active", "vector_active"} & values.keys(), "what it never gives is not in its layout"
+
+
+def test_a_950_is_read_by_the_second_set_of_functions(library: Path, scenario: Scenario) -> None:
+    scenario.set({"chip": "950PR", "devices": 2, "busy.1": 91, "power_w.1": 400, "pids.1": "4711:16"})
+    source = source_over(library)
+    devices = source.discover()
+    assert [(device.index, device.chip, device.part) for device in devices] == [
+        (0, "950PR", "package"),
+        (1, "950PR", "package"),
+    ]
+    assert devices[1].uid == "NPU-A0000201-A0010201-A0020201-A0030201-A0040201", "its DDIE number"
+    values = sampled(source, devices[1])
+    assert (values["busy"], values["power_w"], values["processes"]) == (0.91, 400.0, 1.0)
+    assert not {"link_tx_bytes_per_s", "roce_tx_bytes", "network_health"} & values.keys()
+    assert isinstance(values["pcie_tx_bytes_per_s"], float)
+
+
+def test_a_chip_split_into_virtual_ones_has_no_link_rates(library: Path, scenario: Scenario) -> None:
+    scenario.set({"virtual.0": 2})
+    source = source_over(library)
+    values = sampled(source, source.discover()[0])
+    assert values["link_tx_bytes_per_s"] == Absent("dcmi_get_hccs_link_bandwidth_info: -8002")
+    assert not isinstance(values["busy"], Absent)
 
 
 def test_910c_is_two_dies_whose_power_is_counted_once(library: Path, scenario: Scenario) -> None:
@@ -206,6 +234,9 @@ def test_a_figure_that_cannot_be_is_absent(
         ("dcmi_get_device_type", set(), {"busy", "processes"}),
         ("dcmi_get_device_chip_info_v2", set(), {"busy"}),
         ("dcmi_get_device_die_v2", set(), {"busy"}),
+        ("dcmi_get_device_info", {"throttle_reasons", "link_errors"}, {"busy"}),
+        ("dcmi_get_hccs_link_bandwidth_info", {"link_tx_bytes_per_s"}, {"pcie_tx_bytes_per_s"}),
+        ("dcmi_get_netdev_pkt_stats_info", {"roce_tx_bytes"}, {"network_health"}),
     ],
 )
 def test_a_library_without_a_function(

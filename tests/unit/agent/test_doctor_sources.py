@@ -59,6 +59,7 @@ def test_what_was_found_with_its_versions(library: Path, scenario: Scenario, con
 
 def test_each_metric_with_its_range_and_cost(library: Path, scenario: Scenario, config: Config) -> None:
     scenario.set({"power_w.0": 100, "power_w.1": 400, "power_w": 200, "error.dcmi_get_device_temperature.3": -8010})
+    scenario.set({"missing.dcmi_get_hccs_link_bandwidth_info": 1})
     findings = by_subject(check_metrics(Node(config, probed(source_over(library)))))
     power = findings["dcmi 910B2 power_w"]
     assert power.level == "ok"

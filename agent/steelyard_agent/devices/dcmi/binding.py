@@ -2,11 +2,15 @@
 
 The library is opened with CDLL, which gives the interpreter lock back during a call, so a hung call stops one
 thread and not the agent. Nothing but DCMI is opened: the agent never holds a device.
+
+A library has a second set of functions, dcmiv2_*, for the 950 and later: `dcmi_init` refuses there, and `dcmiv2_init`
+refuses elsewhere. They name a device by one number in place of card and device, and are else the same functions under
+other names; here and in what is told of errors they go by the names of the first set.
 """
 
 import ctypes
-from collections.abc import Sequence
-from ctypes import POINTER, c_char_p, c_int, c_uint
+from collections.abc import Mapping, Sequence
+from ctypes import POINTER, c_char_p, c_int, c_uint, c_void_p
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +20,14 @@ from steelyard_agent.devices.dcmi.structs import (
     DieId,
     EccInfo,
     HbmInfo,
+    HccsBandwidth,
     MultiUtilization,
+    NetworkCounts,
+    PcieBandwidth,
     PcieInfo,
     ProcessMemory,
 )
-from steelyard_proto.errors import DeviceError
+from steelyard_proto.errors import DeviceError, NotSupported
 
 # Where drivers put it, in the order of asking; the bare name goes through the loader's path.
 SEARCH_PATHS: Final = (
@@ -57,15 +64,37 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "dcmi_get_device_network_health": (c_int, c_int, _INT_OUT),
     "dcmi_get_device_ecc_info": (c_int, c_int, c_int, POINTER(EccInfo)),
     "dcmi_get_device_resource_info": (c_int, c_int, POINTER(ProcessMemory), _INT_OUT),
+    "dcmi_get_device_errorcode_v2": (c_int, c_int, _INT_OUT, _UINT_OUT, c_uint),
+    "dcmi_get_device_errorcode_string": (c_int, c_int, c_uint, c_char_p, c_int),
+    "dcmi_get_device_info": (c_int, c_int, c_int, c_uint, c_void_p, _UINT_OUT),
+    "dcmi_get_netdev_pkt_stats_info": (c_int, c_int, c_int, POINTER(NetworkCounts)),
+    "dcmi_get_hccs_link_bandwidth_info": (c_int, c_int, POINTER(HccsBandwidth)),
+    "dcmi_get_pcie_link_bandwidth_info": (c_int, c_int, POINTER(PcieBandwidth)),
+}
+
+# What the second set calls them, where it is not the same name after the prefix. None: it has no such function.
+_SECOND_NAMES: Final[Mapping[str, str | None]] = {
+    "dcmi_get_card_list": "dcmiv2_get_device_list",
+    "dcmi_get_device_num_in_card": None,
+    "dcmi_get_device_logic_id": None,
+    "dcmi_get_device_chip_info_v2": "dcmiv2_get_device_chip_info",
+    "dcmi_get_device_chip_info": None,
+    "dcmi_get_device_pcie_info_v2": "dcmiv2_get_device_pcie_info",
+    "dcmi_get_device_die_v2": "dcmiv2_get_device_die_id",
+    "dcmi_get_device_resource_info": "dcmiv2_get_device_proc_mem_info",
+    "dcmi_get_device_errorcode_v2": "dcmiv2_get_device_error_code_list",
+    "dcmi_get_device_errorcode_string": None,
+    "dcmi_get_hccs_link_bandwidth_info": None,
 }
 
 
 class DcmiLibrary:
-    """One loaded and initialised libdcmi."""
+    """One loaded libdcmi, by one of its two sets of functions."""
 
-    def __init__(self, library: ctypes.CDLL, path: str) -> None:
+    def __init__(self, library: ctypes.CDLL, path: str, *, is_second: bool = False) -> None:
         self.path = path
-        self._functions = {name: _resolve(library, name) for name in _SIGNATURES}
+        self.is_second = is_second
+        self._functions = {name: _resolve(library, name, is_second) for name in _SIGNATURES}
 
     def has(self, name: str) -> bool:
         """Whether this version of the library has the function."""
@@ -109,9 +138,7 @@ def open_library(paths: Sequence[str] = SEARCH_PATHS) -> DcmiLibrary:
             if Path(path).is_absolute() and Path(path).exists():
                 raise DeviceError(f"{path} can't be loaded: {error}", vendor=VENDOR, call="dlopen") from error
             continue
-        loaded = DcmiLibrary(library, path)
-        loaded.call("dcmi_init")
-        return loaded
+        return _initialised(library, path)
     raise library_missing(", ".join(paths))
 
 
@@ -120,11 +147,32 @@ def decode(text: bytes) -> str:
     return text.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
 
 
-def _resolve(library: ctypes.CDLL, name: str) -> Any:
+def _initialised(library: ctypes.CDLL, path: str) -> DcmiLibrary:
+    first = DcmiLibrary(library, path)
     try:
-        function = getattr(library, name)
+        first.call("dcmi_init")
+    except NotSupported:
+        second = DcmiLibrary(library, path, is_second=True)
+        if not second.has("dcmi_init"):
+            raise
+        second.call("dcmi_init")
+        return second
+    return first
+
+
+def _resolve(library: ctypes.CDLL, name: str, is_second: bool) -> Any:
+    types, symbol = _SIGNATURES[name], name
+    if is_second:
+        found = _SECOND_NAMES.get(name, name.replace("dcmi_", "dcmiv2_", 1))
+        if found is None:
+            return None
+        symbol = found
+        # One number in place of card and device. The list's count and ids are exchanged, which are of one type.
+        types = types[1:] if types[:2] == (c_int, c_int) else types
+    try:
+        function = getattr(library, symbol)
     except AttributeError:
         return None
-    function.argtypes = _SIGNATURES[name]
+    function.argtypes = types
     function.restype = c_int
     return function

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from steelyard_agent.devices.dcmi import structs
+from steelyard_agent.devices.dcmi import slow, structs
+from steelyard_agent.devices.dcmi.aside import SlowDevice
 from steelyard_agent.devices.dcmi.binding import DcmiLibrary
 from steelyard_agent.devices.dcmi.describe import Identity, identify
 from steelyard_agent.devices.dcmi.energy import NOTE as ENERGY_NOTE
@@ -25,11 +26,12 @@ _OTHER_DIE: Final = "counted once, at the package's other die"
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """A device, how it is read, and whether its power is polled."""
+    """A device, how it is read at a tick and aside, and whether its power is polled."""
 
     info: DeviceInfo
     calls: DeviceCalls
     readings: Mapping[MetricClass, tuple[Reading, ...]]
+    aside: SlowDevice
     is_polled: bool
 
 
@@ -50,6 +52,7 @@ class Surroundings:
         node: this node's name, for the uid of a device whose driver tells no die number.
         sys: root of sysfs.
         energy: the integral of a device by its uid, which outlives a loss and return.
+        clock: monotonic seconds.
         complain: takes the error of a device that can't be described.
     """
 
@@ -57,12 +60,14 @@ class Surroundings:
     node: str
     sys: Path
     energy: Callable[[str], EnergyIntegral]
+    clock: Callable[[], float]
     complain: Callable[[DeviceError], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     calls: DeviceCalls
+    aside: SlowDevice
     identity: Identity
     power_w: float | None
 
@@ -75,7 +80,7 @@ class _Package:
 
 
 def card_ids(library: DcmiLibrary) -> list[int]:
-    """The cards of this node, by dcmi_get_card_list.
+    """The cards of this node, by dcmi_get_card_list; where the library knows no cards, each device is one.
 
     Raises:
         DeviceError: the library refuses, or counts more than there can be.
@@ -83,7 +88,8 @@ def card_ids(library: DcmiLibrary) -> list[int]:
     name = "dcmi_get_card_list"
     count = ctypes.c_int()
     ids = (ctypes.c_int * structs.MAX_CARDS)()
-    library.call(name, count, ids, structs.MAX_CARDS)
+    out = (ids, count) if library.is_second else (count, ids)
+    library.call(name, *out, structs.MAX_CARDS)
     if not 0 <= count.value <= structs.MAX_CARDS:
         raise out_of_range(name, "", "the number of cards", count.value)
     return list(ids[: count.value])
@@ -123,7 +129,12 @@ def _find(library: DcmiLibrary, card: int, number: int, siblings: int, around: S
     fallback = f"npu:{around.node}:{card}:{number}"
     identity = identify(calls, chips=around.chips, siblings=siblings, fallback_uid=fallback, sys=around.sys)
     calls.energy = around.energy(identity.uid)
-    return _Found(calls, identity, _power_or_none(calls))
+    return _Found(calls, _aside(DeviceCalls(library, card, number), around.clock), identity, _power_or_none(calls))
+
+
+def _aside(calls: DeviceCalls, clock: Callable[[], float]) -> SlowDevice:
+    shelf = slow.Shelf(clock)
+    return SlowDevice(calls, slow.supported(calls, shelf), shelf, has_faults=slow.tells_faults(calls))
 
 
 def _known(found: _Found, package: _Package, versions: tuple[str, str]) -> KnownDevice:
@@ -135,6 +146,8 @@ def _known(found: _Found, package: _Package, versions: tuple[str, str]) -> Known
     if is_without:
         fast = tuple(reading for reading in readings["fast"] if _POWER not in reading.ids)
         readings["fast"] = (*fast, absent_power(_OTHER_DIE))
+    for reading in found.aside.readings:
+        readings[reading.metric_class] += (found.aside.shelf.taker(reading),)
     metrics = {name: tuple(i for reading in group for i in reading.ids) for name, group in readings.items()}
     notes = {}
     is_polled = _POWER in metrics["fast"] and not is_without
@@ -143,6 +156,7 @@ def _known(found: _Found, package: _Package, versions: tuple[str, str]) -> Known
     scope = _power_scope(is_die, package, has_power)
     if scope == "package":
         notes["power_w"] = _PACKAGE_NOTE
+    notes |= {name: slow.NOTE for number, name in slow.IN_WINDOWS.items() if number in metrics["fast"]}
     info = DeviceInfo(
         uid=identity.uid,
         vendor=VENDOR,
@@ -161,7 +175,7 @@ def _known(found: _Found, package: _Package, versions: tuple[str, str]) -> Known
         power_scope=scope,
         notes=notes,
     )
-    return KnownDevice(info, found.calls, readings, is_polled)
+    return KnownDevice(info, found.calls, readings, found.aside, is_polled)
 
 
 def _power_scope(is_die: bool, package: _Package, has_power: bool) -> Literal["", "device", "die", "package"]:
@@ -194,6 +208,8 @@ def _memory_bytes(calls: DeviceCalls) -> int:
 
 
 def _npus_of(library: DcmiLibrary, card: int) -> list[int]:
+    if library.is_second:
+        return [0]
     name = "dcmi_get_device_num_in_card"
     label = f"card {card}"
     count = ctypes.c_int()

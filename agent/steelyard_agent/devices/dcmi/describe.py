@@ -91,8 +91,9 @@ def match_chip(names: tuple[str, ...], chips: ChipTable, siblings: int) -> tuple
 def _die_number(calls: DeviceCalls) -> str:
     """The number that is burnt into the die, in the groups that npu-smi prints."""
     die = structs.DieId()
+    kind = structs.DIE_DDIE if calls.is_second else structs.DIE_VDIE
     try:
-        calls.fill("dcmi_get_device_die_v2", structs.DIE_VDIE, die)
+        calls.fill("dcmi_get_device_die_v2", kind, die)
     except DeviceLost:
         raise
     except DeviceError:

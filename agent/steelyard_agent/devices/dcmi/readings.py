@@ -19,6 +19,8 @@ _PERCENT: Final = 100
 _MAX_TENTHS_OF_W: Final = 100_000
 _MAX_MHZ: Final = 10_000
 _MAX_HUNDREDTHS_OF_V: Final = 10_000
+# What the matrix of counters holds.
+_MAX_BITS: Final = (1 << 63) - 1
 _OUT_OF_RANGE: Final = Absent("out of range")
 _NO_POWER: Final = Absent("the driver reports no power")
 
@@ -32,16 +34,17 @@ class DeviceCalls:
         self.multi = structs.MultiUtilization()
         self.hbm = structs.HbmInfo()
         self.ecc = structs.EccInfo()
+        self.bits = ctypes.c_ulonglong()
         self._library = library
-        self._card = card
-        self._device = device
+        self.is_second = library.is_second
+        self._place = (card,) if library.is_second else (card, device)
         self._signed = ctypes.c_int()
         self._unsigned = ctypes.c_uint()
         self._processes = (structs.ProcessMemory * structs.MAX_PROCESSES)()
 
     def fill(self, name: str, *arguments: object) -> None:
         """Calls with (card, device, ...); raises as `DcmiLibrary.call`."""
-        self._library.call(name, self._card, self._device, *arguments, device=self.label)
+        self._library.call(name, *self._place, *arguments, device=self.label)
 
     def signed(self, name: str) -> int:
         """What a function of the form (card, device, int *) writes."""
@@ -53,10 +56,17 @@ class DeviceCalls:
         self.fill(name, *selectors, self._unsigned)
         return self._unsigned.value
 
+    def info(self, command: tuple[int, int], out: ctypes.Structure | ctypes.c_ulonglong) -> None:
+        """Fills a structure by dcmi_get_device_info with a main and a sub command."""
+        size = ctypes.c_uint(ctypes.sizeof(out))
+        self.fill("dcmi_get_device_info", *command, ctypes.byref(out), size)
+
     def logic_id(self) -> int:
         """The number by which training processes see the device, by dcmi_get_device_logic_id."""
+        if self._library.is_second:
+            return self._place[0]
         logic = ctypes.c_int()
-        self._library.call("dcmi_get_device_logic_id", logic, self._card, self._device, device=self.label)
+        self._library.call("dcmi_get_device_logic_id", logic, *self._place, device=self.label)
         return logic.value
 
     def processes(self) -> tuple[tuple[int, int], ...]:
@@ -72,10 +82,15 @@ class DeviceCalls:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A call and the metrics, by id, that it gives in this order."""
+    """A call and the metrics, by id, that it gives in this order.
+
+    Attributes:
+        is_call: whether it asks the device; what was measured aside is only taken.
+    """
 
     ids: tuple[int, ...]
     read: Callable[[DeviceCalls], tuple[Value, ...]]
+    is_call: bool = True
 
 
 def power_w(calls: DeviceCalls) -> float | None:
@@ -90,7 +105,7 @@ def power_w(calls: DeviceCalls) -> float | None:
 def absent_power(reason: str) -> Reading:
     """Power and energy of a die whose package's figure stands at another die."""
     values = (Absent(reason), Absent(reason))
-    return Reading((23, 25), lambda _: values)
+    return Reading((23, 25), lambda _: values, is_call=False)
 
 
 def plan(calls: DeviceCalls) -> Mapping[MetricClass, tuple[Reading, ...]]:
@@ -179,7 +194,13 @@ def _hbm_fast(calls: DeviceCalls) -> tuple[Value, ...]:
     calls.fill("dcmi_get_device_hbm_info", calls.hbm)
     hbm = calls.hbm
     used: Value = float(hbm.memory_usage * _MIB) if hbm.memory_usage <= hbm.memory_size else _OUT_OF_RANGE
-    return _ratio(hbm.bandwidth_util), used, _celsius(hbm.temp)
+    clock: Value = float(hbm.freq) if 0 < hbm.freq <= _MAX_MHZ else _OUT_OF_RANGE
+    return _ratio(hbm.bandwidth_util), clock, used, _celsius(hbm.temp)
+
+
+def _slowed_by(calls: DeviceCalls) -> tuple[Value, ...]:
+    calls.info(structs.SLOWED_BY, calls.bits)
+    return (calls.bits.value & _MAX_BITS,)
 
 
 def _hbm_total(calls: DeviceCalls) -> tuple[Value, ...]:
@@ -220,12 +241,12 @@ _READINGS: Final[Mapping[MetricClass, tuple[tuple[tuple[Reading, ...], ...], ...
             ),
         ),
         (
-            (Reading((9, 40, 43), _hbm_fast),),
-            (Reading((9,), _rate(structs.RATE_HBM_BANDWIDTH)),),
+            (Reading((9, 22, 40, 43), _hbm_fast),),
+            (Reading((9,), _rate(structs.RATE_HBM_BANDWIDTH)), Reading((22,), _clock(structs.CLOCK_HBM))),
         ),
         ((Reading((20,), _clock(structs.CLOCK_AI_CORE)),),),
-        ((Reading((22,), _clock(structs.CLOCK_HBM)),),),
         ((Reading((23, 25), _power),),),
+        ((Reading((29,), _slowed_by),),),
         ((Reading((44,), lambda calls: (_celsius(calls.signed("dcmi_get_device_temperature")),)),),),
     ),
     "slow": (
@@ -234,7 +255,6 @@ _READINGS: Final[Mapping[MetricClass, tuple[tuple[tuple[Reading, ...], ...], ...
         ((Reading((45,), _voltage),),),
         ((Reading((60, 61, 62, 63), _ecc),),),
         ((Reading((65,), _health),),),
-        ((Reading((66,), lambda calls: (float(calls.signed("dcmi_get_device_network_health")),)),),),
     ),
     "processes": (((Reading((67,), lambda calls: (float(len(calls.processes())),)),),),),
 }

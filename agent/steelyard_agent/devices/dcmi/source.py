@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from steelyard_agent.devices.base import Capabilities
+from steelyard_agent.devices.dcmi.aside import Aside
 from steelyard_agent.devices.dcmi.binding import SEARCH_PATHS, DcmiLibrary, open_library
 from steelyard_agent.devices.dcmi.card import Card, KnownDevice, Surroundings, card_ids, describe_card
 from steelyard_agent.devices.dcmi.energy import EnergyIntegral
 from steelyard_agent.devices.dcmi.errors import VENDOR
+from steelyard_agent.devices.dcmi.faults import FaultLog
 from steelyard_agent.devices.dcmi.patience import PatientLook
 from steelyard_agent.devices.dcmi.readings import absent_for, power_w
 from steelyard_agent.devices.pid_namespace import sees_host_pids
-from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import DeviceError, DeviceLost
 from steelyard_proto.metrics import MetricClass
@@ -35,6 +37,7 @@ class DcmiSource:
         chips: ChipTable | None = None,
         node: str = "",
         clock: Callable[[], float] = time.monotonic,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         proc: Path = Path("/proc"),
         sys: Path = Path("/sys"),
     ) -> None:
@@ -45,6 +48,7 @@ class DcmiSource:
             chips: the chip table; the shipped one by default.
             node: this node's name, for the uid of a device whose driver tells no die number.
             clock: monotonic seconds.
+            wall_ms: Unix time for events, in ms.
             proc: root of procfs.
             sys: root of sysfs.
         """
@@ -52,6 +56,7 @@ class DcmiSource:
         self._chips = chips if chips is not None else load_chips()
         self._node = node
         self._clock = clock
+        self._wall_ms = wall_ms
         self._proc = proc
         self._sys = sys
         self._library: DcmiLibrary | None = None
@@ -59,6 +64,8 @@ class DcmiSource:
         self._by_uid: dict[str, KnownDevice] = {}
         self._look = PatientLook(self._describe)
         self._energy: dict[str, EnergyIntegral] = {}
+        self._faults = FaultLog()
+        self._aside: Aside | None = None
         self._lost: set[str] = set()
         self._complaints: dict[tuple[str, int | None], DeviceError] = {}
 
@@ -99,6 +106,9 @@ class DcmiSource:
         self._cards = cards
         self._by_uid = {device.info.uid: device for number in sorted(cards) for device in cards[number].devices}
         self._lost.clear()
+        if self._aside is None:
+            self._aside = Aside(self._clock, self._wall_ms, self._faults)
+        self._aside.follow({uid: device.aside for uid, device in self._by_uid.items()})
         if failure is not None and not self._by_uid:
             raise failure
         return [device.info for device in self._by_uid.values()]
@@ -118,7 +128,7 @@ class DcmiSource:
             except DeviceError as error:
                 failures.append(error)
                 values.extend((absent_for(error),) * len(reading.ids))
-        if failures and len(failures) == len(readings):
+        if failures and len(failures) == sum(reading.is_call for reading in readings):
             raise failures[0]
         return values
 
@@ -148,8 +158,19 @@ class DcmiSource:
             return absent_for(error)
         return [DeviceProcess(pid=pid, hbm_used_bytes=used) for pid, used in found]
 
+    def events(self) -> Sequence[Event]:
+        """What the NPUs have told since the last call: error codes, the network; the slow calls' turn comes here."""
+        aside = self._aside
+        if aside is None:
+            return ()
+        aside.turn()
+        return aside.events()
+
     def close(self) -> None:
         """Forgets the devices; DCMI has nothing to give back."""
+        if self._aside is not None:
+            self._aside.close()
+            self._aside = None
         self._cards = {}
         self._by_uid = {}
         self._library = None
@@ -175,7 +196,7 @@ class DcmiSource:
         return device
 
     def _describe(self, number: int) -> Card:
-        around = Surroundings(self._chips, self._node, self._sys, self._integral, self._complain)
+        around = Surroundings(self._chips, self._node, self._sys, self._integral, self._clock, self._complain)
         return describe_card(self._opened(), number, around)
 
     def _well_known(self, number: int) -> Card | None:

@@ -7,7 +7,9 @@ from typing import Final
 MAX_CARDS: Final = 64
 MAX_DEVICES_IN_CARD: Final = 4
 MAX_PROCESSES: Final = 32
+MAX_FAULTS: Final = 128
 NAME_LENGTH: Final = 32
+LINKS: Final = 16
 
 # dcmi_get_device_type
 UNIT_NPU: Final = 0
@@ -27,8 +29,13 @@ CLOCK_AI_CORE_MAX: Final = 9
 # input_type of dcmi_get_device_ecc_info
 ECC_HBM: Final = 2
 
-# input_type of dcmi_get_device_die_v2
+# input_type of dcmi_get_device_die_v2; a 950 tells only the last
 DIE_VDIE: Final = 1
+DIE_DDIE: Final = 2
+
+# main_cmd and sub_cmd of dcmi_get_device_info
+SLOWED_BY: Final = (8, 9)  # DCMI_MAIN_CMD_LP, DCMI_LP_SUB_CMD_AICORE_FREQREDUC_CAUSE
+HCCS_COUNTS: Final = (16, 5)  # DCMI_MAIN_CMD_HCCS, DCMI_HCCS_CMD_GET_STATISTIC_INFO_U64
 
 HEALTH_ABSENT: Final = 0xFFFFFFFF
 
@@ -111,3 +118,66 @@ class ProcessMemory(ctypes.Structure):
     """dcmi_proc_mem_info: bytes."""
 
     _fields_ = (("proc_id", ctypes.c_int), ("proc_mem_usage", ctypes.c_ulong))
+
+
+class HccsBandwidth(ctypes.Structure):
+    """dcmi_hccs_bandwidth_info: in, ms; out, GB/s (2**30). The library adds to the totals: they have to be 0 before."""
+
+    _fields_ = (
+        ("profiling_time", ctypes.c_int),
+        ("total_txbw", ctypes.c_double),
+        ("total_rxbw", ctypes.c_double),
+        ("tx_bandwidth", ctypes.c_double * LINKS),
+        ("rx_bandwidth", ctypes.c_double * LINKS),
+    )
+
+
+class PcieBandwidth(ctypes.Structure):
+    """dcmi_pcie_link_bandwidth_info: in, ms; out, least, most and mean in MB/ms, of posted writes (p), read requests
+    (np) and answers to them (cpl).
+    """
+
+    _fields_ = (
+        ("profiling_time", ctypes.c_int),
+        ("tx_p_bw", ctypes.c_uint * 3),
+        ("tx_np_bw", ctypes.c_uint * 3),
+        ("tx_cpl_bw", ctypes.c_uint * 3),
+        ("tx_np_lantency", ctypes.c_uint * 3),
+        ("rx_p_bw", ctypes.c_uint * 3),
+        ("rx_np_bw", ctypes.c_uint * 3),
+        ("rx_cpl_bw", ctypes.c_uint * 3),
+    )
+
+
+class HccsCounts(ctypes.Structure):
+    """dcmi_hccs_statistic_info_u64: packets, CRC errors and repeats by link, since the driver was loaded."""
+
+    _fields_ = (
+        ("tx_cnt", ctypes.c_ulonglong * LINKS),
+        ("rx_cnt", ctypes.c_ulonglong * LINKS),
+        ("crc_err_cnt", ctypes.c_ulonglong * LINKS),
+        ("retry_cnt", ctypes.c_ulonglong * LINKS),
+        ("reserved", ctypes.c_ulonglong * 64),
+    )
+
+
+class NetworkCounts(ctypes.Structure):
+    """dcmi_network_pkt_stats_info: the RoCE port's counters, in its header's order."""
+
+    _fields_ = (
+        ("pause_and_pfc", ctypes.c_ulonglong * 20),
+        ("mac_tx_total_pkt_num", ctypes.c_ulonglong),
+        ("mac_tx_total_oct_num", ctypes.c_ulonglong),
+        ("mac_tx_bad_pkt_num", ctypes.c_ulonglong),
+        ("mac_tx_bad_oct_num", ctypes.c_ulonglong),
+        ("mac_rx_total_pkt_num", ctypes.c_ulonglong),
+        ("mac_rx_total_oct_num", ctypes.c_ulonglong),
+        ("mac_rx_bad_pkt_num", ctypes.c_ulonglong),
+        ("mac_rx_bad_oct_num", ctypes.c_ulonglong),
+        ("mac_rx_fcs_err_pkt_num", ctypes.c_ulonglong),
+        ("roce", ctypes.c_ulonglong * 15),
+        ("nic", ctypes.c_ulonglong * 4),
+        ("tv_sec", ctypes.c_long),
+        ("tv_usec", ctypes.c_long),
+        ("reserved", ctypes.c_ubyte * 64),
+    )
