@@ -1,5 +1,6 @@
 """The files of the amdgpu driver, below a root of their own: what a node with AMD GPUs shows in sysfs."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -115,8 +116,13 @@ class AmdTree:
         words = [f"{name}={value}" for name, value in fields.items()]
         command = [str(self._program), version or self.board.version, *words]
         table = subprocess.run(command, capture_output=True, check=True).stdout
-        # In place: the driver's file keeps its inode.
-        (self.folder(index) / "gpu_metrics").write_bytes(table)
+        # In place and in one go: the driver's file keeps its inode, and is never seen half written.
+        fd = os.open(self.folder(index) / "gpu_metrics", os.O_WRONLY | os.O_CREAT)
+        try:
+            os.pwrite(fd, table, 0)
+            os.ftruncate(fd, len(table))
+        finally:
+            os.close(fd)
 
     def hold(self, pid: int, index: int, used_bytes: int) -> None:
         """Lets a process have memory on a GPU; it has opened all of them."""
