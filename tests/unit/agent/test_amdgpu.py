@@ -1,14 +1,20 @@
 """AMD GPUs over a stand-in of their driver's files: every version of the table, and the sad states."""
 
+import errno
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from steelyard_agent.devices.amdgpu.gpu_metrics import LAYOUTS, decode, version_of
+from steelyard_agent.devices.amdgpu.attributes import layout_of
+from steelyard_agent.devices.amdgpu.binding import DeviceFiles
+from steelyard_agent.devices.amdgpu.errors import error_for
+from steelyard_agent.devices.amdgpu.gpu_metrics import LAYOUTS, Figures, figures_of, version_of
+from steelyard_agent.devices.amdgpu.readings import plan
 from steelyard_agent.devices.amdgpu.source import AmdgpuSource
 from steelyard_agent.model import Absent, DeviceInfo, Value
-from steelyard_proto.errors import DeviceLost, LibraryMissing
+from steelyard_proto.errors import DeviceError, DeviceLost, LibraryMissing
 from steelyard_proto.metrics import MetricClass, catalogue
 from tests.standins.amdgpu_tree import BOARDS, AmdTree
 from tests.standins.build import build_program
@@ -40,6 +46,22 @@ def names_of(info: DeviceInfo) -> set[str]:
     return {catalogue().by_id[number].name for ids in info.metrics.values() for number in ids}
 
 
+def decode(raw: bytes) -> Figures | None:
+    layout = layout_of(raw)
+    return None if layout is None else figures_of(raw, layout.fields)
+
+
+def attribute(number: int, unit: int, kind: int, *values: int) -> bytes:
+    """One attribute of a table of version 1.9, as the kernel's AMDGPU_METRICS_ENC_ATTR packs it."""
+    encoding = unit << 24 | kind << 20 | number << 10 | len(values)
+    return struct.pack(f"<Q{len(values)}{'BbHhIiQq'[kind]}", encoding, *values)
+
+
+def attributes(*told: bytes) -> bytes:
+    body = b"".join(told)
+    return struct.pack("<HBBi", 8 + len(body), 1, 9, len(told)) + body
+
+
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_program("amdgpu", tmp_path_factory.mktemp("amdgpu"))
@@ -58,7 +80,7 @@ def test_offsets_are_the_compilers(tables: Path, version: tuple[int, int]) -> No
             "gfxclks_mhz": (2100,), "throttle": (3,), "throttle_bits": (18,), "time_10ns": (99999,),
             "xgmi_read_kb": (1, 2), "xgmi_write_kb": (4,), "cycles": (11,), "ppt": (12,), "prochot": (13,),
             "socket_thermal": (14,), "vr_thermal": (15,), "hbm_thermal": (16,), "replays": (17,)}  # fmt: skip
-    assert decode(raw) == {name: told[name] for name in LAYOUTS[version].offsets}
+    assert decode(raw) == {name: told[name] for name in LAYOUTS[version].fields}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +93,60 @@ def test_a_table_of_another_size_or_version_is_not_read(raw: bytes) -> None:
 def test_all_ones_is_absent_and_no_figure(tables: Path) -> None:
     raw = subprocess.run([tables, "1.3"], capture_output=True, check=True).stdout
     assert decode(raw) == {}
+
+
+def test_a_table_that_describes_itself() -> None:
+    raw = attributes(
+        attribute(0, 2, 2, 61), attribute(1, 2, 2, 0), attribute(3, 3, 2, 700), attribute(4, 10, 2, 97),
+        attribute(6, 8, 6, 5300), attribute(7, 0, 6, 123456789012), attribute(20, 10, 4, 777),
+        attribute(30, 9, 6, 4, 2**64 - 1), attribute(32, 5, 6, 99999), attribute(33, 1, 2, 2100, 0xFFFF),
+        attribute(37, 7, 2, 13), attribute(999, 0, 1, -3),
+    )  # fmt: skip
+    # A memory temperature of 0 is none; a clock in a unit that isn't MHz, and ids that are not known, are left out.
+    assert decode(raw) == {
+        "hotspot_c": (61,), "power_w": (700,), "gfx_percent": (97,), "energy": (123456789012,), "gfx_acc": (777,),
+        "xgmi_write_kb": (4,), "time_10ns": (99999,), "gfxclks_mhz": (2100,),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        attributes(attribute(3, 3, 2, 700))[:-1],
+        struct.pack("<HBBi", 18, 1, 9, 2) + attribute(3, 3, 2, 700),
+        struct.pack("<HBBi", 18, 1, 9, 0) + attribute(3, 3, 2, 700),
+        struct.pack("<HBBiQ", 16, 1, 9, 1, 3 << 24 | 9 << 20 | 3 << 10 | 1),
+    ],
+    ids=["cut off", "too many", "too few", "no such type"],
+)
+def test_a_table_whose_description_does_not_hold_together_is_not_read(raw: bytes) -> None:
+    assert decode(raw) is None
+
+
+def test_a_device_is_read_by_the_table_that_describes_itself(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    table = rig.tree.folder(0) / "gpu_metrics"
+    table.write_bytes(attributes(attribute(3, 3, 2, 640), attribute(4, 10, 2, 97)))
+    source = AmdgpuSource(node="n1", clock=lambda: 0.0, sys=rig.tree.sys, proc=tmp_path)
+    info = source.discover()[0]
+    table.write_bytes(attributes(attribute(3, 3, 2, 650), attribute(4, 10, 2, 50)))
+    values = dict(zip(info.metrics["fast"], source.sample(info.uid, "fast"), strict=True))
+    # What this table doesn't tell comes from the text files.
+    assert (values[1], values[23], values[44]) == (0.5, 650.0, 61.0)
+
+
+class InReset(DeviceFiles):
+    """A device of which the driver lets nothing be read for now."""
+
+    def text(self, name: str) -> bytes:
+        raise error_for(PermissionError(errno.EPERM, "Operation not permitted"), call=name, device=self.address)
+
+
+def test_a_device_in_reset_is_described_once_it_can_be_read(tmp_path: Path) -> None:
+    tree = AmdTree(tmp_path, BOARDS["MI300X"])
+    with pytest.raises(DeviceError, match="is being reset"):
+        plan(InReset(tree.folder(0), tree.address(0)), lambda: 0.0)
+    assert plan(DeviceFiles(tree.folder(0), tree.address(0)), lambda: 0.0)["fast"]
 
 
 def test_figures_of_a_busy_mi300x(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from steelyard_agent.devices.amdgpu.attributes import layout_of
 from steelyard_agent.devices.amdgpu.errors import VENDOR, error_for
-from steelyard_agent.devices.amdgpu.gpu_metrics import Figures, decode, version_of
+from steelyard_agent.devices.amdgpu.gpu_metrics import Figures, Layout, figures_of, version_of
 from steelyard_agent.devices.procfs import KeptFile
 from steelyard_proto.errors import DeviceError, NotSupported
 
@@ -28,6 +29,8 @@ class DeviceFiles:
         self.address = address
         self._files: dict[str, KeptFile] = {}
         self._hwmon: Path | None = None
+        self._layout: Layout | None = None
+        self._labelled: dict[tuple[str, str], str] = {}
 
     def text(self, name: str) -> bytes:
         """A file's content.
@@ -61,10 +64,15 @@ class DeviceFiles:
         Raises:
             NotSupported: there is none.
         """
-        for path in sorted((self.folder / self._sensors()).glob(f"{kind}*_label")):
-            if path.read_text(encoding="ascii", errors="replace").strip() == label:
-                return path.name.replace("_label", "_input")
-        raise self._unsupported(f"{kind} {label}")
+        found = self._labelled.get((kind, label))
+        if found is None:
+            for path in sorted((self.folder / self._sensors()).glob(f"{kind}*_label")):
+                if path.read_text(encoding="ascii", errors="replace").strip() == label:
+                    found = self._labelled[kind, label] = path.name.replace("_label", "_input")
+                    break
+            else:
+                raise self._unsupported(f"{kind} {label}")
+        return found
 
     def gpu_metrics(self) -> Figures:
         """The driver's table.
@@ -73,13 +81,15 @@ class DeviceFiles:
             DeviceError: it can't be read; NotSupported where its version isn't known.
         """
         raw = self.text("gpu_metrics")
-        figures = decode(raw)
-        if figures is None:
+        layout = self._layout
+        if layout is None or not layout.is_of(raw):
+            layout = self._layout = layout_of(raw)
+        if layout is None:
             version = "{}.{} of {} bytes".format(*version_of(raw))
             raise NotSupported(
                 f"version {version} is not known", vendor=VENDOR, call="gpu_metrics", device=self.address
             )
-        return figures
+        return figures_of(raw, layout.fields)
 
     def highest_level_mhz(self, name: str) -> int:
         """The highest level of a clock, by a pp_dpm file."""

@@ -2,7 +2,7 @@
 
 Source: struct gpu_metrics_v1_1 to gpu_metrics_v1_8 of Linux' kgd_pp_interface.h. The versions are no continuations of
 one another, so a table is read only where its version and its size are both known. A version 1.6 of 384 bytes was
-withdrawn before any release; its size tells it apart.
+withdrawn before any release; its size tells it apart. From version 1.9 on the table describes itself (attributes.py).
 """
 
 import struct
@@ -12,7 +12,7 @@ from typing import Final
 
 Figures = Mapping[str, tuple[int, ...]]
 
-_HEADER: Final = struct.Struct("<HBB")
+HEADER: Final = struct.Struct("<HBB")
 # What a field is; all ones in its width mean that the chip doesn't give it.
 _TYPES: Final[Mapping[str, str]] = {
     "hotspot_c": "H",
@@ -38,7 +38,15 @@ _TYPES: Final[Mapping[str, str]] = {
     "gfxclks_mhz": "8H",
     "uclk_mhz": "H",
 }
-_WIDTHS: Final = {"H": 0xFFFF, "I": 0xFFFFFFFF, "Q": 0xFFFFFFFFFFFFFFFF}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that we use: where it stands, what it is, and the figures that mean "not given"."""
+
+    offset: int
+    form: struct.Struct
+    absent: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +54,49 @@ class Layout:
     """Where the fields that we use stand in a table of one version.
 
     Attributes:
+        head: how such a table begins.
         size: of the whole table, in bytes.
-        offsets: of each field, in bytes.
-        has_zero_temperatures: a temperature of 0 means that the chip doesn't give it.
+        fields: by our names.
     """
 
+    head: bytes
     size: int
-    offsets: Mapping[str, int]
-    has_zero_temperatures: bool = False
+    fields: Mapping[str, Field]
+
+    def is_of(self, raw: bytes) -> bool:
+        """Whether a table is laid out so."""
+        return len(raw) >= self.size and raw.startswith(self.head)
+
+
+def field_at(offset: int, form: str, *, is_zero_absent: bool = False) -> Field:
+    """A field of a table.
+
+    Args:
+        offset: in bytes.
+        form: how many of which type, as `struct` writes it.
+        is_zero_absent: 0 too means that the chip doesn't give it.
+    """
+    all_ones = (1 << 8 * struct.calcsize(form[-1])) - 1 if form[-1].isupper() else -1
+    return Field(offset, struct.Struct(f"<{form}"), frozenset({all_ones, 0} if is_zero_absent else {all_ones}))
+
+
+def _layout(
+    content: int,
+    size: int,
+    offsets: Mapping[str, int],
+    *,
+    has_zero_temperatures: bool = False,
+) -> tuple[tuple[int, int], Layout]:
+    fields = {
+        name: field_at(offset, _TYPES[name], is_zero_absent=has_zero_temperatures and name.endswith("_c"))
+        for name, offset in offsets.items()
+    }
+    return (1, content), Layout(HEADER.pack(size, 1, content), size, fields)
 
 
 _OLD: Final = {
     "hotspot_c": 6, "memory_c": 8, "gfx_percent": 16, "umc_percent": 18, "power_w": 22, "energy": 24,
-    "gfxclk_mhz": 54, "uclk_mhz": 58, "gfx_acc": 80,
+    "gfxclk_mhz": 54, "uclk_mhz": 58, "throttle": 68, "gfx_acc": 80,
 }  # fmt: skip
 _NEW: Final = {"hotspot_c": 4, "memory_c": 6, "power_w": 10, "gfx_percent": 12, "umc_percent": 14}
 _V1_6: Final = {
@@ -72,50 +110,47 @@ _V1_7: Final = {
     "uclk_mhz": 336,
 }  # fmt: skip
 
-LAYOUTS: Final[Mapping[tuple[int, int], Layout]] = {
-    (1, 1): Layout(96, _OLD),
-    (1, 2): Layout(104, _OLD | {"time_10ns": 96}),
-    (1, 3): Layout(120, _OLD | {"time_10ns": 96, "throttle_bits": 112}),
-    (1, 4): Layout(288, _NEW | {
+LAYOUTS: Final[Mapping[tuple[int, int], Layout]] = dict((
+    _layout(1, 96, _OLD),
+    _layout(2, 104, _OLD | {"time_10ns": 96}),
+    _layout(3, 120, _OLD | {"time_10ns": 96, "throttle_bits": 112}),
+    _layout(4, 288, _NEW | {
         "energy": 24, "throttle": 40, "gfx_acc": 56, "replays": 88, "xgmi_read_kb": 104, "xgmi_write_kb": 168,
         "time_10ns": 232, "gfxclks_mhz": 240, "uclk_mhz": 280,
     }),
-    (1, 5): Layout(360, _NEW | {
+    _layout(5, 360, _NEW | {
         "energy": 88, "throttle": 104, "gfx_acc": 120, "replays": 152, "xgmi_read_kb": 176, "xgmi_write_kb": 240,
         "time_10ns": 304, "gfxclks_mhz": 312, "uclk_mhz": 352,
     }),
-    (1, 6): Layout(1664, _NEW | _V1_6, has_zero_temperatures=True),
-    (1, 7): Layout(2208, _NEW | _V1_7, has_zero_temperatures=True),
-    (1, 8): Layout(3360, _NEW | _V1_7, has_zero_temperatures=True),
-}  # fmt: skip
+    _layout(6, 1664, _NEW | _V1_6, has_zero_temperatures=True),
+    _layout(7, 2208, _NEW | _V1_7, has_zero_temperatures=True),
+    _layout(8, 3360, _NEW | _V1_7, has_zero_temperatures=True),
+))  # fmt: skip
 
 
 def version_of(raw: bytes) -> tuple[int, int, int]:
     """Format, content and size that a table says of itself; zeros where it is too short to say."""
-    if len(raw) < _HEADER.size:
+    if len(raw) < HEADER.size:
         return 0, 0, 0
-    size, layout_format, content = _HEADER.unpack_from(raw)
+    size, layout_format, content = HEADER.unpack_from(raw)
     return layout_format, content, size
 
 
-def decode(raw: bytes) -> Figures | None:
-    """The fields of a table that the chip gives; None for a version or size that isn't known.
+def figures_of(raw: bytes, fields: Mapping[str, Field]) -> Figures:
+    """The fields of a table that the chip gives.
 
     Args:
-        raw: the whole file.
+        raw: the whole file, which is of the layout that the fields are of.
+        fields: those of the layout.
 
     Returns:
         Each field's figures, in the table's own units; a field or an element that isn't given is left out.
     """
-    layout_format, content, size = version_of(raw)
-    layout = LAYOUTS.get((layout_format, content))
-    if layout is None or not layout.size == size <= len(raw):
-        return None
     found: dict[str, tuple[int, ...]] = {}
-    for name, offset in layout.offsets.items():
-        kind = _TYPES[name]
-        absent = {_WIDTHS[kind[-1]]} | ({0} if layout.has_zero_temperatures and name.endswith("_c") else set())
-        values = tuple(value for value in struct.unpack_from(f"<{kind}", raw, offset) if value not in absent)
+    for name, field in fields.items():
+        values = field.form.unpack_from(raw, field.offset)
+        if not field.absent.isdisjoint(values):
+            values = tuple(value for value in values if value not in field.absent)
         if values:
             found[name] = values
     return found

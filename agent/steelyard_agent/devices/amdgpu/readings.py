@@ -1,5 +1,6 @@
 """The single readings of a device, each with the metrics that come out of it, and which of them it answers."""
 
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -85,6 +86,7 @@ def plan(files: DeviceFiles, clock: Clock) -> Mapping[MetricClass, tuple[Reading
 
     Raises:
         DeviceLost: the device went away meanwhile.
+        DeviceError: it is being reset: which figures it gives can't be seen now.
     """
     fast = _answering([reading for reading in (_table(files, clock),) if reading is not None])
     told = {number for reading in fast for number in reading.ids}
@@ -108,7 +110,9 @@ def _table(files: DeviceFiles, clock: Clock) -> Reading | None:
         first = TableReading(files, clock).read()
     except DeviceLost:
         raise
-    except DeviceError:
+    except DeviceError as error:
+        if error.code == errno.EPERM:
+            raise
         return None
     # What needs two readings, or is being checked, is absent at first and comes.
     ids = tuple(number for number in TableReading.IDS if not _is_never(first[number]))
