@@ -154,5 +154,6 @@ CASES: Final[Mapping[str, Case]] = {
     "scrape-npu": Case(_scrape, {}, page=lambda _now_s: npu_page(), ticks=2_000),
     "scrape-amd": Case(_scrape, {}, page=amd_page, ticks=2_000),
     "dcmi-910a": Case(_dcmi, {"chip": "910A"}, "dcmi"),
+    "dcmi-950": Case(_dcmi, {"chip": "950PR"}, "dcmi"),
     "example": Case(_example, {}, is_example=True),
 }
