@@ -100,7 +100,8 @@ def moved(fleet: Fleet, unruly: UnrulyPackage) -> Fleet:
 def well_again(fleet: Fleet, unruly: UnrulyPackage) -> None:
     for number in range(8):
         unruly.tell(str(number))
-    until(lambda: fleet.present() == set(NINE), 60)
+    # Also in this process, whose threads would obey the next order.
+    until(lambda: fleet.present() == set(NINE) and not fleet.guard.stats().abandoned, 60)
     fleet.codes.clear()
 
 
