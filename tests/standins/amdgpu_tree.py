@@ -124,11 +124,25 @@ class AmdTree:
         finally:
             os.close(fd)
 
-    def hold(self, pid: int, index: int, used_bytes: int) -> None:
-        """Lets a process have memory on a GPU; it has opened all of them."""
+    def hold(self, pid: int, index: int, used_bytes: int, *, partition: int = 0) -> None:
+        """Lets a process have memory on a GPU, or on a partition of it; it has opened all of them."""
         folder = self.sys / f"class/kfd/kfd/proc/{pid}"
         for each in range(self.count):
-            self._put(folder / f"vram_{self._kfd_id(each)}", used_bytes if each == index else 0)
+            self._put(folder / f"vram_{self._kfd_id(each)}", 0)
+        self._put(folder / f"vram_{self._kfd_id(index, partition)}", used_bytes)
+
+    def cut(self, index: int, mode: str, partitions: int, *, bit: int) -> None:
+        """Cuts a GPU into compute partitions, as one writes to current_compute_partition.
+
+        Args:
+            index: the GPU.
+            mode: DPX, QPX or CPX.
+            partitions: how many that gives.
+            bit: from which on the compute driver adds the partition's number to the place: 0, or 28 in newer ones.
+        """
+        self.put(index, "current_compute_partition", mode)
+        for partition in range(partitions):
+            self._put_node(index, partition, partition << bit)
 
     def _make(self, index: int) -> None:
         folder = self.folder(index)
@@ -152,16 +166,19 @@ class AmdTree:
         }  # fmt: skip
         for name, text in texts.items():
             self.put(index, name, text)
-        node = self.sys / f"class/kfd/kfd/topology/nodes/{index + 1}"
-        self._put(node / "gpu_id", self._kfd_id(index))
-        self._put(node / "properties", f"simd_count 880\nlocation_id {(0x41 + index) << 8}\ndomain 0")
+        self._put_node(index)
+
+    def _put_node(self, index: int, partition: int = 0, further: int = 0) -> None:
+        node = self.sys / f"class/kfd/kfd/topology/nodes/{index + 1 + 100 * partition}"
+        self._put(node / "gpu_id", self._kfd_id(index, partition))
+        self._put(node / "properties", f"simd_count 880\nlocation_id {(0x41 + index << 8) + further}\ndomain 0")
 
     def _power_w(self, index: int) -> int:
         """The second GCD of a package says 0."""
         return 0 if self.board.gcds == 2 and index % 2 else self.board.power_w
 
-    def _kfd_id(self, index: int) -> int:
-        return 41_000 + index
+    def _kfd_id(self, index: int, partition: int = 0) -> int:
+        return 41_000 + index + 100 * partition
 
     def _put(self, path: Path, text: object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

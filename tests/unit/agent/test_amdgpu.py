@@ -9,6 +9,7 @@ import pytest
 
 from steelyard_agent.devices.amdgpu.attributes import layout_of
 from steelyard_agent.devices.amdgpu.binding import DeviceFiles
+from steelyard_agent.devices.amdgpu.describe import find_devices
 from steelyard_agent.devices.amdgpu.errors import error_for
 from steelyard_agent.devices.amdgpu.gpu_metrics import LAYOUTS, Figures, figures_of, version_of
 from steelyard_agent.devices.amdgpu.readings import plan
@@ -250,6 +251,43 @@ def test_processes_are_those_with_memory(tmp_path: Path) -> None:
         (4711, 5 << 30)
     ]
     assert list(rig.source.processes(rig.infos[0].uid)) == []
+
+
+@pytest.mark.parametrize("bit", [0, 28])
+def test_processes_of_all_partitions_are_those_of_the_gpu(tmp_path: Path, bit: int) -> None:
+    tree = AmdTree(tmp_path, BOARDS["MI300X"])
+    tree.cut(0, "CPX", 8, bit=bit)
+    source = AmdgpuSource(node="n1", sys=tree.sys, proc=tmp_path / "proc")
+    cut, whole = source.discover()
+    tree.hold(4711, 0, 5 << 30, partition=6)
+    tree.hold(4712, 1, 1 << 30)
+    held = source.processes(cut.uid)
+    assert not isinstance(held, Absent)
+    assert [(holder.pid, holder.hbm_used_bytes) for holder in held] == [(4711, 5 << 30)]
+    assert cut.metrics["processes"] == (67,)
+    assert source.sample(cut.uid, "processes") == source.sample(whole.uid, "processes") == [1.0]
+
+
+def test_a_card_that_changes_hands_is_not_another_gpu(tmp_path: Path) -> None:
+    tree = AmdTree(tmp_path, BOARDS["MI300X"])
+    first, _ = find_devices(tree.sys)
+    cards = [tree.sys / f"class/drm/card{number}/device" for number in (0, 1)]
+    for card, folder in zip(cards, (tree.folder(1), tree.folder(0)), strict=True):
+        card.unlink()
+        card.symlink_to(folder)
+    assert first.text("unique_id") == (tree.folder(0) / "unique_id").read_bytes()
+
+
+def test_a_device_that_sleeps_at_the_first_look_is_described_later(tmp_path: Path) -> None:
+    tree = AmdTree(tmp_path, BOARDS["MI300X"])
+    tree.put(0, "power/runtime_status", "suspended")
+    source = AmdgpuSource(node="n1", sys=tree.sys, proc=tmp_path / "proc")
+    assert [info.pci_address for info in source.discover()] == [tree.address(1)]
+    assert len(source.discover()) == 1
+    [complaint] = source.complaints
+    assert (complaint.device, "sleeps" in str(complaint)) == (tree.address(0), True)
+    tree.put(0, "power/runtime_status", "active")
+    assert len(source.discover()) == 2
 
 
 def test_a_node_without_the_driver(tmp_path: Path) -> None:

@@ -23,13 +23,17 @@ _NAMES: Final[Mapping[str, str]] = {
 }
 
 
+# What current_compute_partition says of a GPU in one piece; one that can't be cut has no such file.
+_WHOLE: Final = ("", "SPX")
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What the driver tells of a device; empty text, 0 and -1 mean unknown.
 
     Attributes:
         board: the board's serial number, which the GCDs of one package share.
-        kfd_id: the compute driver's number of it, 0 where it has none.
+        is_partitioned: it is cut into compute partitions, each a node of the compute driver.
     """
 
     uid: str
@@ -38,7 +42,7 @@ class Identity:
     pci_address: str
     numa_node: int
     memory_bytes: int
-    kfd_id: int
+    is_partitioned: bool
 
 
 def find_devices(sys: Path) -> list[DeviceFiles]:
@@ -47,17 +51,17 @@ def find_devices(sys: Path) -> list[DeviceFiles]:
     for card in (sys / "class/drm").glob("card*"):
         folder = card / "device"
         if _CARD.fullmatch(card.name) and _text(folder / "vendor") == _AMD:
-            address = folder.resolve().name
-            found[address] = DeviceFiles(folder, address)
+            # A card's number may be another GPU's once the driver was loaded anew.
+            folder = folder.resolve()
+            found[folder.name] = DeviceFiles(folder, folder.name)
     return [found[address] for address in sorted(found)]
 
 
-def identify(files: DeviceFiles, kfd: Mapping[str, int], node: str) -> Identity:
+def identify(files: DeviceFiles, node: str) -> Identity:
     """Reads who a device is.
 
     Args:
         files: the device.
-        kfd: the compute driver's numbers by PCI address.
         node: this node's name, for the uid of a device that tells no number of its own.
     """
     folder, address = files.folder, files.address
@@ -74,24 +78,8 @@ def identify(files: DeviceFiles, kfd: Mapping[str, int], node: str) -> Identity:
         pci_address=address,
         numa_node=int(_text(folder / "numa_node") or -1),
         memory_bytes=memory_bytes,
-        kfd_id=kfd.get(address, 0),
+        is_partitioned=_text(folder / "current_compute_partition") not in _WHOLE,
     )
-
-
-def kfd_ids(sys: Path) -> dict[str, int]:
-    """The compute driver's number of each GPU, by PCI address.
-
-    Source: /sys/class/kfd/kfd/topology/nodes/*/properties, `location_id` being bus, device and function.
-    """
-    ids: dict[str, int] = {}
-    for node in (sys / "class/kfd/kfd/topology/nodes").glob("*"):
-        number = int(_text(node / "gpu_id") or 0)
-        properties = dict(line.split(" ", 1) for line in _text(node / "properties").splitlines() if " " in line)
-        if number and "location_id" in properties:
-            at = int(properties["location_id"])
-            domain = int(properties.get("domain", 0))
-            ids[f"{domain:04x}:{at >> 8 & 0xFF:02x}:{at >> 3 & 0x1F:02x}.{at & 7:x}"] = number
-    return ids
 
 
 def driver_version(sys: Path) -> str:

@@ -9,10 +9,11 @@ from typing import Final, Literal
 
 from steelyard_agent.devices.amdgpu.accumulated import ENERGY_NOTE, THROTTLE_NOTE
 from steelyard_agent.devices.amdgpu.binding import DeviceFiles
-from steelyard_agent.devices.amdgpu.describe import Identity, driver_version, find_devices, identify, kfd_ids
+from steelyard_agent.devices.amdgpu.describe import Identity, driver_version, find_devices, identify
 from steelyard_agent.devices.amdgpu.errors import VENDOR, driver_missing
-from steelyard_agent.devices.amdgpu.processes import holders
-from steelyard_agent.devices.amdgpu.readings import ENERGY, POWER, THROTTLE_POWER, Reading, plan
+from steelyard_agent.devices.amdgpu.kfd import KfdNode, kfd_nodes, nodes_of
+from steelyard_agent.devices.amdgpu.processes import Holders
+from steelyard_agent.devices.amdgpu.readings import ENERGY, POWER, PROCESSES, THROTTLE_POWER, Reading, plan
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
 from steelyard_proto.chips import ChipTable, load_chips
@@ -30,7 +31,7 @@ class KnownDevice:
     info: DeviceInfo
     files: DeviceFiles
     readings: Mapping[MetricClass, tuple[Reading, ...]]
-    kfd_id: int
+    holders: Holders
 
 
 class AmdgpuSource:
@@ -60,6 +61,7 @@ class AmdgpuSource:
         self._proc = proc
         self._sys = sys
         self._devices: dict[str, KnownDevice] = {}
+        self._complaints: dict[str, DeviceError] = {}
 
     @property
     def name(self) -> str:
@@ -71,6 +73,11 @@ class AmdgpuSource:
         """The driver counts energy by itself: no polling. Processes are told."""
         return Capabilities(has_processes=True)
 
+    @property
+    def complaints(self) -> Sequence[DeviceError]:
+        """Why devices that are there could not be described, each fault once."""
+        return tuple(self._complaints.values())
+
     def discover(self) -> Sequence[DeviceInfo]:
         """Lists the GPUs; one that is known and still there keeps its accumulators.
 
@@ -80,17 +87,18 @@ class AmdgpuSource:
         """
         if not (self._sys / "module/amdgpu").is_dir():
             raise driver_missing(str(self._sys))
-        kfd = kfd_ids(self._sys)
-        found = [(files, identify(files, kfd, self._node)) for files in find_devices(self._sys)]
+        nodes = kfd_nodes(self._sys)
+        found = [(files, identify(files, self._node)) for files in find_devices(self._sys)]
         boards = Counter(identity.board for _, identity in found if identity.board)
         devices: dict[str, KnownDevice] = {}
         failure: DeviceError | None = None
         for index, (files, identity) in enumerate(found):
             known = self._devices.get(identity.uid)
             try:
-                device = known or self._describe(files, identity, index, boards)
+                device = known or self._describe(files, identity, index, boards, nodes)
             except DeviceError as error:
                 failure = error
+                self._complaints.setdefault(str(error), error)
                 files.close()
                 continue
             if device is known:
@@ -132,7 +140,7 @@ class AmdgpuSource:
 
     def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
         """The processes that have memory on a device."""
-        return holders(self._sys, self._proc, self._device(uid).kfd_id)
+        return self._device(uid).holders.read()
 
     def close(self) -> None:
         """Closes the files."""
@@ -148,8 +156,17 @@ class AmdgpuSource:
     def _forget(self, uid: str) -> None:
         self._devices.pop(uid).files.close()
 
-    def _describe(self, files: DeviceFiles, identity: Identity, index: int, boards: Counter[str]) -> KnownDevice:
-        readings = plan(files, self._clock)
+    def _describe(
+        self, files: DeviceFiles, identity: Identity, index: int, boards: Counter[str], nodes: Sequence[KfdNode]
+    ) -> KnownDevice:
+        if not files.is_awake():
+            message = "sleeps and is not woken to be looked at; it is described once something uses it"
+            raise DeviceError(message, vendor=VENDOR, device=files.address, call="power/runtime_status")
+        readings = dict(plan(files, self._clock))
+        mine = nodes_of(nodes, identity.pci_address, is_partitioned=identity.is_partitioned)
+        holders = Holders(mine, self._sys, self._proc)
+        if mine:
+            readings["processes"] = (Reading((PROCESSES,), holders.count),)
         metrics = {name: tuple(i for reading in group for i in reading.ids) for name, group in readings.items()}
         chip = self._chips.match(identity.name)
         is_gcd = chip is not None and chip.per == "gcd"
@@ -170,7 +187,7 @@ class AmdgpuSource:
             power_scope=_power_scope(metrics["fast"], is_gcd=is_gcd),
             notes=_notes(metrics["fast"], is_gcd=is_gcd),
         )
-        return KnownDevice(info, files, readings, identity.kfd_id)
+        return KnownDevice(info, files, readings, holders)
 
 
 def _power_scope(fast: tuple[int, ...], *, is_gcd: bool) -> Literal["", "device", "package"]:
