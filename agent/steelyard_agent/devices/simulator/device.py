@@ -13,6 +13,8 @@ from steelyard_agent.devices.simulator.workload import IDLE, Load, Workload, loa
 _AMBIENT_C: Final = 31.0
 _CHIP_SECONDS: Final = 40.0  # time constants of warming up
 _HBM_SECONDS: Final = 90.0
+# What leaves the node, of what goes over the links in it.
+_SCALE_OUT_SHARE: Final = 0.1
 _NEAR_LIMIT: Final = 0.985
 _HOT_BIT: Final = 0x20  # NVIDIA's bit for a thermal slowdown
 _CAP_BIT: Final = 0x4
@@ -124,6 +126,10 @@ class SimulatedDevice:
             "link_rx_bytes": int(meters.link_rx_bytes),
             "link_tx_bytes_per_s": float(round(link)),
             "link_rx_bytes_per_s": float(round(link * 0.99)),
+            "link_errors": 0,
+            "roce_tx_bytes": int(meters.link_tx_bytes * _SCALE_OUT_SHARE),
+            "roce_rx_bytes": int(meters.link_rx_bytes * _SCALE_OUT_SHARE),
+            "roce_errors": 0,
             "pcie_tx_bytes_per_s": float(round(4e7 * load.running)),
             "pcie_rx_bytes_per_s": float(round(2.2e8 * load.running)),
             "pcie_tx_bytes": int(meters.pcie_tx_bytes),
