@@ -124,12 +124,25 @@ class AmdTree:
         finally:
             os.close(fd)
 
-    def hold(self, pid: int, index: int, used_bytes: int, *, partition: int = 0) -> None:
-        """Lets a process have memory on a GPU, or on a partition of it; it has opened all of them."""
+    def hold(
+        self, pid: int, index: int, used_bytes: int, *, partition: int = 0, filled_units: int | None = None
+    ) -> None:
+        """Lets a process have memory on a GPU, or on a partition of it; it has opened all of them.
+
+        Args:
+            pid: the process.
+            index: the GPU.
+            used_bytes: its memory there.
+            partition: where the GPU is cut.
+            filled_units: of the GPU's 304 compute units; None where the chip doesn't tell.
+        """
         folder = self.sys / f"class/kfd/kfd/proc/{pid}"
         for each in range(self.count):
             self._put(folder / f"vram_{self._kfd_id(each)}", 0)
-        self._put(folder / f"vram_{self._kfd_id(index, partition)}", used_bytes)
+        kfd_id = self._kfd_id(index, partition)
+        self._put(folder / f"vram_{kfd_id}", used_bytes)
+        if filled_units is not None:
+            self._put(folder / f"stats_{kfd_id}/cu_occupancy", filled_units)
 
     def cut(self, index: int, mode: str, partitions: int, *, bit: int) -> None:
         """Cuts a GPU into compute partitions, as one writes to current_compute_partition.
@@ -138,7 +151,7 @@ class AmdTree:
             index: the GPU.
             mode: DPX, QPX or CPX.
             partitions: how many that gives.
-            bit: from which on the compute driver adds the partition's number to the place: 0, or 28 in newer ones.
+            bit: from which on the compute driver adds the partition's number to the place: 0, or 28 in some releases.
         """
         self.put(index, "current_compute_partition", mode)
         for partition in range(partitions):
@@ -171,7 +184,10 @@ class AmdTree:
     def _put_node(self, index: int, partition: int = 0, further: int = 0) -> None:
         node = self.sys / f"class/kfd/kfd/topology/nodes/{index + 1 + 100 * partition}"
         self._put(node / "gpu_id", self._kfd_id(index, partition))
-        self._put(node / "properties", f"simd_count 880\nlocation_id {(0x41 + index << 8) + further}\ndomain 0")
+        self._put(
+            node / "properties",
+            f"simd_count 1216\nsimd_per_cu 4\nlocation_id {(0x41 + index << 8) + further}\ndomain 0",
+        )
 
     def _power_w(self, index: int) -> int:
         """The second GCD of a package says 0."""

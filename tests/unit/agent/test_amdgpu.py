@@ -197,7 +197,8 @@ def test_a_version_that_is_not_known_leaves_the_text_files(tmp_path: Path) -> No
     info = source.discover()[0]
     values = dict(zip(info.metrics["fast"], source.sample(info.uid, "fast"), strict=True))
     # This driver's hwmon has no mclk, and nothing else counts energy.
-    assert values == {1: 0.9, 10: 0.35, 20: 1700.0, 23: 700.0, 40: float(20 << 30), 43: 55.0, 44: 61.0}
+    untold = Absent("no process on the device tells its occupancy")
+    assert values == {5: untold, 1: 0.9, 10: 0.35, 20: 1700.0, 23: 700.0, 40: float(20 << 30), 43: 55.0, 44: 61.0}
 
 
 def test_the_accumulator_wraps(tmp_path: Path) -> None:
@@ -266,6 +267,25 @@ def test_processes_of_all_partitions_are_those_of_the_gpu(tmp_path: Path, bit: i
     assert [(holder.pid, holder.hbm_used_bytes) for holder in held] == [(4711, 5 << 30)]
     assert cut.metrics["processes"] == (67,)
     assert source.sample(cut.uid, "processes") == source.sample(whole.uid, "processes") == [1.0]
+
+
+def test_occupancy_is_the_waves_of_all_processes_where_they_tell(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.hold(4711, 0, 1 << 30)
+    assert rig.sample()["core_occupancy"] == Absent("no process on the device tells its occupancy")
+    rig.tree.hold(4711, 0, 1 << 30, filled_units=76)
+    rig.tree.hold(4712, 0, 1 << 30, filled_units=38)
+    rig.tree.hold(4713, 1, 1 << 30, filled_units=304)
+    # It is asked for every ten seconds.
+    assert isinstance(rig.after(9)["core_occupancy"], Absent)
+    assert rig.after(1)["core_occupancy"] == 0.375
+    assert "core_occupancy" in rig.infos[0].notes
+    # It comes from elsewhere, and hides no device that can't be read.
+    rig.tree.put(0, "hwmon/hwmon3/power1_input", "")
+    (rig.tree.folder(0) / "gpu_metrics").write_bytes(b"")
+    rig.tree.put(0, "mem_info_vram_used", "")
+    with pytest.raises(DeviceError):
+        rig.sample()
 
 
 def test_a_card_that_changes_hands_is_not_another_gpu(tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ class KfdNode:
         gpu_id: the compute driver's number of it.
         slot: domain, bus and device of its PCI address.
         function: the address's last part; of a GPU with several nodes, the partition too.
+        compute_units: 0 where it doesn't say.
     """
 
     gpu_id: int
     slot: str
     function: int
+    compute_units: int
 
 
 def kfd_nodes(sys: Path) -> list[KfdNode]:
@@ -57,10 +59,12 @@ def _node(folder: Path) -> KfdNode | None:
     if not gpu_id or "location_id" not in told:
         return None
     at = told["location_id"]
+    per_unit = told.get("simd_per_cu", 0)
     return KfdNode(
         gpu_id=gpu_id,
         slot=f"{told.get('domain', 0):04x}:{at >> 8 & 0xFF:02x}:{at >> 3 & 0x1F:02x}",
         function=(at >> 28) * _FUNCTIONS + (at & 7),
+        compute_units=told.get("simd_count", 0) // per_unit if per_unit else 0,
     )
 
 

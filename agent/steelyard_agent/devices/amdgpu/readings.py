@@ -16,7 +16,7 @@ from steelyard_proto.metrics import MetricClass
 Clock = Callable[[], float]
 Values = tuple[Value, ...]
 
-BUSY, CORE_ACTIVE, MEMCTL = 1, 2, 10
+BUSY, CORE_ACTIVE, CORE_OCCUPANCY, MEMCTL = 1, 2, 5, 10
 CORE_CLOCK, CORE_CLOCK_MAX, MEM_CLOCK, POWER, POWER_LIMIT, ENERGY = 20, 21, 22, 23, 24, 25
 THROTTLE_POWER, THROTTLE_THERMAL, THROTTLE_HW, THROTTLE_REASONS = 26, 27, 28, 29
 HBM_USED, HBM_TOTAL, HBM_TEMP, CHIP_TEMP = 40, 41, 43, 44
@@ -32,12 +32,16 @@ _NOT_TOLD: Final = Absent("the table does not give it")
 class Reading:
     """One reading; `read` returns a value for each id, in order.
 
+    Attributes:
+        is_aside: it comes from elsewhere than the device's folder, and says nothing of whether that can be read.
+
     Raises (from `read`):
         DeviceError: nothing could be read this time.
     """
 
     ids: tuple[int, ...]
     read: Callable[[], Values]
+    is_aside: bool = False
 
 
 class TableReading:

@@ -12,8 +12,16 @@ from steelyard_agent.devices.amdgpu.binding import DeviceFiles
 from steelyard_agent.devices.amdgpu.describe import Identity, driver_version, find_devices, identify
 from steelyard_agent.devices.amdgpu.errors import VENDOR, driver_missing
 from steelyard_agent.devices.amdgpu.kfd import KfdNode, kfd_nodes, nodes_of
-from steelyard_agent.devices.amdgpu.processes import Holders
-from steelyard_agent.devices.amdgpu.readings import ENERGY, POWER, PROCESSES, THROTTLE_POWER, Reading, plan
+from steelyard_agent.devices.amdgpu.processes import OCCUPANCY_NOTE, Holders
+from steelyard_agent.devices.amdgpu.readings import (
+    CORE_OCCUPANCY,
+    ENERGY,
+    POWER,
+    PROCESSES,
+    THROTTLE_POWER,
+    Reading,
+    plan,
+)
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
 from steelyard_proto.chips import ChipTable, load_chips
@@ -131,7 +139,7 @@ class AmdgpuSource:
             except DeviceError as error:
                 failures.append(error)
                 values.extend((Absent(f"{error.call} failed"),) * len(reading.ids))
-        if failures and len(failures) == len(readings):
+        if failures and len(failures) == sum(not reading.is_aside for reading in readings):
             raise failures[0]
         return values
 
@@ -164,9 +172,11 @@ class AmdgpuSource:
             raise DeviceError(message, vendor=VENDOR, device=files.address, call="power/runtime_status")
         readings = dict(plan(files, self._clock))
         mine = nodes_of(nodes, identity.pci_address, is_partitioned=identity.is_partitioned)
-        holders = Holders(mine, self._sys, self._proc)
+        holders = Holders(mine, self._sys, self._proc, self._clock)
         if mine:
             readings["processes"] = (Reading((PROCESSES,), holders.count),)
+        if holders.has_occupancy:
+            readings["fast"] = (*readings["fast"], Reading((CORE_OCCUPANCY,), holders.occupancy, is_aside=True))
         metrics = {name: tuple(i for reading in group for i in reading.ids) for name, group in readings.items()}
         chip = self._chips.match(identity.name)
         is_gcd = chip is not None and chip.per == "gcd"
@@ -204,4 +214,6 @@ def _notes(fast: tuple[int, ...], *, is_gcd: bool) -> dict[str, str]:
         notes |= dict.fromkeys(("throttle_power_ns", "throttle_thermal_ns", "throttle_hw_ns"), THROTTLE_NOTE)
     if is_gcd and POWER in fast:
         notes["power_w"] = _PACKAGE_NOTE
+    if CORE_OCCUPANCY in fast:
+        notes["core_occupancy"] = OCCUPANCY_NOTE
     return notes
