@@ -53,7 +53,7 @@ struct v1_3 { OLD_FIELDS u64 fw_time; u16 voltages[3]; u16 padding1; u64 indep_t
 
 struct partition { u32 busy[8]; u16 jpeg[32], vcn[4]; u64 busy_acc[8]; };
 struct partition_1 { u32 busy[8]; u16 jpeg[32], vcn[4]; u64 busy_acc[8], limited[8]; };
-struct partition_2 { u32 busy[8]; u16 jpeg[40], vcn[4]; u64 busy_acc[8], limited_ppt[8], limited_thm[8], low[8]; };
+struct partition_2 { u32 busy[8]; u16 jpeg[40], vcn[4]; u64 busy_acc[8], limited_ppt[8], limited_thm[8], low[8], limited[8]; };
 
 struct v1_4 { NEW_HEAD u16 vcn[4]; u64 energy, system_clock; u32 throttle; LINKS XGMI u64 fw_time; CLOCKS u16 padding; };
 struct v1_5 {

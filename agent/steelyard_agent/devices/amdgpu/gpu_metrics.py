@@ -124,7 +124,7 @@ LAYOUTS: Final[Mapping[tuple[int, int], Layout]] = dict((
     }),
     _layout(6, 1664, _NEW | _V1_6, has_zero_temperatures=True),
     _layout(7, 2208, _NEW | _V1_7, has_zero_temperatures=True),
-    _layout(8, 3360, _NEW | _V1_7, has_zero_temperatures=True),
+    _layout(8, 3872, _NEW | _V1_7, has_zero_temperatures=True),
 ))  # fmt: skip
 
 
