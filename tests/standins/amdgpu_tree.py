@@ -29,6 +29,7 @@ BOARDS: Final[Mapping[str, Board]] = {
     "MI300X-early": Board("0x74a1", "1.4", "", 700),
 }
 _TICKS_PER_J: Final = 65536
+_SIMDS: Final = 1216
 
 
 @dataclass
@@ -155,7 +156,7 @@ class AmdTree:
         """
         self.put(index, "current_compute_partition", mode)
         for partition in range(partitions):
-            self._put_node(index, partition, partition << bit)
+            self._put_node(index, partition, partition << bit, simds=_SIMDS // partitions)
 
     def _make(self, index: int) -> None:
         folder = self.folder(index)
@@ -181,12 +182,12 @@ class AmdTree:
             self.put(index, name, text)
         self._put_node(index)
 
-    def _put_node(self, index: int, partition: int = 0, further: int = 0) -> None:
+    def _put_node(self, index: int, partition: int = 0, further: int = 0, *, simds: int = _SIMDS) -> None:
         node = self.sys / f"class/kfd/kfd/topology/nodes/{index + 1 + 100 * partition}"
         self._put(node / "gpu_id", self._kfd_id(index, partition))
         self._put(
             node / "properties",
-            f"simd_count 1216\nsimd_per_cu 4\nlocation_id {(0x41 + index << 8) + further}\ndomain 0",
+            f"simd_count {simds}\nsimd_per_cu 4\nlocation_id {(0x41 + index << 8) + further}\ndomain 0",
         )
 
     def _power_w(self, index: int) -> int:

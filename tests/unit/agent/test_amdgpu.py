@@ -257,15 +257,19 @@ def test_processes_are_those_with_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize("bit", [0, 28])
 def test_processes_of_all_partitions_are_those_of_the_gpu(tmp_path: Path, bit: int) -> None:
     tree = AmdTree(tmp_path, BOARDS["MI300X"])
-    tree.cut(0, "CPX", 8, bit=bit)
     source = AmdgpuSource(node="n1", sys=tree.sys, proc=tmp_path / "proc")
+    source.discover()
+    # It may be cut while the agent runs.
+    tree.cut(0, "CPX", 8, bit=bit)
     cut, whole = source.discover()
-    tree.hold(4711, 0, 5 << 30, partition=6)
+    tree.hold(4711, 0, 5 << 30, partition=6, filled_units=38)
     tree.hold(4712, 1, 1 << 30)
     held = source.processes(cut.uid)
     assert not isinstance(held, Absent)
     assert [(holder.pid, holder.hbm_used_bytes) for holder in held] == [(4711, 5 << 30)]
     assert cut.metrics["processes"] == (67,)
+    # A partition's 38 compute units, all filled, are an eighth of the GPU's.
+    assert dict(zip(cut.metrics["fast"], source.sample(cut.uid, "fast"), strict=True))[5] == 0.125
     assert source.sample(cut.uid, "processes") == source.sample(whole.uid, "processes") == [1.0]
 
 

@@ -21,9 +21,12 @@ class Holders:
 
     Source: /sys/class/kfd/kfd/proc/PID/vram_ID, in bytes, and PID/stats_ID/cu_occupancy, in compute units that its
     waves would fill (refused where the chip can't tell); PID is the host's.
+
+    Attributes:
+        nodes: as given.
     """
 
-    def __init__(self, nodes: Sequence[KfdNode], sys: Path, proc: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, nodes: tuple[KfdNode, ...], sys: Path, proc: Path, clock: Callable[[], float]) -> None:
         """Reads nothing yet.
 
         Args:
@@ -32,6 +35,7 @@ class Holders:
             proc: root of procfs.
             clock: monotonic seconds.
         """
+        self.nodes = nodes
         self._ids = tuple(node.gpu_id for node in nodes)
         self._compute_units = sum(node.compute_units for node in nodes)
         self._folder = sys / FOLDER / "proc"

@@ -101,9 +101,14 @@ class AmdgpuSource:
         devices: dict[str, KnownDevice] = {}
         failure: DeviceError | None = None
         for index, (files, identity) in enumerate(found):
+            mine = nodes_of(nodes, identity.pci_address, is_partitioned=identity.is_partitioned)
             known = self._devices.get(identity.uid)
+            if known is not None and known.holders.nodes != mine:
+                # It was cut anew since the last look.
+                self._forget(identity.uid)
+                known = None
             try:
-                device = known or self._describe(files, identity, index, boards, nodes)
+                device = known or self._describe(files, identity, index, boards, mine)
             except DeviceError as error:
                 failure = error
                 self._complaints.setdefault(str(error), error)
@@ -165,15 +170,14 @@ class AmdgpuSource:
         self._devices.pop(uid).files.close()
 
     def _describe(
-        self, files: DeviceFiles, identity: Identity, index: int, boards: Counter[str], nodes: Sequence[KfdNode]
+        self, files: DeviceFiles, identity: Identity, index: int, boards: Counter[str], nodes: tuple[KfdNode, ...]
     ) -> KnownDevice:
         if not files.is_awake():
             message = "sleeps and is not woken to be looked at; it is described once something uses it"
             raise DeviceError(message, vendor=VENDOR, device=files.address, call="power/runtime_status")
         readings = dict(plan(files, self._clock))
-        mine = nodes_of(nodes, identity.pci_address, is_partitioned=identity.is_partitioned)
-        holders = Holders(mine, self._sys, self._proc, self._clock)
-        if mine:
+        holders = Holders(nodes, self._sys, self._proc, self._clock)
+        if nodes:
             readings["processes"] = (Reading((PROCESSES,), holders.count),)
         if holders.has_occupancy:
             readings["fast"] = (*readings["fast"], Reading((CORE_OCCUPANCY,), holders.occupancy, is_aside=True))
