@@ -43,6 +43,15 @@ def read_recording(path: Path, sampled_hz: float | None = None) -> Recording:
     """
     if not path.exists():
         raise TraceError("is not there; name a trace of torch.profiler or a folder of Ascend", path=str(path))
+    try:
+        return _recording(path, sampled_hz)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # A database can hold any value in any column, and a document may nest without end.
+        text = f"holds a value that no profiler writes ({type(error).__name__}: {error}); record it again"
+        raise TraceError(text, path=str(path)) from error
+
+
+def _recording(path: Path, sampled_hz: float | None) -> Recording:
     refuse_summary(path)
     monitored = monitored_files(path) if path.is_dir() else ()
     if monitored:

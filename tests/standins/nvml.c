@@ -590,6 +590,13 @@ static Figure figure(unsigned int id, unsigned int scope, int gpu, double t) {
         return (Figure){number("mig", gpu, 0) > 0 ? -NOT_SUPPORTED : TYPE_UINT, number("remap_failed", gpu, 0)};
     case 230:
         return (Figure){action < 0 ? -NOT_SUPPORTED : TYPE_UINT, action};
+    case 38:
+    case 45:
+    case 52:
+    case 59:
+        if (number("nvlink", gpu, 4) == 0 || number("nvlink", gpu, 4) > 4)
+            return (Figure){-NOT_SUPPORTED, 0};
+        return (Figure){TYPE_ULLONG, number("link_errors", gpu, 0) + (id == 59)};
     case 74:
         return (Figure){TYPE_ULLONG, number("slow_power_ns", gpu, 2e7 * t)};
     case 82:

@@ -95,6 +95,7 @@ def test_slow_set(node: NvmlNode, source: NvmlSource) -> None:
         "remapped_rows": 5,
         "remap_pending": 1,
         "pcie_replays": 9,
+        "link_errors": 1,
     }
 
 
@@ -227,6 +228,17 @@ def test_links_of_every_generation(node: NvmlNode, source: NvmlSource, generatio
         sent = values["link_tx_bytes"]
         assert isinstance(sent, int)
         assert sent == pytest.approx(1.1e11 * node.now_s + 1e12, rel=1e-6)
+
+
+def test_errors_of_links_are_of_all_kinds_that_are_counted(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"link_errors": 5})
+    assert named(source, source.discover()[0], "slow")["link_errors"] == 4 * 5 + 1
+    node.scenario.set({"error.field.45": 3})
+    source.close()
+    assert named(source, source.discover()[0], "slow")["link_errors"] == 3 * 5 + 1
+    node.scenario.set({"nvlink": 5})
+    source.close()
+    assert "link_errors" not in named(source, source.discover()[0], "slow")
 
 
 def test_a_link_that_does_not_answer_makes_the_sum_absent(node: NvmlNode, source: NvmlSource) -> None:

@@ -190,3 +190,20 @@ def test_a_time_beyond_all_clocks_is_left_out(tmp_path: Path) -> None:
     profile = read_recording(path).profile
     assert (profile.kernels_ns, profile.window_ns) == (90, 90)
     assert "1 events without a usable time" in profile.notes[0]
+
+
+@pytest.mark.parametrize("value", ["NULL", "'later'", "x'00ff'", "1e300", "9223372036854775807"])
+@pytest.mark.parametrize("column", ["TASK.deviceId", "TASK.startNs", "TASK.endNs", "STRING_IDS.value"])
+def test_a_database_may_hold_anything_in_any_column(tmp_path: Path, column: str, value: str) -> None:
+    path = _database(tmp_path)
+    table, name = column.split(".")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"UPDATE {table} SET {name} = {value}")
+        db.commit()
+    assert str(path) in _attempt(path)
+
+
+def test_a_document_without_end_of_nesting_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text('{"traceEvents": [{"ph": "X", "args": ' + "[" * 200_000)
+    assert str(path) in _attempt(path)

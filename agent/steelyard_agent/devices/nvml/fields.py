@@ -31,6 +31,8 @@ _SLOW_POWER: Final[Field] = (74, 0)
 _PCIE: Final[tuple[Field, Field]] = ((197, 0), (198, 0))
 _LINKS_TX: Final[Field] = (138, _ALL_LINKS)
 _LINKS_RX: Final[Field] = (139, _ALL_LINKS)
+# Totals over all links up to NVLink 4: CRC errors of flits and of data, replays, recoveries.
+_LINK_ERRORS: Final[tuple[Field, ...]] = ((38, 0), (45, 0), (52, 0), (59, 0))
 # Slowdowns by software's heat limit, hardware's heat limit, power brake. CUDA 12.9 and the first 13.0 number them
 # 251-253, later versions 269-271, and each takes the other's numbers for settings of power smoothing, which are no
 # 64-bit counters.
@@ -97,7 +99,17 @@ def field_reading(calls: DeviceCalls) -> Reading:
         DeviceLost: it went away meanwhile.
     """
     answered = _answered(calls, _candidates(calls))
-    figures = [figure for figure in _figures(answered) if _is_given(figure, answered)]
+    return _reading(calls, _figures(answered), answered)
+
+
+def link_error_reading(calls: DeviceCalls) -> Reading:
+    """Errors on the links, of the kinds that the device counts; raises as `field_reading`."""
+    answered = _answered(calls, list(_LINK_ERRORS))
+    return _reading(calls, [Figure(58, tuple(answered))] if answered else [], answered)
+
+
+def _reading(calls: DeviceCalls, wanted: Iterable[Figure], answered: dict[Field, int]) -> Reading:
+    figures = [figure for figure in wanted if _is_given(figure, answered)]
     if not figures:
         raise NotSupported("none of the fields is given", vendor="nvidia", call=CALL, device=calls.label)
     fields = tuple(dict.fromkeys(field for figure in figures for field in figure.fields))

@@ -7,7 +7,7 @@ from typing import Final
 from steelyard_agent.devices.nvml import structs
 from steelyard_agent.devices.nvml.calls import DeviceCalls
 from steelyard_agent.devices.nvml.errors import INVALID_ARGUMENT
-from steelyard_agent.devices.nvml.fields import field_reading
+from steelyard_agent.devices.nvml.fields import field_reading, link_error_reading
 from steelyard_agent.devices.nvml.memory import memory_fast, memory_slow
 from steelyard_agent.devices.nvml.reading import Reading, celsius, ratio
 from steelyard_agent.model import Value
@@ -168,5 +168,6 @@ _READINGS: Final[Mapping[MetricClass, tuple[tuple[Make, ...], ...]]] = {
         (_wide("nvmlDeviceGetTotalEccErrors", 61, _UNCORRECTED, _SINCE_DRIVER),),
         (_remapped,),
         (_counter("nvmlDeviceGetPcieReplayCounter", 64, width=ctypes.c_uint),),
+        (link_error_reading,),
     ),
 }
