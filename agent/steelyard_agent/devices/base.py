@@ -20,7 +20,8 @@ class Capabilities:
 
     Attributes:
         entity: what its samples describe; a host source has one pseudo-device with the uid "host".
-        poll_period_s: call `poll` this often (power integration); None for never.
+        poll_period_s: call `poll` this often (power integration); None for never. A sample of the class `fast`
+            stands for a poll.
         has_processes: `processes` may be called.
     """
 

@@ -77,6 +77,7 @@ class GuardedSource:
         self._holders: list[Holders] = []
         # By device and class: a device's steps are the same at each tick.
         self._samples: dict[tuple[str, MetricClass], Step] = {}
+        self._polls: dict[str, Step] = {}
         self._crew = Crew(
             source.name,
             attempt=partial(attempt, monotonic=monotonic),
@@ -123,7 +124,8 @@ class GuardedSource:
         # A source without devices isn't woken for nothing; a look that hangs is noticed by the next submission.
         if has_steps or self._is_looking:
             # Made when it begins: what is lost or hangs by then is left out.
-            self._tick = Job(make=self._tick_steps, at_s=at_s, again_s=again_s)
+            is_poll = "fast" in self._classes
+            self._tick = Job(make=self._tick_steps, at_s=at_s, again_s=again_s, is_poll=is_poll)
             self._crew.submit(self._tick)
         if is_look_due:
             # A job of its own: nobody waits for it.
@@ -234,7 +236,10 @@ class GuardedSource:
         return Step(uid, _HOLDERS, lambda: self._source.processes(uid), self._deadline_s)
 
     def _poll(self, uid: str) -> Step:
-        return Step(uid, "poll", lambda: self._source.poll(uid), self._deadline_s)
+        step = self._polls.get(uid)
+        if step is None:
+            step = self._polls[uid] = Step(uid, "poll", partial(self._source.poll, uid), self._deadline_s)
+        return step
 
     # What came of it.
 

@@ -52,6 +52,7 @@ class Job:
         make: gives the steps when the job begins; None once it has.
         at_s: when to begin.
         again_s: when the next job is expected to begin, so that the thread is awake then.
+        is_poll: its calls read what a poll reads: the next poll is due a period after it.
     """
 
     steps: deque[Step] = field(default_factory=deque)
@@ -59,6 +60,7 @@ class Job:
     at_s: float = 0.0
     again_s: float = 0.0
     outcomes: list[Outcome] = field(default_factory=list)
+    is_poll: bool = False
     is_running: bool = False
 
     @property
@@ -215,6 +217,9 @@ class Crew:
         self.is_stopped = True
         for job in self._queue:
             job.cancel()
+        if self._hand is not None and self._hand.job is not None:
+            # Polls are in no queue.
+            self._hand.job.cancel()
         self._hand = None
         self._ring()
         self._done.notify_all()
@@ -250,27 +255,30 @@ class Crew:
 
     def _next(self, hand: _Hand) -> Step | None:
         while not self.is_stopped:
-            if (job := self._due_job()) is not None:
+            now_s = self._monotonic()
+            job = self._due_job(now_s) or self._due_polls(now_s)
+            if job is not None:
                 return self._begin(hand, job)
-            if not self._queue_polls():
-                self._wait()
+            self._wait(now_s)
         return None
 
-    def _due_job(self) -> Job | None:
-        now_s = self._monotonic()
+    def _due_job(self, now_s: float) -> Job | None:
+        if not self._queue:
+            return None
         for job in list(self._queue):
             if job.at_s > now_s:
                 continue
             job.begin()
             if job.steps:
+                if job.is_poll and self.poll_period_s is not None:
+                    self._next_poll_s = now_s + self.poll_period_s
                 return job
             self._queue.remove(job)
             if job.is_done:
                 self._done.notify_all()
         return None
 
-    def _wait(self) -> None:
-        now_s = self._monotonic()
+    def _wait(self, now_s: float) -> None:
         times_s = [job.at_s for job in self._queue]
         if self._again_s > now_s:
             times_s.append(self._again_s)
@@ -302,16 +310,12 @@ class Crew:
         job.is_running = True
         return step
 
-    def _queue_polls(self) -> bool:
-        """Queues the polls that are due."""
-        if self.poll_period_s is None:
-            return False
-        now_s = self._monotonic()
-        if now_s < self._next_poll_s:
-            return False
+    def _due_polls(self, now_s: float) -> Job | None:
+        if self.poll_period_s is None or now_s < self._next_poll_s:
+            return None
         # A poll that is late is left out, never caught up in a burst.
-        self._next_poll_s = max(self._next_poll_s + self.poll_period_s, now_s)
+        next_s = self._next_poll_s + self.poll_period_s
+        self._next_poll_s = next_s if next_s > now_s else now_s + self.poll_period_s
         steps = deque(self._watcher.polls())
-        if steps:
-            self._queue.append(Job(steps))
-        return bool(steps)
+        # In no queue: nobody waits for them, and what a call that hangs leaves undone is done a period later.
+        return Job(steps) if steps else None

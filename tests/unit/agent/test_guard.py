@@ -310,6 +310,24 @@ def test_polls_run_between_ticks_in_the_same_thread() -> None:
     assert source.polls <= polls + 1
 
 
+def test_a_sample_stands_for_a_poll() -> None:
+    clock = Clock()
+    source = Bench(["gpu-0"], poll_period_s=100.0)
+    guard = guarded(source, clock)
+    until(lambda: source.polls == 1)
+    tick(guard, "processes")
+    clock.ahead_s = 60.0
+    tick(guard)
+    clock.ahead_s = 120.0
+    for _ in range(5):
+        tick(guard, "processes")
+    assert source.polls == 1, "60 s after the sample"
+    clock.ahead_s = 170.0
+    tick(guard, "processes")
+    until(lambda: source.polls == 2)
+    guard.close()
+
+
 def test_a_missing_library_is_no_event_and_a_refusal_is_one() -> None:
     def lacks() -> None:
         raise LibraryMissing("libx.so isn't there", vendor="x", call="dlopen")

@@ -9,8 +9,9 @@ other names; here and in what is told of errors they go by the names of the firs
 """
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_uint, c_void_p
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,6 +114,11 @@ class DcmiLibrary:
         code = function(*arguments)
         if code != 0:
             raise error_for(code, call=name, device=device)
+
+    def prepared(self, name: str, *arguments: object) -> Callable[[], int] | None:
+        """A call with arguments that never change, which gives its code; None where there is no such function."""
+        function = self._functions[name]
+        return None if function is None else partial(function, *arguments)
 
     def text(self, name: str, length: int = 64) -> str:
         """What a function of the form (char *, unsigned length) writes; empty where there is none."""

@@ -13,7 +13,7 @@ from steelyard_agent.devices.dcmi.describe import Identity, identify
 from steelyard_agent.devices.dcmi.energy import NOTE as ENERGY_NOTE
 from steelyard_agent.devices.dcmi.energy import EnergyIntegral
 from steelyard_agent.devices.dcmi.errors import VENDOR, out_of_range
-from steelyard_agent.devices.dcmi.readings import DeviceCalls, Reading, absent_power, plan, power_w
+from steelyard_agent.devices.dcmi.readings import DeviceCalls, Reading, absent_power, plan
 from steelyard_agent.model import DeviceInfo
 from steelyard_proto.chips import ChipTable
 from steelyard_proto.errors import DeviceError, DeviceLost
@@ -190,7 +190,7 @@ def _power_scope(is_die: bool, package: _Package, has_power: bool) -> Literal[""
 
 def _power_or_none(calls: DeviceCalls) -> float | None:
     try:
-        return power_w(calls)
+        return calls.power_w()
     except DeviceLost:
         raise
     except DeviceError:

@@ -8,13 +8,14 @@ from typing import Final
 from steelyard_agent.devices.dcmi import structs
 from steelyard_agent.devices.dcmi.binding import DcmiLibrary
 from steelyard_agent.devices.dcmi.energy import EnergyIntegral
-from steelyard_agent.devices.dcmi.errors import ARGUMENT_REFUSED, out_of_range
+from steelyard_agent.devices.dcmi.errors import ARGUMENT_REFUSED, error_for, missing_symbol, out_of_range
 from steelyard_agent.model import Absent, Value
 from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
 from steelyard_proto.metrics import MetricClass
 
 _MIB: Final = 1 << 20
 _PERCENT: Final = 100
+_POWER_INFO: Final = "dcmi_get_device_power_info"
 # Above what any NPU does, below what a driver writes where it knows nothing (all bits set).
 _MAX_TENTHS_OF_W: Final = 100_000
 _MAX_MHZ: Final = 10_000
@@ -39,6 +40,8 @@ class DeviceCalls:
         self.is_second = library.is_second
         self._place = (card,) if library.is_second else (card, device)
         self._signed = ctypes.c_int()
+        self._power = ctypes.c_int()
+        self._power_now = library.prepared(_POWER_INFO, *self._place, ctypes.byref(self._power))
         self._unsigned = ctypes.c_uint()
         self._processes = (structs.ProcessMemory * structs.MAX_PROCESSES)()
 
@@ -55,6 +58,19 @@ class DeviceCalls:
         """What a function of the form (card, device, [selector,] unsigned *) writes."""
         self.fill(name, *selectors, self._unsigned)
         return self._unsigned.value
+
+    def power_w(self) -> float | None:
+        """The power now; None where the driver answers without a sane figure, as on a 910C's second die.
+
+        Source: dcmi_get_device_power_info, 0.1 W. Asked ten times a second, so by the shortest way.
+        """
+        if self._power_now is None:
+            raise missing_symbol(_POWER_INFO, self.label)
+        code = self._power_now()
+        if code != 0:
+            raise error_for(code, call=_POWER_INFO, device=self.label)
+        tenths = self._power.value
+        return tenths / 10.0 if 0 < tenths <= _MAX_TENTHS_OF_W else None
 
     def info(self, command: tuple[int, int], out: ctypes.Structure | ctypes.c_ulonglong) -> None:
         """Fills a structure by dcmi_get_device_info with a main and a sub command."""
@@ -91,15 +107,6 @@ class Reading:
     ids: tuple[int, ...]
     read: Callable[[DeviceCalls], tuple[Value, ...]]
     is_call: bool = True
-
-
-def power_w(calls: DeviceCalls) -> float | None:
-    """The power now; None where the driver answers without a sane figure, as on a 910C's second die.
-
-    Source: dcmi_get_device_power_info, 0.1 W.
-    """
-    tenths = calls.signed("dcmi_get_device_power_info")
-    return tenths / 10.0 if 0 < tenths <= _MAX_TENTHS_OF_W else None
 
 
 def absent_power(reason: str) -> Reading:
@@ -181,7 +188,7 @@ def _voltage(calls: DeviceCalls) -> tuple[Value, ...]:
 
 
 def _power(calls: DeviceCalls) -> tuple[Value, ...]:
-    watts = power_w(calls)
+    watts = calls.power_w()
     if calls.energy is None:
         return _NO_POWER if watts is None else watts, _NO_POWER
     if watts is not None:

@@ -14,7 +14,7 @@ from steelyard_agent.devices.dcmi.energy import EnergyIntegral
 from steelyard_agent.devices.dcmi.errors import VENDOR
 from steelyard_agent.devices.dcmi.faults import FaultLog
 from steelyard_agent.devices.dcmi.patience import PatientLook
-from steelyard_agent.devices.dcmi.readings import absent_for, power_w
+from steelyard_agent.devices.dcmi.readings import absent_for
 from steelyard_agent.devices.pid_namespace import sees_host_pids
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.chips import ChipTable, load_chips
@@ -138,7 +138,7 @@ class DcmiSource:
         if device is None or not device.is_polled:
             return
         try:
-            watts = power_w(device.calls)
+            watts = device.calls.power_w()
         except DeviceError:
             return
         if watts is not None and device.calls.energy is not None:
