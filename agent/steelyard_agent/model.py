@@ -29,7 +29,7 @@ class DeviceInfo:
         uid: the same after a restart and unique in the fleet.
         name: the driver's own string.
         chip: the entry in chips.toml, empty where unknown.
-        part: package, die, gcd or mig.
+        part: package, die, gcd, mig (NVIDIA's instance of a GPU) or partition (AMD's).
         package_uid: shared by the dies of one package, empty where the device is the package.
         power_scope: what power_w and energy_mj count: device, die, package, module.
         notes: remarks on a metric by its name, for example how energy_mj comes about.
@@ -42,7 +42,7 @@ class DeviceInfo:
     name: str
     metrics: Mapping[MetricClass, tuple[int, ...]]
     chip: str = ""
-    part: Literal["package", "die", "gcd", "mig"] = "package"
+    part: Literal["package", "die", "gcd", "mig", "partition"] = "package"
     package_uid: str = ""
     index: int = 0
     pci_address: str = ""

@@ -80,14 +80,18 @@ struct field { const char *name; size_t offset, width, count; };
 #define NEW(v) HEAD(v), MANY(v, gfxclk), AT(v, uclk), AT(v, fw_time), AT(v, replays), MANY(v, xgmi_read), MANY(v, xgmi_write)
 #define HELD(v) AT(v, cycles), AT(v, prochot), AT(v, ppt), AT(v, socket_thermal), AT(v, vr_thermal), AT(v, hbm_thermal)
 
+#define PARTITION(v, n) \
+    {"busy" #n, offsetof(struct v, partition[n].busy), 4, 8}, {"busy_acc" #n, offsetof(struct v, partition[n].busy_acc), 8, 8}
+#define PARTITIONS(v) PARTITION(v, 0), PARTITION(v, 1), PARTITION(v, 7)
+
 static const struct field fields_1_1[] = {OLD(v1_1), {0}};
 static const struct field fields_1_2[] = {OLD(v1_2), AT(v1_2, fw_time), {0}};
 static const struct field fields_1_3[] = {OLD(v1_3), AT(v1_3, fw_time), AT(v1_3, indep_throttle), {0}};
 static const struct field fields_1_4[] = {NEW(v1_4), AT(v1_4, throttle), {0}};
 static const struct field fields_1_5[] = {NEW(v1_5), AT(v1_5, throttle), {0}};
-static const struct field fields_1_6[] = {NEW(v1_6), HELD(v1_6), {0}};
-static const struct field fields_1_7[] = {NEW(v1_7), HELD(v1_7), {0}};
-static const struct field fields_1_8[] = {NEW(v1_8), HELD(v1_8), {0}};
+static const struct field fields_1_6[] = {NEW(v1_6), HELD(v1_6), PARTITIONS(v1_6), {0}};
+static const struct field fields_1_7[] = {NEW(v1_7), HELD(v1_7), PARTITIONS(v1_7), {0}};
+static const struct field fields_1_8[] = {NEW(v1_8), HELD(v1_8), PARTITIONS(v1_8), {0}};
 
 static const struct { size_t size; const struct field *fields; } versions[] = {
     {0, NULL},

@@ -19,6 +19,7 @@ class Board:
     product: str
     power_w: int
     gcds: int = 1
+    partitions: int = 1
 
 
 BOARDS: Final[Mapping[str, Board]] = {
@@ -26,10 +27,12 @@ BOARDS: Final[Mapping[str, Board]] = {
     "MI250X": Board("0x7408", "1.3", "AMD Instinct MI250X", 480, gcds=2),
     "MI300X": Board("0x74a1", "1.6", "AMD Instinct MI300X OAM", 700),
     "MI300X-new": Board("0x74a1", "1.8", "AMD Instinct MI300X OAM", 700),
+    "MI300X-cut": Board("0x74a1", "1.7", "AMD Instinct MI300X OAM", 700, partitions=2),
     "MI300X-early": Board("0x74a1", "1.4", "", 700),
 }
 _TICKS_PER_J: Final = 65536
 _SIMDS: Final = 1216
+_MEMORY_PER_SIMD: Final = 1 << 26
 
 
 @dataclass
@@ -105,13 +108,16 @@ class AmdTree:
         """Writes a GPU's table."""
         power_w = self._power_w(index)
         milliseconds = int(self.now_s * 1000)
+        accumulated = milliseconds * self.busy_percent % 2**32
         fields: dict[str, object] = {
             "hotspot": 61, "mem": 55, "power": power_w, "gfx": self.busy_percent, "umc": 35,
             "energy": int(power_w * self.now_s * _TICKS_PER_J * self.energy_factor),
-            "gfx_acc": milliseconds * self.busy_percent % 2**32, "gfxclk": 1700, "uclk": 1300,
+            "gfx_acc": accumulated, "gfxclk": 1700, "uclk": 1300,
             "fw_time": milliseconds * 100_000, "xgmi_read": f"{milliseconds},7", "xgmi_write": f"{2 * milliseconds},9",
             "cycles": milliseconds % 2**32, "ppt": milliseconds // 10, "prochot": 0, "socket_thermal": 0,
             "vr_thermal": 0, "hbm_thermal": 0, "replays": 0, "throttle": 0, "indep_throttle": 4,
+            "busy0": self.busy_percent, "busy_acc0": accumulated, "busy1": "0,50", "busy_acc1": "7,9", "busy7": 12,
+            "busy_acc7": 2**40 + 12 * milliseconds,
         }  # fmt: skip
         fields |= self.table.get(index, {})
         words = [f"{name}={value}" for name, value in fields.items()]
@@ -181,10 +187,13 @@ class AmdTree:
         for name, text in texts.items():
             self.put(index, name, text)
         self._put_node(index)
+        if self.board.partitions > 1:
+            self.cut(index, "DPX", self.board.partitions, bit=28)
 
     def _put_node(self, index: int, partition: int = 0, further: int = 0, *, simds: int = _SIMDS) -> None:
         node = self.sys / f"class/kfd/kfd/topology/nodes/{index + 1 + 100 * partition}"
         self._put(node / "gpu_id", self._kfd_id(index, partition))
+        self._put(node / "mem_banks/0/properties", f"heap_type 1\nsize_in_bytes {simds * _MEMORY_PER_SIMD}")
         self._put(
             node / "properties",
             f"simd_count {simds}\nsimd_per_cu 4\nlocation_id {(0x41 + index << 8) + further}\ndomain 0",

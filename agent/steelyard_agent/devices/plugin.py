@@ -18,7 +18,7 @@ from steelyard_proto.metrics import Metric, MetricClass, catalogue
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "kind": ("gpu", "npu", "cpu"),
-    "part": ("package", "die", "gcd", "mig"),
+    "part": ("package", "die", "gcd", "mig", "partition"),
     "power_scope": ("", "device", "die", "package", "module"),
     "origin": get_args(Origin),
 }

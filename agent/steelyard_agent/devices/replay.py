@@ -161,7 +161,7 @@ def _info(device: batch_pb2.Device, metrics: dict[MetricClass, tuple[int, ...]])
         name=device.name,
         metrics=metrics,
         chip=device.chip,
-        part=cast('Literal["package", "die", "gcd", "mig"]', device.part or "package"),
+        part=cast('Literal["package", "die", "gcd", "mig", "partition"]', device.part or "package"),
         package_uid=device.package_uid,
         index=device.index,
         pci_address=device.pci_address,

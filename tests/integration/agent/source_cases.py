@@ -149,6 +149,7 @@ CASES: Final[Mapping[str, Case]] = {
     "amdgpu-mi100": Case(_amdgpu, {}, board="MI100"),
     "amdgpu-mi250x": Case(_amdgpu, {}, board="MI250X"),
     "amdgpu-mi300x": Case(_amdgpu, {}, board="MI300X"),
+    "amdgpu-mi300x-cut": Case(_amdgpu, {}, board="MI300X-cut"),
     "amdgpu-mi300x-early": Case(_amdgpu, {}, board="MI300X-early"),
     "scrape-dcgm": Case(_scrape, {}, page=dcgm_page, ticks=2_000),
     "scrape-npu": Case(_scrape, {}, page=lambda _now_s: npu_page(), ticks=2_000),

@@ -1,6 +1,7 @@
 """AMD GPUs over a stand-in of their driver's files: every version of the table, and the sad states."""
 
 import errno
+import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -255,22 +256,55 @@ def test_processes_are_those_with_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bit", [0, 28])
-def test_processes_of_all_partitions_are_those_of_the_gpu(tmp_path: Path, bit: int) -> None:
+def test_partitions_are_devices_that_hold_the_processes(tmp_path: Path, bit: int) -> None:
     tree = AmdTree(tmp_path, BOARDS["MI300X"])
     source = AmdgpuSource(node="n1", sys=tree.sys, proc=tmp_path / "proc")
     source.discover()
     # It may be cut while the agent runs.
     tree.cut(0, "CPX", 8, bit=bit)
-    cut, whole = source.discover()
-    tree.hold(4711, 0, 5 << 30, partition=6, filled_units=38)
+    gpu, *parts, whole = source.discover()
+    tree.hold(4711, 0, 5 << 30, partition=6, filled_units=19)
     tree.hold(4712, 1, 1 << 30)
-    held = source.processes(cut.uid)
+    assert [part.package_uid for part in parts] == [gpu.uid] * 8
+    assert len({part.uid for part in parts}) == 8
+    assert [(part.part, part.chip, part.power_scope, part.memory_bytes) for part in parts] == [
+        ("partition", "", "", 152 << 26)
+    ] * 8
+    # Half of the partition's 38 compute units.
+    assert dict(zip(parts[6].metrics["fast"], source.sample(parts[6].uid, "fast"), strict=True))[5] == 0.5
+    held = source.processes(parts[6].uid)
     assert not isinstance(held, Absent)
     assert [(holder.pid, holder.hbm_used_bytes) for holder in held] == [(4711, 5 << 30)]
-    assert cut.metrics["processes"] == (67,)
-    # A partition's 38 compute units, all filled, are an eighth of the GPU's.
-    assert dict(zip(cut.metrics["fast"], source.sample(cut.uid, "fast"), strict=True))[5] == 0.125
-    assert source.sample(cut.uid, "processes") == source.sample(whole.uid, "processes") == [1.0]
+    assert source.processes(parts[5].uid) == []
+    assert source.processes(gpu.uid) == ()
+    assert source.sample(parts[6].uid, "processes") == source.sample(whole.uid, "processes") == [1.0]
+    assert "processes" not in gpu.metrics
+    assert [info.uid for info in source.discover()] == [gpu.uid, *(part.uid for part in parts), whole.uid]
+    tree.cut(0, "DPX", 2, bit=bit)
+    for partition in range(2, 8):
+        shutil.rmtree(tree.sys / f"class/kfd/kfd/topology/nodes/{1 + 100 * partition}")
+    assert [info.memory_bytes for info in source.discover()] == [64 << 30, 608 << 26, 608 << 26, 64 << 30]
+
+
+@pytest.mark.parametrize("board", ["MI300X", "MI300X-cut", "MI300X-new"])
+def test_a_partition_is_as_busy_as_its_compute_dies(tmp_path: Path, board: str) -> None:
+    rig = Rig(tmp_path, board)
+    rig.tree.cut(0, "CPX", 8, bit=28)
+    rig.infos = list(rig.source.discover())
+    assert names_of(rig.infos[1]) == {"busy", "core_active", "core_occupancy", "hbm_total_bytes", "processes"}
+    first = rig.after(1, index=1)
+    assert (first["busy"], first["core_active"]) == (0.9, pytest.approx(0.9))
+    # Of two dies, one is idle; the mean is told.
+    second = rig.after(1, index=2)
+    assert (second["busy"], second["core_active"]) == (0.25, 0.0)
+    last = rig.after(1, index=8)
+    assert (last["busy"], last["core_active"]) == (0.12, pytest.approx(0.12))
+    # The firmware tells nothing of the others.
+    assert names_of(rig.infos[3]) == {"core_occupancy", "hbm_total_bytes", "processes"}
+    # Power and energy are the GPU's and counted once.
+    assert [info.pci_address for info in rig.infos if "power_w" in names_of(info)] == [
+        rig.tree.address(0), rig.tree.address(1)
+    ]  # fmt: skip
 
 
 def test_occupancy_is_the_waves_of_all_processes_where_they_tell(tmp_path: Path) -> None:

@@ -80,16 +80,18 @@ class DeviceFiles:
         Raises:
             DeviceError: it can't be read; NotSupported where its version isn't known.
         """
-        raw = self.text("gpu_metrics")
-        layout = self._layout
-        if layout is None or not layout.is_of(raw):
-            layout = self._layout = layout_of(raw)
-        if layout is None:
-            version = "{}.{} of {} bytes".format(*version_of(raw))
-            raise NotSupported(
-                f"version {version} is not known", vendor=VENDOR, call="gpu_metrics", device=self.address
-            )
+        raw, layout = self._table()
         return figures_of(raw, layout.fields)
+
+    def partitions(self) -> tuple[Figures, ...]:
+        """What the driver's table tells of each compute partition, with the table's time; empty where it tells of none.
+
+        Raises:
+            DeviceError: as `gpu_metrics`.
+        """
+        raw, layout = self._table()
+        time = figures_of(raw, {name: layout.fields[name] for name in ("time_10ns",) if name in layout.fields})
+        return tuple({**time, **figures_of(raw, fields)} for fields in layout.partitions)
 
     def highest_level_mhz(self, name: str) -> int:
         """The highest level of a clock, by a pp_dpm file."""
@@ -129,6 +131,18 @@ class DeviceFiles:
         """Closes the files."""
         for file in self._files.values():
             file.close()
+
+    def _table(self) -> tuple[bytes, Layout]:
+        raw = self.text("gpu_metrics")
+        layout = self._layout
+        if layout is None or not layout.is_of(raw):
+            layout = self._layout = layout_of(raw)
+        if layout is None:
+            version = "{}.{} of {} bytes".format(*version_of(raw))
+            raise NotSupported(
+                f"version {version} is not known", vendor=VENDOR, call="gpu_metrics", device=self.address
+            )
+        return raw, layout
 
     def _sensors(self) -> Path:
         if self._hwmon is None:

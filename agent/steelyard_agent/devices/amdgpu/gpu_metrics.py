@@ -57,11 +57,13 @@ class Layout:
         head: how such a table begins.
         size: of the whole table, in bytes.
         fields: by our names.
+        partitions: what it tells of each compute partition, by its compute dies; empty where it tells of none.
     """
 
     head: bytes
     size: int
     fields: Mapping[str, Field]
+    partitions: tuple[Mapping[str, Field], ...] = ()
 
     def is_of(self, raw: bytes) -> bool:
         """Whether a table is laid out so."""
@@ -86,12 +88,21 @@ def _layout(
     offsets: Mapping[str, int],
     *,
     has_zero_temperatures: bool = False,
+    partitions: tuple[Mapping[str, Field], ...] = (),
 ) -> tuple[tuple[int, int], Layout]:
     fields = {
         name: field_at(offset, _TYPES[name], is_zero_absent=has_zero_temperatures and name.endswith("_c"))
         for name, offset in offsets.items()
     }
-    return (1, content), Layout(HEADER.pack(size, 1, content), size, fields)
+    return (1, content), Layout(HEADER.pack(size, 1, content), size, fields, partitions)
+
+
+def _partitions(begin: int, each: int, accumulated: int) -> tuple[Mapping[str, Field], ...]:
+    """The eight structs amdgpu_xcp_metrics: where the first begins, the size of each, gfx_busy_acc in it."""
+    return tuple(
+        {"busy_percent": field_at(at, "8I"), "busy_acc": field_at(at + accumulated, "8Q")}
+        for at in range(begin, begin + 8 * each, each)
+    )
 
 
 _OLD: Final = {
@@ -122,9 +133,9 @@ LAYOUTS: Final[Mapping[tuple[int, int], Layout]] = dict((
         "energy": 88, "throttle": 104, "gfx_acc": 120, "replays": 152, "xgmi_read_kb": 176, "xgmi_write_kb": 240,
         "time_10ns": 304, "gfxclks_mhz": 312, "uclk_mhz": 352,
     }),
-    _layout(6, 1664, _NEW | _V1_6, has_zero_temperatures=True),
-    _layout(7, 2208, _NEW | _V1_7, has_zero_temperatures=True),
-    _layout(8, 3872, _NEW | _V1_7, has_zero_temperatures=True),
+    _layout(6, 1664, _NEW | _V1_6, has_zero_temperatures=True, partitions=_partitions(312, 168, 104)),
+    _layout(7, 2208, _NEW | _V1_7, has_zero_temperatures=True, partitions=_partitions(344, 232, 104)),
+    _layout(8, 3872, _NEW | _V1_7, has_zero_temperatures=True, partitions=_partitions(344, 440, 120)),
 ))  # fmt: skip
 
 

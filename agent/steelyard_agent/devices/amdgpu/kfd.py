@@ -18,12 +18,14 @@ class KfdNode:
         slot: domain, bus and device of its PCI address.
         function: the address's last part; of a GPU with several nodes, the partition too.
         compute_units: 0 where it doesn't say.
+        memory_bytes: its share of the GPU's memory; 0 where it doesn't say.
     """
 
     gpu_id: int
     slot: str
     function: int
     compute_units: int
+    memory_bytes: int
 
 
 def kfd_nodes(sys: Path) -> list[KfdNode]:
@@ -65,6 +67,7 @@ def _node(folder: Path) -> KfdNode | None:
         slot=f"{told.get('domain', 0):04x}:{at >> 8 & 0xFF:02x}:{at >> 3 & 0x1F:02x}",
         function=(at >> 28) * _FUNCTIONS + (at & 7),
         compute_units=told.get("simd_count", 0) // per_unit if per_unit else 0,
+        memory_bytes=sum(_figures(bank).get("size_in_bytes", 0) for bank in folder.glob("mem_banks/*/properties")),
     )
 
 

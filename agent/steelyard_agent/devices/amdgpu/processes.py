@@ -17,25 +17,21 @@ OCCUPANCY_NOTE: Final = "of the compute processes, at a moment in the last 10 s"
 
 
 class Holders:
-    """The processes that have memory on one GPU; a process opens all that it sees and uses perhaps one.
+    """The processes that have memory on one GPU or partition; a process opens all that it sees and uses perhaps one.
 
     Source: /sys/class/kfd/kfd/proc/PID/vram_ID, in bytes, and PID/stats_ID/cu_occupancy, in compute units that its
     waves would fill (refused where the chip can't tell); PID is the host's.
-
-    Attributes:
-        nodes: as given.
     """
 
     def __init__(self, nodes: tuple[KfdNode, ...], sys: Path, proc: Path, clock: Callable[[], float]) -> None:
         """Reads nothing yet.
 
         Args:
-            nodes: of the GPU: several where it is cut into partitions.
+            nodes: the compute driver's of it.
             sys: root of sysfs.
             proc: root of procfs.
             clock: monotonic seconds.
         """
-        self.nodes = nodes
         self._ids = tuple(node.gpu_id for node in nodes)
         self._compute_units = sum(node.compute_units for node in nodes)
         self._folder = sys / FOLDER / "proc"

@@ -109,6 +109,11 @@ def plan(files: DeviceFiles, clock: Clock) -> Mapping[MetricClass, tuple[Reading
     return {"fast": tuple(fast), "slow": tuple(slow)}
 
 
+def percent(figure: float) -> Value:
+    """A percentage as a share, where it is possible."""
+    return figure / 100 if 0 <= figure <= 100 else Absent(f"{figure} % is not possible")
+
+
 def _table(files: DeviceFiles, clock: Clock) -> Reading | None:
     """The table's figures, those left out that it will never give."""
     try:
@@ -137,8 +142,8 @@ def _is_never(value: Value) -> bool:
 def _texts(files: DeviceFiles) -> list[Reading]:
     """What the text files give: for chips and versions whose table isn't known."""
     return [
-        Reading((BUSY,), lambda: (_percent(files.number("gpu_busy_percent")),)),
-        Reading((MEMCTL,), lambda: (_percent(files.number("mem_busy_percent")),)),
+        Reading((BUSY,), lambda: (percent(files.number("gpu_busy_percent")),)),
+        Reading((MEMCTL,), lambda: (percent(files.number("mem_busy_percent")),)),
         _sensor(files, CORE_CLOCK, "freq", "sclk", 1e6),
         _sensor(files, MEM_CLOCK, "freq", "mclk", 1e6),
         Reading((POWER,), lambda: (_power_text(files),)),
@@ -178,12 +183,8 @@ def _answers(reading: Reading) -> bool:
     return True
 
 
-def _percent(percent: int) -> Value:
-    return percent / 100 if 0 <= percent <= 100 else Absent(f"{percent} % is not possible")
-
-
 def _share(figures: Figures, name: str) -> Value:
-    return _percent(figures[name][0]) if name in figures else _NOT_TOLD
+    return percent(figures[name][0]) if name in figures else _NOT_TOLD
 
 
 def _mean(figures: Figures, *names: str) -> Value:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -12,6 +12,7 @@ from steelyard_agent.devices.amdgpu.binding import DeviceFiles
 from steelyard_agent.devices.amdgpu.describe import Identity, driver_version, find_devices, identify
 from steelyard_agent.devices.amdgpu.errors import VENDOR, driver_missing
 from steelyard_agent.devices.amdgpu.kfd import KfdNode, kfd_nodes, nodes_of
+from steelyard_agent.devices.amdgpu.partitions import PartitionTable, plan_partition
 from steelyard_agent.devices.amdgpu.processes import OCCUPANCY_NOTE, Holders
 from steelyard_agent.devices.amdgpu.readings import (
     CORE_OCCUPANCY,
@@ -28,18 +29,27 @@ from steelyard_proto.chips import ChipTable, load_chips
 from steelyard_proto.errors import DeviceError, DeviceLost
 from steelyard_proto.metrics import MetricClass
 
+Readings = Mapping[MetricClass, tuple[Reading, ...]]
+
 _ASLEEP: Final = Absent("the device sleeps and is not woken for a reading")
 _PACKAGE_NOTE: Final = "of the whole package, told by one of its GCDs; the other has none"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """A device, and how it is read."""
+    """A device, and how it is read.
+
+    Attributes:
+        files: a partition has its GPU's.
+        nodes: the compute driver's: several of a GPU that is cut.
+        holders: None of a GPU that is cut: its processes are those of its partitions.
+    """
 
     info: DeviceInfo
     files: DeviceFiles
-    readings: Mapping[MetricClass, tuple[Reading, ...]]
-    holders: Holders
+    readings: Readings
+    nodes: tuple[KfdNode, ...]
+    holders: Holders | None = None
 
 
 class AmdgpuSource:
@@ -102,13 +112,10 @@ class AmdgpuSource:
         failure: DeviceError | None = None
         for index, (files, identity) in enumerate(found):
             mine = nodes_of(nodes, identity.pci_address, is_partitioned=identity.is_partitioned)
-            known = self._devices.get(identity.uid)
-            if known is not None and known.holders.nodes != mine:
-                # It was cut anew since the last look.
-                self._forget(identity.uid)
-                known = None
+            known = self._still_known(identity.uid, mine)
             try:
                 device = known or self._describe(files, identity, index, boards, mine)
+                parts = list(self._partitions(device)) if device.holders is None else []
             except DeviceError as error:
                 failure = error
                 self._complaints.setdefault(str(error), error)
@@ -116,7 +123,7 @@ class AmdgpuSource:
                 continue
             if device is known:
                 files.close()
-            devices[identity.uid] = device
+            devices.update((one.info.uid, one) for one in (device, *parts))
         for uid in self._devices.keys() - devices.keys():
             self._devices[uid].files.close()
         self._devices = devices
@@ -152,8 +159,9 @@ class AmdgpuSource:
         """Nothing: see `capabilities`."""
 
     def processes(self, uid: str) -> Sequence[DeviceProcess] | Absent:
-        """The processes that have memory on a device."""
-        return self._device(uid).holders.read()
+        """The processes that have memory on a device; on a GPU that is cut, they are on its partitions."""
+        holders = self._device(uid).holders
+        return () if holders is None else holders.read()
 
     def close(self) -> None:
         """Closes the files."""
@@ -169,19 +177,53 @@ class AmdgpuSource:
     def _forget(self, uid: str) -> None:
         self._devices.pop(uid).files.close()
 
+    def _still_known(self, uid: str, nodes: tuple[KfdNode, ...]) -> KnownDevice | None:
+        """A device that is known, if its GPU wasn't cut anew since the last look."""
+        known = self._devices.get(uid)
+        if known is None or known.nodes == nodes:
+            return known
+        self._forget(uid)
+        return None
+
+    def _partitions(self, gpu: KnownDevice) -> Iterator[KnownDevice]:
+        """Those of a GPU that is cut."""
+        table = PartitionTable(gpu.files, self._clock)
+        for number, node in enumerate(gpu.nodes):
+            uid = f"{gpu.info.uid}-{number}"
+            yield self._still_known(uid, (node,)) or self._describe_partition(gpu, uid, table, number)
+
+    def _describe_partition(self, gpu: KnownDevice, uid: str, table: PartitionTable, number: int) -> KnownDevice:
+        node = gpu.nodes[number]
+        holders = Holders((node,), self._sys, self._proc, self._clock)
+        readings = _with_holders(plan_partition(table, number, node), holders)
+        metrics = _ids_of(readings)
+        info = DeviceInfo(
+            uid=uid,
+            vendor=VENDOR,
+            kind="gpu",
+            name=f"{gpu.info.name} partition {number}",
+            metrics=metrics,
+            part="partition",
+            package_uid=gpu.info.uid,
+            index=gpu.info.index,
+            pci_address=gpu.info.pci_address,
+            numa_node=gpu.info.numa_node,
+            memory_bytes=node.memory_bytes,
+            driver_version=gpu.info.driver_version,
+            notes=_notes(metrics["fast"], is_gcd=False),
+        )
+        return KnownDevice(info, gpu.files, readings, gpu.nodes[number : number + 1], holders)
+
     def _describe(
         self, files: DeviceFiles, identity: Identity, index: int, boards: Counter[str], nodes: tuple[KfdNode, ...]
     ) -> KnownDevice:
         if not files.is_awake():
             message = "sleeps and is not woken to be looked at; it is described once something uses it"
             raise DeviceError(message, vendor=VENDOR, device=files.address, call="power/runtime_status")
-        readings = dict(plan(files, self._clock))
-        holders = Holders(nodes, self._sys, self._proc, self._clock)
-        if nodes:
-            readings["processes"] = (Reading((PROCESSES,), holders.count),)
-        if holders.has_occupancy:
-            readings["fast"] = (*readings["fast"], Reading((CORE_OCCUPANCY,), holders.occupancy, is_aside=True))
-        metrics = {name: tuple(i for reading in group for i in reading.ids) for name, group in readings.items()}
+        readings = plan(files, self._clock)
+        holders = Holders(nodes, self._sys, self._proc, self._clock) if len(nodes) < 2 else None
+        readings = _with_holders(readings, holders) if holders is not None and nodes else readings
+        metrics = _ids_of(readings)
         chip = self._chips.match(identity.name)
         is_gcd = chip is not None and chip.per == "gcd"
         info = DeviceInfo(
@@ -201,7 +243,20 @@ class AmdgpuSource:
             power_scope=_power_scope(metrics["fast"], is_gcd=is_gcd),
             notes=_notes(metrics["fast"], is_gcd=is_gcd),
         )
-        return KnownDevice(info, files, readings, holders)
+        return KnownDevice(info, files, readings, nodes, holders)
+
+
+def _with_holders(readings: Readings, holders: Holders) -> Readings:
+    """What the compute driver tells of the processes, beside the readings of a device."""
+    fast = readings["fast"]
+    if holders.has_occupancy:
+        fast = (*fast, Reading((CORE_OCCUPANCY,), holders.occupancy, is_aside=True))
+    return {**readings, "fast": fast, "processes": (Reading((PROCESSES,), holders.count),)}
+
+
+def _ids_of(readings: Readings) -> dict[MetricClass, tuple[int, ...]]:
+    """The metrics of the readings, in order."""
+    return {name: tuple(number for reading in group for number in reading.ids) for name, group in readings.items()}
 
 
 def _power_scope(fast: tuple[int, ...], *, is_gcd: bool) -> Literal["", "device", "package"]:
