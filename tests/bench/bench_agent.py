@@ -61,13 +61,15 @@ def _at_once(node: _Node, progress: Callable[[str], None]) -> list[Figure]:
             return Watched(stack.enter_context(started).pid)
 
         amd = AmdTree(node.folder / "amd", BOARDS["MI300X"], count=_OTHERS)
+        exporter = ExporterServer(dcgm_page(1000.0, _OTHERS))
+        stack.callback(exporter.close)
         watched = {
             "nvidia": start("nvidia", nvml, *to_plain),
             "tls": start("tls-agent", nvml, *to_tls),
             "ascend": start("ascend", node.libraries["dcmi"], *to_plain),
             "16": start("sixteen", nvml, *to_plain, STEELYARD_STANDIN_GPUS="16"),
             "10_hz": start("ten-hertz", nvml, *to_plain, *_TEN_HERTZ),
-            "full": Watched(stack.enter_context(_full_agent(node, amd, plain, stack)).pid),
+            "full": Watched(stack.enter_context(_full_agent(node, amd, exporter, plain)).pid),
         }
         watched |= {name: Watched(stack.enter_context(running(peer, nvml))) for name, peer in peers.items()}
         progress(f"{len(watched)} processes warm up for {_WARM_UP_S} s, then {_SECONDS} s of sampling")
@@ -76,7 +78,10 @@ def _at_once(node: _Node, progress: Callable[[str], None]) -> list[Figure]:
         for one in watched.values():
             one.begin()
         for _ in range(_SECONDS // _LOOK_S):
-            amd.tick(1000.0 + time.monotonic() - started_s)
+            # The exporter's own looks at its driver are rarer than ours at its page.
+            now_s = 1000.0 + time.monotonic() - started_s
+            amd.tick(now_s)
+            exporter.page = dcgm_page(now_s, _OTHERS)
             scrape(_LOOK_S, peers)
             for one in watched.values():
                 one.look()
@@ -90,11 +95,9 @@ def _at_once(node: _Node, progress: Callable[[str], None]) -> list[Figure]:
 
 
 def _full_agent(
-    node: _Node, amd: AmdTree, target: Collector, stack: ExitStack
+    node: _Node, amd: AmdTree, exporter: ExporterServer, target: Collector
 ) -> "AbstractContextManager[subprocess.Popen[bytes]]":
     """An agent with all sources, profiling and the trainers' endpoint."""
-    exporter = ExporterServer(dcgm_page(1000.0, _OTHERS))
-    stack.callback(exporter.close)
     both = ":".join(str(library.parent) for library in node.libraries.values())
     return agent(
         node.folder, "full", node.libraries["nvml"], node.pids, "--collector", target.address,

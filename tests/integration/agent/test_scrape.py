@@ -161,7 +161,7 @@ def test_bad_answers_say_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:9400", "https://127.0.0.1/metrics", "http://", "http://a:b/", "http://u@h/"]
+    "url", ["127.0.0.1:9400", "https://127.0.0.1/metrics", "http://", "http://a:b/", "http://u@h/", "http://h/\u00e9"]
 )
 def test_a_setting_that_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"give for example http://127\.0\.0\.1:9400/metrics"):

@@ -12,15 +12,11 @@ from urllib.parse import urlsplit
 
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.scrape.exporters import Exporter, Told, devices_of, exporter_of, exporters
-from steelyard_agent.light_import import in_place_of
+from steelyard_agent.devices.scrape.page import NotHttp, PageClient
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
 from steelyard_proto.chips import Chip, ChipTable, load_chips
 from steelyard_proto.errors import ConfigError, DeviceError, DeviceLost, DeviceTimeout
 from steelyard_proto.metrics import MetricClass, catalogue
-
-# An exporter of this node speaks plain HTTP: without Python's `ssl`, its client takes 4 MB less.
-with in_place_of("ssl", None):
-    import http.client
 
 VENDOR: Final = "exporter"
 # Below the guard's deadline of a call, so that a slow exporter is named and not taken for a device that hangs.
@@ -28,6 +24,7 @@ _TIMEOUT_S: Final = 0.4
 # All devices of a tick are read off one page.
 _FRESH_S: Final = 0.5
 _MOST_BYTES: Final = 16 << 20
+_OK: Final = 200
 _NOTE: Final = "by {}: as fresh as its own look at the driver, and the same until the next"
 
 
@@ -36,10 +33,10 @@ class _Endpoint:
     """One exporter of this node: where it listens, and what it told last."""
 
     url: str
-    connection: http.client.HTTPConnection
-    path: str
+    client: PageClient
     exporter: Exporter | None = None
     read_s: float = float("-inf")
+    page: bytes = b""
     told: Mapping[str, Told] = field(default_factory=dict)
     fault: DeviceError | None = None
 
@@ -126,18 +123,25 @@ class ScrapeSource:
     def close(self) -> None:
         """Closes the connections."""
         for endpoint in self._endpoints:
-            endpoint.connection.close()
+            endpoint.client.close()
 
     def _read(self, endpoint: _Endpoint) -> None:
         """Reads a page, or notes why it can't be: the other devices of the tick don't wait for it again."""
-        endpoint.read_s, endpoint.told, endpoint.fault = self._clock(), {}, None
+        before, told = endpoint.page, endpoint.told
+        endpoint.read_s, endpoint.page, endpoint.told, endpoint.fault = self._clock(), b"", {}, None
         try:
-            page = _fetch(endpoint)
+            received = _fetch(endpoint)
+            if received and received == before:
+                # It says the same until the exporter's next look at the driver.
+                endpoint.page, endpoint.told = before, told
+                return
+            page = received.decode("utf-8", "replace")
             endpoint.exporter = endpoint.exporter or exporter_of(page)
             if endpoint.exporter is None:
                 known = ", ".join(exporter.name for exporter in exporters())
                 raise _fault(endpoint, f"has no device of an exporter that is known ({known})")
             endpoint.told = devices_of(page, endpoint.exporter)
+            endpoint.page = received
         except DeviceError as error:
             endpoint.fault = error
 
@@ -192,41 +196,29 @@ def _endpoint(url: str) -> _Endpoint:
         port = parts.port
     except ValueError:
         port = -1
-    if parts.scheme != "http" or not parts.hostname or port == -1 or parts.username:
+    if parts.scheme != "http" or not parts.hostname or port == -1 or parts.username or not url.isascii():
         raise ConfigError(
             f"{url!r} is no address of an exporter; give for example http://127.0.0.1:9400/metrics",
             key="sources.scrape",
         )
     path = (parts.path or "/metrics") + (f"?{parts.query}" if parts.query else "")
-    return _Endpoint(url, http.client.HTTPConnection(parts.hostname, port or 80, timeout=_TIMEOUT_S), path)
+    client = PageClient(parts.hostname, port or 80, path, timeout_s=_TIMEOUT_S, most_bytes=_MOST_BYTES)
+    return _Endpoint(url, client)
 
 
-def _fetch(endpoint: _Endpoint) -> str:
+def _fetch(endpoint: _Endpoint) -> bytes:
     try:
-        try:
-            return _answer(endpoint)
-        except http.client.RemoteDisconnected:
-            # The exporter had closed the connection that was kept; the next one is new.
-            return _answer(endpoint)
+        status, page = endpoint.client.get()
     except TimeoutError as error:
-        endpoint.connection.close()
         raise DeviceTimeout(f"no answer in {_TIMEOUT_S} s", vendor=VENDOR, call=f"GET {endpoint.url}") from error
-    except (OSError, http.client.HTTPException) as error:
-        endpoint.connection.close()
+    except NotHttp as error:
+        raise _fault(endpoint, f"gives no page ({error}); is it an exporter of one node?") from error
+    except OSError as error:
         why = f"doesn't answer ({error}); start the exporter, or change sources.scrape"
         raise _fault(endpoint, why) from error
-
-
-def _answer(endpoint: _Endpoint) -> str:
-    endpoint.connection.request("GET", endpoint.path, headers={"Accept": "text/plain"})
-    answer = endpoint.connection.getresponse()
-    body = answer.read(_MOST_BYTES + 1)
-    if len(body) > _MOST_BYTES:
-        endpoint.connection.close()
-        raise _fault(endpoint, f"is longer than {_MOST_BYTES >> 20} MiB; is it an exporter of one node?")
-    if answer.status != http.client.OK:
-        raise _fault(endpoint, f"answers {answer.status} {answer.reason}; give the page's whole address")
-    return body.decode("utf-8", "replace")
+    if status != _OK:
+        raise _fault(endpoint, f"answers {status}; give the page's whole address")
+    return page
 
 
 def _fault(endpoint: _Endpoint, message: str) -> DeviceError:
