@@ -11,6 +11,7 @@ from steelyard_agent.devices.guard import GuardedSource
 from steelyard_agent.devices.nvml.source import NvmlSource
 from steelyard_agent.model import Absent
 from steelyard_proto.errors import DeviceError, DeviceLost, NotPermitted
+from tests.standins.agent_parts import until
 from tests.standins.build import build
 from tests.standins.nvml_node import NvmlNode, named
 from tests.standins.scenario import VARIABLE, Scenario
@@ -219,6 +220,18 @@ def test_everything_fails_at_once(node: NvmlNode, source: NvmlSource) -> None:
     with pytest.raises(DeviceError) as caught:
         source.sample(info.uid, "fast")
     assert not isinstance(caught.value, DeviceLost)
+
+
+def test_a_gpu_that_hangs_at_the_first_look_hides_no_other(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"hung.1": 60})
+    assert uids(source) == [UIDS[0], UIDS[2]]
+    [complaint] = source.complaints
+    assert (complaint.device, "hangs" in str(complaint)) == ("GPU 1", True)
+    assert any(not isinstance(value, Absent) for value in source.sample(UIDS[2], "fast"))
+    source.close()
+    assert uids(source) == [UIDS[0], UIDS[2]], "it isn't asked twice, nor is the library ended under it"
+    node.scenario.drop("hung.1")
+    until(lambda: uids(source) == UIDS)
 
 
 def test_hang_costs_one_device(node: NvmlNode, source: NvmlSource) -> None:

@@ -13,8 +13,8 @@ from steelyard_agent.devices.dcmi.card import Card, KnownDevice, Surroundings, c
 from steelyard_agent.devices.dcmi.energy import EnergyIntegral
 from steelyard_agent.devices.dcmi.errors import VENDOR
 from steelyard_agent.devices.dcmi.faults import FaultLog
-from steelyard_agent.devices.dcmi.patience import PatientLook
 from steelyard_agent.devices.dcmi.readings import absent_for
+from steelyard_agent.devices.patience import PatientLook
 from steelyard_agent.devices.pid_namespace import sees_host_pids
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.chips import ChipTable, load_chips
@@ -62,7 +62,7 @@ class DcmiSource:
         self._library: DcmiLibrary | None = None
         self._cards: dict[int, Card] = {}
         self._by_uid: dict[str, KnownDevice] = {}
-        self._look = PatientLook(self._describe)
+        self._look = PatientLook(self._describe, VENDOR, "card")
         self._energy: dict[str, EnergyIntegral] = {}
         self._faults = FaultLog()
         self._aside: Aside | None = None

@@ -1,7 +1,6 @@
 """Which GPUs and MIG instances there are: handles by index, with holes."""
 
 import ctypes
-from collections.abc import Iterator
 from typing import Final
 
 from steelyard_agent.devices.nvml.binding import NvmlLibrary
@@ -13,8 +12,8 @@ MAX_DEVICES: Final = 256
 _MAX_INSTANCES: Final = 64
 
 
-def handles(library: NvmlLibrary) -> Iterator[tuple[int, ctypes.c_void_p | DeviceError]]:
-    """The GPUs of this node by index; one that gives no handle tells why.
+def device_count(library: NvmlLibrary) -> int:
+    """How many GPUs this node has, by nvmlDeviceGetCount_v2.
 
     Raises:
         DeviceError: the library refuses, or counts more than there can be.
@@ -24,14 +23,18 @@ def handles(library: NvmlLibrary) -> Iterator[tuple[int, ctypes.c_void_p | Devic
     library.call(name, ctypes.byref(count))
     if count.value > MAX_DEVICES:
         raise out_of_range(name, "", "the number of devices", count.value)
-    for index in range(count.value):
-        handle = ctypes.c_void_p()
-        try:
-            library.call("nvmlDeviceGetHandleByIndex_v2", index, ctypes.byref(handle), device=f"GPU {index}")
-        except DeviceError as error:
-            yield index, error
-        else:
-            yield index, handle
+    return count.value
+
+
+def device_at(library: NvmlLibrary, index: int) -> DeviceCalls:
+    """The GPU of an index.
+
+    Raises:
+        DeviceError: it gives no handle.
+    """
+    handle, label = ctypes.c_void_p(), f"GPU {index}"
+    library.call("nvmlDeviceGetHandleByIndex_v2", index, ctypes.byref(handle), device=label)
+    return DeviceCalls(library, handle, label)
 
 
 def instances(calls: DeviceCalls) -> list[DeviceCalls]:

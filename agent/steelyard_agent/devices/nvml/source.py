@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.nvml.binding import SEARCH_PATHS, NvmlLibrary, open_library
 from steelyard_agent.devices.nvml.calls import DeviceCalls
-from steelyard_agent.devices.nvml.enumeration import handles, instances
+from steelyard_agent.devices.nvml.enumeration import device_at, device_count, instances
 from steelyard_agent.devices.nvml.errors import RELOAD, REOPEN, VENDOR
 from steelyard_agent.devices.nvml.reading import absent_for
 from steelyard_agent.devices.nvml.told import Sink
+from steelyard_agent.devices.patience import PatientLook
 from steelyard_agent.devices.pid_namespace import sees_host_pids
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.chips import ChipTable, load_chips
@@ -66,6 +67,7 @@ class NvmlSource:
         self._sleep = sleep
         self._proc = proc
         self._sys = sys
+        self._patient = PatientLook(self._ask, VENDOR, "GPU")
         self._library: NvmlLibrary | None = None
         self._is_started = False
         self._must_restart = False
@@ -226,15 +228,23 @@ class NvmlSource:
 
         look = devices.Look(self._surroundings(library))
         failure: DeviceError | None = None
-        for index, handle in handles(library):
+        for index, told in self._patient.look(range(device_count(library))):
             try:
-                if isinstance(handle, DeviceError):
-                    raise handle
-                self._look_at(DeviceCalls(library, handle, f"GPU {index}"), index, look)
+                if isinstance(told, DeviceError):
+                    raise told
+                self._look_at(told, index, look)
             except DeviceError as error:
                 failure = error
                 self._complain(error)
         return look.kept, look.drafts, failure
+
+    def _ask(self, index: int) -> DeviceCalls:
+        """A GPU; one that isn't known yet has answered a call of the driver's."""
+        assert self._library is not None
+        calls = device_at(self._library, index)
+        if self._known(calls) is None:
+            calls.text("nvmlDeviceGetUUID")
+        return calls
 
     def _look_at(self, calls: DeviceCalls, index: int, look: "Look") -> None:
         known = self._known(calls)
@@ -325,7 +335,7 @@ class NvmlSource:
             self._must_restart = True
 
     def _is_anything_inside(self) -> bool:
-        return any(device.is_inside for device in self._by_uid.values())
+        return self._patient.hangs or any(device.is_inside for device in self._by_uid.values())
 
     def _complain(self, error: DeviceError) -> None:
         key = (error.device, error.call, error.code)
