@@ -271,7 +271,7 @@ class GuardedSource:
 
     # What the crew tells, with its lock held.
 
-    def finished(self, job: Job, outcome: Outcome) -> None:
+    def finished(self, job: Job | None, outcome: Outcome) -> None:
         """A call ended in time."""
         step, error = outcome.step, outcome.error
         self._tally.note_call(outcome.seconds, failed=error is not None)
@@ -280,7 +280,8 @@ class GuardedSource:
         if step.what == _DISCOVER:
             self._end_look(outcome)
         elif isinstance(error, DeviceLost) and self._roster.lose(step.uid, reason(error), self._monotonic()):
-            job.drop(step.uid)
+            if job is not None:
+                job.drop(step.uid)
             self._note("warning", "device_lost", f"{step.uid} is gone: {error}", step.uid)
         elif error is not None and not isinstance(error, DeviceError):
             self._note_bug(step, error)

@@ -87,8 +87,8 @@ class Job:
 class Watcher(Protocol):
     """Who is told what happens; all of it with the crew's lock held."""
 
-    def finished(self, job: Job, outcome: Outcome) -> None:
-        """A call ended in time."""
+    def finished(self, job: Job | None, outcome: Outcome) -> None:
+        """A call ended in time; a poll is of no job."""
 
     def hangs(self, step: Step) -> None:
         """A call outlived its deadline, and its thread is left behind."""
@@ -217,9 +217,6 @@ class Crew:
         self.is_stopped = True
         for job in self._queue:
             job.cancel()
-        if self._hand is not None and self._hand.job is not None:
-            # Polls are in no queue.
-            self._hand.job.cancel()
         self._hand = None
         self._ring()
         self._done.notify_all()
@@ -256,10 +253,12 @@ class Crew:
     def _next(self, hand: _Hand) -> Step | None:
         while not self.is_stopped:
             now_s = self._monotonic()
-            job = self._due_job(now_s) or self._due_polls(now_s)
-            if job is not None:
+            if (job := self._due_job(now_s)) is not None:
                 return self._begin(hand, job)
-            self._wait(now_s)
+            if self.poll_period_s is None or now_s < self._next_poll_s:
+                self._wait(now_s)
+            elif not self._poll(hand, self.poll_period_s, now_s):
+                return None
         return None
 
     def _due_job(self, now_s: float) -> Job | None:
@@ -310,12 +309,23 @@ class Crew:
         job.is_running = True
         return step
 
-    def _due_polls(self, now_s: float) -> Job | None:
-        if self.poll_period_s is None or now_s < self._next_poll_s:
-            return None
+    def _poll(self, hand: _Hand, period_s: float, now_s: float) -> bool:
+        """Makes the polls that are due, without a job: ten rounds a second pay for each line. False if left behind."""
         # A poll that is late is left out, never caught up in a burst.
-        next_s = self._next_poll_s + self.poll_period_s
-        self._next_poll_s = next_s if next_s > now_s else now_s + self.poll_period_s
-        steps = deque(self._watcher.polls())
-        # In no queue: nobody waits for them, and what a call that hangs leaves undone is done a period later.
-        return Job(steps) if steps else None
+        next_s = self._next_poll_s + period_s
+        self._next_poll_s = next_s if next_s > now_s else now_s + period_s
+        for step in self._watcher.polls():
+            hand.current = step
+            hand.started_s = self._monotonic()
+            self.lock.release()
+            outcome = self._attempt(step)
+            self.lock.acquire()
+            hand.current = None
+            if hand.is_abandoned:
+                self._left_behind.discard(hand)
+                self._watcher.returned(outcome)
+                return False
+            self._watcher.finished(None, outcome)
+            if self.is_stopped:
+                break
+        return True

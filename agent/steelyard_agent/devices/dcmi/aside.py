@@ -111,7 +111,7 @@ class Aside:
 
     # What the crew tells, with its lock held.
 
-    def finished(self, job: Job, outcome: Outcome) -> None:
+    def finished(self, job: Job | None, outcome: Outcome) -> None:
         """A call ended in time; what it told, or why not, lies on the shelf."""
 
     def hangs(self, step: Step) -> None:
