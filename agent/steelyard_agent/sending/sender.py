@@ -31,6 +31,8 @@ _HEALTHY_S: Final = 10.0
 # gRPC's own threads look after timers of seconds to minutes, and some times a second whether there is any work. Their
 # first connection may come late by twice this.
 _SLACK_S: Final = 0.2
+# Ends without a status, in a row, that nobody is told of.
+_UNTOLD: Final = 2
 # What a cancelled stream needs to end, and the thread with it.
 _CANCEL_S: Final = 0.3
 
@@ -132,7 +134,9 @@ class Sender:
             except grpc.aio.AioRpcError as error:
                 self.state.caution = self.state.caution + 1 if is_without_status(error) else 0
                 self._note_refusal(error)
-                self._note_failure(_explain(error, self._target.peer))
+                # A status that was dropped by chance comes with the next try; a connection that is broken stays so.
+                if not 0 < self.state.caution <= _UNTOLD:
+                    self._note_failure(_explain(error, self._target.peer))
             except SteelyardError as error:
                 self._note_failure(str(error))
             except (OSError, asyncio.InvalidStateError, ValueError) as error:
