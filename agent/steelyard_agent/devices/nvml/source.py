@@ -212,6 +212,8 @@ class NvmlSource:
     def _forget(self, wait_s: float = 0.0) -> None:
         if self._is_anything_inside():
             return
+        # What was told late is of the library that ends now.
+        self._patient = PatientLook(self._ask, VENDOR, "GPU")
         for device in self._by_uid.values():
             device.close()
         self._by_uid = {}
