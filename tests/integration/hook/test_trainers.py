@@ -45,6 +45,7 @@ def test_steps_tokens_and_parameters_are_the_scripts_own(name: str) -> None:
     assert truth, "the training itself failed"
     assert not result["off"], "the hook turned itself off"
     assert result["facts"]["parameters"] == str(truth.pop("parameters"))
+    assert result["facts"]["precision"] == truth.pop("precision", "float32")
     said = {key: result["step"].get(key) for key in truth}
     assert said == {key: str(value) for key, value in truth.items()}
 

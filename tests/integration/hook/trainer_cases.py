@@ -101,11 +101,12 @@ def hugging_face_evaluating() -> Truth:
 def hugging_face_compiled() -> Truth:
     # A model that counts would break the graph, so each batch has one size.
     model = transformers.LlamaForCausalLM(llama().config)
-    made = trainer(model, torch_compile=True, torch_compile_backend="aot_eager")
+    made = trainer(model, torch_compile=True, torch_compile_backend="aot_eager", bf16=True)
     made.data_collator = lambda batch: padded(batch, LONGEST)
     made.train()
     parameters = sum(p.numel() for p in model.parameters())
-    return {"steps": STEPS - 1, "tokens": (STEPS - 1) * ACCUMULATION * BATCH * LONGEST, "parameters": parameters}
+    return {"steps": STEPS - 1, "tokens": (STEPS - 1) * ACCUMULATION * BATCH * LONGEST, "parameters": parameters,
+            "precision": "bfloat16"}  # fmt: skip
 
 
 def hugging_face_checkpointed() -> Truth:

@@ -8,6 +8,8 @@ Standard library only until torch is there, valid for Python 3.8.
 import os
 import sys
 
+from steelyard_precision import name_of
+
 _DECLARED = (
     "model", "parameters", "active_parameters", "sequence_length", "precision", "task", "data_parallel",
     "tensor_parallel", "currency",
@@ -26,24 +28,26 @@ _MEGATRON = (
     ("tensor_parallel", "tensor_model_parallel_size"), ("pipeline_parallel", "pipeline_model_parallel_size"),
     ("context_parallel", "context_parallel_size"), ("expert_parallel", "expert_model_parallel_size"),
 )  # fmt: skip
+_CASTS = {"bf16": "bfloat16", "fp16": "float16", "fp8": "float8"}
 _SOFTWARE = (
     "torch_npu", "transformers", "accelerate", "lightning", "deepspeed", "megatron.core", "mindspeed",
     "transformer_engine", "flash_attn", "triton",
 )  # fmt: skip
 
 
-def facts_of(root, optimizer, shape):  # type: ignore[no-untyped-def]
+def facts_of(root, optimizer, shape, precision=None):  # type: ignore[no-untyped-def]
     """All that is known, as (name, value) pairs; None for what is not.
 
     Args:
         root: the largest model that is trained; None where none was found.
         optimizer: that leads.
         shape: of the tensor of tokens; empty where none was seen.
+        precision: that a layer of the model was called in; None where none was seen.
     """
     facts = _declared() + _megatron() + _software() + [("optimizer", type(optimizer).__name__)]
     if len(shape) == 2:
         facts.append(("sequence_length", shape[1]))
-    return facts if root is None else facts + _model(root)
+    return facts if root is None else facts + _model(root, precision)
 
 
 def _declared():  # type: ignore[no-untyped-def]
@@ -71,7 +75,7 @@ def _software():  # type: ignore[no-untyped-def]
     return [("software." + name, version) for name, version in versions if isinstance(version, str)]
 
 
-def _model(root):  # type: ignore[no-untyped-def]
+def _model(root, precision):  # type: ignore[no-untyped-def]
     import torch
 
     inner = _inner(root)
@@ -82,7 +86,7 @@ def _model(root):  # type: ignore[no-untyped-def]
         facts.append((name, next((value for value in values if isinstance(value, int)), None)))
     if getattr(inner, "is_gradient_checkpointing", None) is not None:
         facts.append(("recompute", int(bool(inner.is_gradient_checkpointing))))
-    return facts + _parameters(root) + _precision(root) + _parallel(root) + _device(root)
+    return facts + _parameters(root) + _precision(root, precision) + _parallel(root) + _device(root)
 
 
 def _inner(root):  # type: ignore[no-untyped-def]
@@ -119,19 +123,14 @@ def _parameters(root):  # type: ignore[no-untyped-def]
     return [("parameters", total), ("trainable_parameters", trainable), ("matmul_parameters", matmul)]
 
 
-def _precision(root):  # type: ignore[no-untyped-def]
-    import torch
-
-    parameter = next(root.parameters(), None)
-    if parameter is None:
-        return []
-    kind = parameter.device.type
-    try:
-        if torch.is_autocast_enabled(kind):
-            return [("precision", str(torch.get_autocast_dtype(kind)).replace("torch.", ""))]
-    except (RuntimeError, TypeError, AttributeError):
-        pass
-    return [("precision", str(parameter.dtype).replace("torch.", ""))]
+def _precision(root, seen):  # type: ignore[no-untyped-def]
+    """That a layer was called in; else what Accelerate casts to, which a compiled model hides; else the parameters'."""
+    state = getattr(sys.modules.get("accelerate.state"), "AcceleratorState", None)
+    cast = _CASTS.get(getattr(state, "_shared_state", {}).get("_mixed_precision"))
+    if cast is not None and seen in (None, "float32"):
+        return [("precision", cast)]
+    parameter = next((p for p in root.parameters() if p.is_floating_point()), None)
+    return [("precision", seen or (None if parameter is None else name_of(parameter.dtype)))]
 
 
 def _parallel(root):  # type: ignore[no-untyped-def]

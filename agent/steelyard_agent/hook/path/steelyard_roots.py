@@ -5,6 +5,7 @@ Standard library only until torch is there, valid for Python 3.8.
 
 import weakref
 
+from steelyard_precision import look_once
 from steelyard_tokens import Finder, argument_names
 
 _MAX_SCANS = 6
@@ -23,6 +24,8 @@ class Roots:
         self._scans = 0
         self._has_descended = False
         self.has_embedding = False
+        # That the last model was found to be called in; None for not looked yet.
+        self.precision = None  # type: str | None
 
     def __bool__(self):
         # type: () -> bool
@@ -98,6 +101,12 @@ class Roots:
         key = id(module)
         reference = weakref.ref(module, lambda _: self._watched.pop(key, None))
         self._watched[key] = (reference, size, Finder(argument_names(module)))
+        if self.largest() is module:
+            look_once(module, self._take_precision)
+
+    def _take_precision(self, precision):
+        # type: (str) -> None
+        self.precision = precision
 
     def _watch_next_call(self):  # type: ignore[no-untyped-def]
         """Where the garbage collector can't show the model: the outermost module that is called next is the root."""

@@ -11,6 +11,7 @@ import time
 import weakref
 
 import torch
+from steelyard_precision import compiling_test
 from steelyard_roots import Roots
 from steelyard_tokens import added, counted
 from steelyard_totals import Totals
@@ -39,6 +40,7 @@ class Watcher:
         self._lead = None  # type: ignore[var-annotated]
         self._since_lead = 0
         self._roots = Roots(self.on_forward)
+        self._is_compiling = None  # type: ignore[var-annotated]
         # By root: what its calls since the last step found, by why it was called; None for nothing.
         self._tokens = {}  # type: ignore[var-annotated]
         self._totals = Totals()
@@ -49,6 +51,7 @@ class Watcher:
         self._calls = 0
         self._first_s = self._facts_s = self._told_s = 0.0
         self._is_all_told = True
+        self._is_forked = False
         self._without_tokens = 0
         os.register_at_fork(after_in_child=self._begin_anew)
         atexit.register(self._tell_rest)
@@ -67,7 +70,7 @@ class Watcher:
         if self._is_off:
             return
         try:
-            if torch.compiler.is_compiling():
+            if self._is_compiling():
                 return
             if not torch.is_grad_enabled():
                 why = "train_no_grad" if module.training else "eval"
@@ -109,7 +112,7 @@ class Watcher:
         self._sender.begin_anew()
         self._totals = Totals()
         self._facts_s = self._told_s = 0.0
-        self._is_all_told = True
+        self._is_all_told = self._is_forked = True
 
     def _step(self, optimizer, now_s):  # type: ignore[no-untyped-def]
         self._calls += 1
@@ -142,6 +145,8 @@ class Watcher:
         mark = getattr(optimizer, "register_state_dict_pre_hook", None)
         if mark is not None:
             mark(self._on_state_dict)
+        # torch isn't imported as a whole yet when the hook is installed.
+        self._is_compiling = compiling_test()
         self._roots.meet(parameters)
 
     def _on_state_dict(self, *args):  # type: ignore[no-untyped-def]
@@ -199,6 +204,11 @@ class Watcher:
         # type: (float) -> None
         self._told_s = now_s
         self._is_all_told = True
+        if self._is_forked:
+            self._is_forked = False
+            if "multiprocessing.util" in sys.modules:
+                # A child of multiprocessing's ends without atexit.
+                sys.modules["multiprocessing.util"].Finalize(None, self._tell_rest, exitpriority=0)
         said = None
         if os.environ.get("STEELYARD_HOOK") in ("0", "off") if _ENVIRON is None else _ENVIRON.get(_SWITCH) in _OFF:
             # The script says its steps itself: only what the model is like is told, numbered along with them.
@@ -211,7 +221,7 @@ class Watcher:
             from steelyard_facts import facts_of
 
             lead = self._lead() if self._lead is not None else None
-            self._sender.send("facts", facts_of(self._roots.largest(), lead, self._shape))
+            self._sender.send("facts", facts_of(self._roots.largest(), lead, self._shape, self._roots.precision))
         if said is None:
             sender = self._sender
             sender.put(self._totals.datagram(sender.pid, sender.next_number()))
