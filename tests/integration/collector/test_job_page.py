@@ -121,13 +121,19 @@ def hold(store: Store, job: str, from_s: int, to_s: int, closed: int = 0) -> Non
 
 
 def sample(store: Store, now_s: int) -> None:
-    """The newest samples; of the job that runs, a quarter of an hour with its counters."""
+    """The newest samples; of the hung job, its silence; of the job that runs, a quarter of an hour with its counters."""
     busy = {1: 1.0, 2: 1.0, 3: 1.0, 4: 0.0, 5: 0.5, 7: 0.0}
     newest = [
         {"device_id": n, "ts": 1000 * (now_s + AHEAD_S), "seq": 1, "busy": value, "power_w": 100.0}
         for n, value in busy.items()
     ]
     store.insert("raw_device", raw_block(newest), token=uuid.uuid4().hex)
+    silence = [
+        {"device_id": n, "ts": 1000 * (now_s - 60 * minutes), "seq": 1, "busy": busy[n], "power_w": 100.0}
+        for n in DEVICES["hangs"]
+        for minutes in range(20)
+    ]
+    store.insert("raw_device", raw_block(silence), token=uuid.uuid4().hex)
     begin_s = now_s - 900
     store.insert("raw_device", raw_block([
         {"device_id": 5, "ts": 1000 * (begin_s + n), "seq": 2 + n, "busy": 0.5, "power_w": 500.0,
