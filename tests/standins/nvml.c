@@ -17,6 +17,9 @@
  *     gpm_frozen 1           GPM repeats itself
  *     gpm.<id>.N value       a GPM figure; error.gpm.<id>.N its return code
  *     nvlink 0, 4, 5         generation of the links (4)
+ *     links_down.N count     of the 18, these are down; links_wired.N count: the board has no more than these
+ *     link_errors.N count    of each kind and, on NVLink 5, each link
+ *     ecc_hbm, ecc_sram ...  corrected errors by place; with _uncorrected behind it the others
  *     throttle_field 251     first of the three counters of slowdowns: 251, 269 or 0 for none
  *     field.<id>.N value     a field value; error.field.<id>.N its return code; field_type.<id> its type
  *     highest_field id       a call that asks for a field beyond is refused as a whole
@@ -28,7 +31,7 @@
  *     mig.N count            GPU N is cut into so many instances
  *     mig_hole.N index       the instance of this index is gone
  *     xid.N code             raises this XID once; ecc_event.N 1 raises an uncorrected ECC error once, recovery_event.N
- *                            1 one that the GPU asks for recovery
+ *                            1 one that the GPU asks for recovery, mig_event.N 1 one that its instances have changed
  *     recovery, remap_failed what field 230 and 145 say; recovery -1: the driver has no such field
  *     events 0               no event can be registered
  */
@@ -528,6 +531,30 @@ int nvmlDeviceGetTotalEccErrors(Handle handle, int type, int counter, unsigned l
     return OK;
 }
 
+int nvmlDeviceGetMemoryErrorCounter(Handle handle, int type, int counter, int location, unsigned long long *out) {
+    const char *keys[2][2] = {{"ecc_hbm", "ecc_sram"}, {"ecc_hbm_uncorrected", "ecc_sram_uncorrected"}};
+    ENTER(handle);
+    (void)counter;
+    if (type < 0 || type > 1)
+        return INVALID_ARGUMENT;
+    if ((location != 2 && location != 7) || number("ecc", handle->index, 1) == 0 || number("vgpu", handle->index, 0))
+        return NOT_SUPPORTED;
+    *out = (unsigned long long)number(keys[type][location == 7], handle->index, 0);
+    return OK;
+}
+
+#ifndef WITHOUT_nvmlDeviceGetNvLinkState
+int nvmlDeviceGetNvLinkState(Handle handle, unsigned int link, unsigned int *is_active) {
+    ENTER(handle);
+    if (handle->instance >= 0 || link >= MAX_LINKS)
+        return INVALID_ARGUMENT;
+    if (number("nvlink", handle->index, 4) == 0 || link >= number("links_wired", handle->index, MAX_LINKS))
+        return NOT_SUPPORTED;
+    *is_active = link >= number("links_down", handle->index, 0);
+    return OK;
+}
+#endif
+
 int nvmlDeviceGetRemappedRows(Handle handle, unsigned int *corrected, unsigned int *uncorrected, unsigned int *pending,
                               unsigned int *failed) {
     ENTER(handle);
@@ -597,6 +624,13 @@ static Figure figure(unsigned int id, unsigned int scope, int gpu, double t) {
         if (number("nvlink", gpu, 4) == 0 || number("nvlink", gpu, 4) > 4)
             return (Figure){-NOT_SUPPORTED, 0};
         return (Figure){TYPE_ULLONG, number("link_errors", gpu, 0) + (id == 59)};
+    case 208:
+    case 211:
+    case 212:
+    case 215:
+        if (number("nvlink", gpu, 4) < 5)
+            return (Figure){-NOT_SUPPORTED, 0};
+        return (Figure){scope < MAX_LINKS ? TYPE_ULLONG : -INVALID_ARGUMENT, number("link_errors", gpu, 0)};
     case 74:
         return (Figure){TYPE_ULLONG, number("slow_power_ns", gpu, 2e7 * t)};
     case 82:
@@ -890,7 +924,7 @@ int nvmlDeviceGetAttributes_v2(Handle handle, Attributes *out) {
 
 typedef struct events {
     unsigned long long wanted[MAX_GPUS];
-    double xid[MAX_GPUS], ecc[MAX_GPUS], recovery[MAX_GPUS];
+    double xid[MAX_GPUS], ecc[MAX_GPUS], recovery[MAX_GPUS], mig[MAX_GPUS];
 } *EventSet;
 
 int nvmlEventSetCreate(EventSet *out) {
@@ -907,7 +941,7 @@ int nvmlEventSetFree(EventSet set) {
 
 /* New drivers tell of recovery; to ask an old one for it is an error. */
 static unsigned long long event_types(int gpu) {
-    return 0x1 | 0x2 | 0x8 | 0x10 | (number("recovery", gpu, -1) >= 0 ? 0x8000 : 0);
+    return 0x1 | 0x2 | 0x8 | 0x10 | 0x100 | (number("recovery", gpu, -1) >= 0 ? 0x8000 : 0);
 }
 
 int nvmlDeviceGetSupportedEventTypes(Handle handle, unsigned long long *out) {
@@ -925,6 +959,7 @@ int nvmlDeviceRegisterEvents(Handle handle, unsigned long long types, EventSet s
     set->xid[handle->index] = number("xid", handle->index, 0);
     set->ecc[handle->index] = number("ecc_event", handle->index, 0);
     set->recovery[handle->index] = number("recovery_event", handle->index, 0);
+    set->mig[handle->index] = number("mig_event", handle->index, 0);
     return OK;
 }
 
@@ -945,6 +980,12 @@ static int next_event(EventSet set, EventData *out) {
             set->recovery[i] = recovery;
             out->eventType = 0x8000;
             return recovery != 0;
+        }
+        double mig = number("mig_event", i, 0);
+        if (set->wanted[i] & 0x100 && mig != set->mig[i]) {
+            set->mig[i] = mig;
+            out->eventType = 0x100;
+            return mig != 0;
         }
         if (set->wanted[i] & 0x2 && ecc != set->ecc[i]) {
             set->ecc[i] = ecc;

@@ -7,11 +7,14 @@ and holds no lock across a vendor's call.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Entity, Event, Value
 from steelyard_proto.errors import DeviceError
 from steelyard_proto.metrics import MetricClass
+
+# The code of an event after which devices are looked for at once.
+DEVICES_CHANGED: Final = "devices_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,10 @@ class LatencySource(Protocol):
 
 @runtime_checkable
 class EventSource(Protocol):
-    """A source whose devices tell something by themselves, for example XIDs; it gathers that in a thread of its own."""
+    """A source whose devices tell something by themselves, for example XIDs; it gathers that in a thread of its own.
+
+    An event with the code `DEVICES_CHANGED` makes the guard look for devices at once.
+    """
 
     def events(self) -> Sequence[Event]:
         """What was told since the last call; called by any thread, waits for nothing and raises nothing."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Literal, cast
 
-from steelyard_agent.devices.base import Capabilities, ComplaintSource, EventSource, Source
+from steelyard_agent.devices.base import DEVICES_CHANGED, Capabilities, ComplaintSource, EventSource, Source
 from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
 from steelyard_agent.devices.tally import GuardStats, Tally
 from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step
@@ -72,6 +72,7 @@ class GuardedSource:
         self._complaints = 0
         self._has_looked = False
         self._is_looking = False
+        self._has_changed = False
         self._tick = Job()
         self._classes: tuple[MetricClass, ...] = ()
         self._holders: list[Holders] = []
@@ -119,7 +120,8 @@ class GuardedSource:
         self._classes = tuple(metric_classes)
         with self._crew.lock:
             has_steps = any(True for _ in self._tick_steps())
-            is_look_due = not self._is_looking and self._monotonic() >= self._roster.next_look_s
+            is_due = self._has_changed or self._monotonic() >= self._roster.next_look_s
+            is_look_due = is_due and not self._is_looking
         self._tick = Job()
         # A source without devices isn't woken for nothing; a look that hangs is noticed by the next submission.
         if has_steps or self._is_looking:
@@ -185,7 +187,10 @@ class GuardedSource:
             events = list(self._events)
             self._events.clear()
         if self._events_of is not None:
-            events += self._events_of()
+            told = self._events_of()
+            # One that comes while a look is under way calls for another.
+            self._has_changed |= any(event.code == DEVICES_CHANGED for event in told)
+            events += told
         return events
 
     def stats(self) -> GuardStats:
@@ -215,6 +220,7 @@ class GuardedSource:
 
     def _look(self) -> Step:
         self._is_looking = True
+        self._has_changed = False
         return Step("", _DISCOVER, self._source.discover, _LATER_LOOK_S if self._has_looked else _FIRST_LOOK_S)
 
     def _tick_steps(self) -> Iterable[Step]:

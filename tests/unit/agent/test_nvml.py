@@ -85,6 +85,7 @@ def test_numa_node_comes_from_sysfs(node: NvmlNode, source: NvmlSource) -> None:
 def test_slow_set(node: NvmlNode, source: NvmlSource) -> None:
     node.scenario.set({"ecc_corrected": 12, "ecc_uncorrected": 1, "remapped_corrected": 2, "remapped_uncorrected": 3})
     node.scenario.set({"remap_pending": 1, "pcie_replays": 9, "power_limit_w": 650})
+    node.scenario.set({"ecc_hbm": 11, "ecc_sram": 1, "ecc_sram_uncorrected": 4})
     assert named(source, source.discover()[0], "slow") == {
         "core_clock_max_mhz": 1980,
         "power_limit_w": 650,
@@ -96,6 +97,11 @@ def test_slow_set(node: NvmlNode, source: NvmlSource) -> None:
         "remap_pending": 1,
         "pcie_replays": 9,
         "link_errors": 1,
+        "link_up": 18.0,
+        "ecc_corrected_hbm": 11,
+        "ecc_uncorrected_hbm": 0,
+        "ecc_corrected_sram": 1,
+        "ecc_uncorrected_sram": 4,
     }
 
 
@@ -236,9 +242,31 @@ def test_errors_of_links_are_of_all_kinds_that_are_counted(node: NvmlNode, sourc
     node.scenario.set({"error.field.45": 3})
     source.close()
     assert named(source, source.discover()[0], "slow")["link_errors"] == 3 * 5 + 1
-    node.scenario.set({"nvlink": 5})
+    node.scenario.set({"nvlink": 0})
     source.close()
     assert "link_errors" not in named(source, source.discover()[0], "slow")
+
+
+def test_errors_of_nvlink_5_are_counted_by_link(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"nvlink": 5, "link_errors": 2})
+    info = source.discover()[0]
+    assert named(source, info, "slow")["link_errors"] == 18 * 4 * 2
+    node.scenario.set({"error.field.212": 3})
+    assert isinstance(named(source, info, "slow")["link_errors"], Absent), "a part of the sum is missing"
+    source.close()
+    assert named(source, source.discover()[0], "slow")["link_errors"] == 18 * 3 * 2
+
+
+def test_links_that_are_up_are_counted(node: NvmlNode, source: NvmlSource) -> None:
+    # Of an A100 with 12 of the driver's 18 links wired, two are down.
+    node.scenario.set({"links_wired.0": 12, "links_down.0": 2, "nvlink.1": 0})
+    first, second = source.discover()
+    assert named(source, first, "slow")["link_up"] == 10
+    assert "link_up" not in named(source, second, "slow"), "it has no links"
+    node.scenario.set({"links_down.0": 12})
+    assert named(source, first, "slow")["link_up"] == 0
+    node.scenario.set({"error.nvmlDeviceGetNvLinkState.0": 999})
+    assert isinstance(named(source, first, "slow")["link_up"], Absent)
 
 
 def test_a_link_that_does_not_answer_makes_the_sum_absent(node: NvmlNode, source: NvmlSource) -> None:

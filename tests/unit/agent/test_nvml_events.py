@@ -92,6 +92,17 @@ def test_the_guard_hands_them_on(node: NvmlNode, source: NvmlSource) -> None:
     guard.close()
 
 
+def test_instances_that_are_made_are_seen_at_once(node: NvmlNode, source: NvmlSource) -> None:
+    guard = GuardedSource(source, deadline_s=5.0, monotonic=time.monotonic, wall_ms=lambda: 0)
+    assert len(guard.discover()) == 2
+    node.scenario.set({"mig.1": 3, "mig_event.1": 1})
+    (event,) = told(guard, 1)
+    assert (event.uid, event.code, event.severity) == (SECOND, "devices_changed", "info")
+    guard.start_tick(())
+    until(lambda: len(guard.devices()) == 5)
+    guard.close()
+
+
 def test_gpus_without_events_need_no_thread(node: NvmlNode, source: NvmlSource) -> None:
     node.scenario.set({"events": 0})
     assert len(source.discover()) == 2

@@ -46,6 +46,8 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "nvmlDeviceGetCurrentClocksEventReasons": (c_void_p, _OUT),
     "nvmlDeviceGetCurrentClocksThrottleReasons": (c_void_p, _OUT),
     "nvmlDeviceGetTotalEccErrors": (c_void_p, c_int, c_int, _OUT),
+    "nvmlDeviceGetMemoryErrorCounter": (c_void_p, c_int, c_int, c_int, _OUT),
+    "nvmlDeviceGetNvLinkState": (c_void_p, c_uint, _OUT),
     "nvmlDeviceGetRemappedRows": (c_void_p, _OUT, _OUT, _OUT, _OUT),
     "nvmlDeviceGetPcieReplayCounter": (c_void_p, _OUT),
     "nvmlDeviceGetFieldValues": (c_void_p, c_int, _OUT),

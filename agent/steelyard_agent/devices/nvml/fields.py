@@ -31,8 +31,6 @@ _SLOW_POWER: Final[Field] = (74, 0)
 _PCIE: Final[tuple[Field, Field]] = ((197, 0), (198, 0))
 _LINKS_TX: Final[Field] = (138, _ALL_LINKS)
 _LINKS_RX: Final[Field] = (139, _ALL_LINKS)
-# Totals over all links up to NVLink 4: CRC errors of flits and of data, replays, recoveries.
-_LINK_ERRORS: Final[tuple[Field, ...]] = ((38, 0), (45, 0), (52, 0), (59, 0))
 # Slowdowns by software's heat limit, hardware's heat limit, power brake. CUDA 12.9 and the first 13.0 number them
 # 251-253, later versions 269-271, and each takes the other's numbers for settings of power smoothing, which are no
 # 64-bit counters.
@@ -102,10 +100,20 @@ def field_reading(calls: DeviceCalls) -> Reading:
     return _reading(calls, _figures(answered), answered)
 
 
-def link_error_reading(calls: DeviceCalls) -> Reading:
-    """Errors on the links, of the kinds that the device counts; raises as `field_reading`."""
-    answered = _answered(calls, list(_LINK_ERRORS))
-    return _reading(calls, [Figure(58, tuple(answered))] if answered else [], answered)
+def sum_reading(calls: DeviceCalls, metric: int, fields: list[Field]) -> Reading:
+    """One metric as the sum of those of the fields that the device gives; raises as `field_reading`."""
+    answered = _answered(calls, fields)
+    return _reading(calls, [Figure(metric, tuple(answered))] if answered else [], answered)
+
+
+def link_count(calls: DeviceCalls) -> int:
+    """How many NVLinks the device has; 0 where it doesn't tell.
+
+    Raises:
+        DeviceLost: it went away.
+    """
+    count = _try(calls, [(91, 0)]).get((91, 0), (0, 0))[1]
+    return int(count) if isinstance(count, int) and 0 < count <= _MAX_LINKS else 0
 
 
 def _reading(calls: DeviceCalls, wanted: Iterable[Figure], answered: dict[Field, int]) -> Reading:
@@ -161,13 +169,8 @@ def _sum(values: Sequence[Value], places: tuple[int, ...], factor: float | int) 
 
 def _candidates(calls: DeviceCalls) -> list[Field]:
     slowdowns = [field for triple in _SLOWDOWNS for field in triple]
-    links = [(field, link) for field in (202, 204) for link in range(_link_count(calls))]
+    links = [(field, link) for field in (202, 204) for link in range(link_count(calls))]
     return [_POWER, _ENERGY, _MEMORY_TEMPERATURE, _SLOW_POWER, *_PCIE, _LINKS_TX, _LINKS_RX, *slowdowns, *links]
-
-
-def _link_count(calls: DeviceCalls) -> int:
-    count = _try(calls, [(91, 0)]).get((91, 0), (0, 0))[1]
-    return int(count) if isinstance(count, int) and 0 < count <= _MAX_LINKS else 0
 
 
 def _answered(calls: DeviceCalls, fields: list[Field]) -> dict[Field, int]:

@@ -7,7 +7,8 @@ from typing import Final
 from steelyard_agent.devices.nvml import structs
 from steelyard_agent.devices.nvml.calls import DeviceCalls
 from steelyard_agent.devices.nvml.errors import INVALID_ARGUMENT
-from steelyard_agent.devices.nvml.fields import field_reading, link_error_reading
+from steelyard_agent.devices.nvml.fields import field_reading
+from steelyard_agent.devices.nvml.links import errors_by_link, links_up, total_errors
 from steelyard_agent.devices.nvml.memory import memory_fast, memory_slow
 from steelyard_agent.devices.nvml.reading import Reading, celsius, ratio
 from steelyard_agent.model import Value
@@ -20,6 +21,9 @@ _GPU_SENSOR: Final = 0
 _CORRECTED: Final = 0
 _UNCORRECTED: Final = 1
 _SINCE_DRIVER: Final = 0
+_DRAM: Final = 2
+_SRAM: Final = 7
+_ECC_AT: Final = "nvmlDeviceGetMemoryErrorCounter"
 
 Make = Callable[[DeviceCalls], Reading]
 
@@ -166,8 +170,13 @@ _READINGS: Final[Mapping[MetricClass, tuple[tuple[Make, ...], ...]]] = {
         (memory_slow,),
         (_wide("nvmlDeviceGetTotalEccErrors", 60, _CORRECTED, _SINCE_DRIVER),),
         (_wide("nvmlDeviceGetTotalEccErrors", 61, _UNCORRECTED, _SINCE_DRIVER),),
+        (_wide(_ECC_AT, 77, _CORRECTED, _SINCE_DRIVER, _DRAM),),
+        (_wide(_ECC_AT, 78, _UNCORRECTED, _SINCE_DRIVER, _DRAM),),
+        (_wide(_ECC_AT, 79, _CORRECTED, _SINCE_DRIVER, _SRAM),),
+        (_wide(_ECC_AT, 80, _UNCORRECTED, _SINCE_DRIVER, _SRAM),),
         (_remapped,),
         (_counter("nvmlDeviceGetPcieReplayCounter", 64, width=ctypes.c_uint),),
-        (link_error_reading,),
+        (total_errors, errors_by_link),
+        (links_up,),
     ),
 }

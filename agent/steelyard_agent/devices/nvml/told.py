@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from steelyard_agent.devices.base import DEVICES_CHANGED
 from steelyard_agent.devices.nvml.xids import Severity, xid_meaning
 from steelyard_agent.model import Event
 
@@ -14,6 +15,7 @@ RECOVERY: Final = 0x8000
 # nvmlEventType -> what happened; clocks and power states change too often to be events.
 _KINDS: Final[dict[int, tuple[Severity, str, str]]] = {
     0x2: ("error", "ecc_uncorrected", "double bit ECC error"),
+    0x100: ("info", DEVICES_CHANGED, "the GPU's MIG instances have changed"),
     0x200: ("warning", "ecc_storm", "many single bit ECC errors"),
     0x400: ("warning", "memory_retired", "a memory row or page was set aside"),
     0x800: ("error", "memory_retirement_failed", "a memory row or page could not be set aside"),

@@ -24,7 +24,8 @@ class Vendor:
     Attributes:
         name: the driver's name of a chip, with {chip} in it.
         idle_share: power at rest, of the highest.
-        link_bytes_per_s: what the scale-up links carry while communicating.
+        links: to other devices of the node.
+        link_bytes_per_s: what they carry while communicating.
         coarse: ratios that come as integer percents.
         power_step_w: the resolution of the power.
         energy_step_mj: the resolution of the energy counter.
@@ -36,6 +37,7 @@ class Vendor:
     driver_version: str
     idle_share: float
     idle_clock_share: float
+    links: int
     link_bytes_per_s: float
     coarse: frozenset[str]
     power_step_w: float
@@ -47,10 +49,10 @@ _RATIOS: Final = frozenset({"busy", "core_active", "tensor_active", "vector_acti
 
 VENDORS: Final[Mapping[str, Vendor]] = {
     "nvidia": Vendor(
-        "gpu", "NVIDIA {chip}", "570.124.06", 0.17, 0.2, 180e9, frozenset({"busy", "memctl_busy"}), 0.001, 1, 1
+        "gpu", "NVIDIA {chip}", "570.124.06", 0.17, 0.2, 18, 180e9, frozenset({"busy", "memctl_busy"}), 0.001, 1, 1
     ),
-    "huawei": Vendor("npu", "Ascend{chip}", "25.0.rc1.1", 0.24, 0.45, 95e9, _RATIOS, 0.1, 1, 1 << 20),
-    "amd": Vendor("gpu", "AMD Instinct {chip}", "6.12.12", 0.19, 0.07, 160e9, _RATIOS, 1.0, 1, 1 << 12),
+    "huawei": Vendor("npu", "Ascend{chip}", "25.0.rc1.1", 0.24, 0.45, 7, 95e9, _RATIOS, 0.1, 1, 1 << 20),
+    "amd": Vendor("gpu", "AMD Instinct {chip}", "6.12.12", 0.19, 0.07, 7, 160e9, _RATIOS, 1.0, 1, 1 << 12),
 }
 
 

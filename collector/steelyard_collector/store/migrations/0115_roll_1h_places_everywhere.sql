@@ -1,0 +1,22 @@
+-- on a cluster the table over all shards has them too
+ALTER TABLE steelyard_store.roll_1h ${on_cluster}
+    ADD COLUMN IF NOT EXISTS link_up_sum Float64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS link_up_n UInt32 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS link_up_min Nullable(Float32) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS link_up_max Nullable(Float32) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_hbm_inc Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_hbm_ms UInt64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_hbm_first Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_hbm_last Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_hbm_inc Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_hbm_ms UInt64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_hbm_first Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_hbm_last Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_sram_inc Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_sram_ms UInt64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_sram_first Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_corrected_sram_last Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_sram_inc Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_sram_ms UInt64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_sram_first Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_uncorrected_sram_last Nullable(Int64) CODEC(ZSTD(1))
