@@ -18,16 +18,19 @@ from steelyard_agent.sending.channel import Target
 from steelyard_agent.simulate.fleet import open_fleet, run_fleet
 from steelyard_agent.simulate.node import Surroundings
 from steelyard_agent.simulate.plan_file import load_fleet
+from steelyard_agent.simulate.truth import Truth
 from steelyard_tui.client import connect
 from steelyard_tui.comparison import WINDOWS, read_weighed, with_past
 from steelyard_tui.history import RATE_WINDOW, read_rates
 from tests.standins.agent_parts import until
 from tests.standins.programs import BIN, Collector
 from tests.standins.screens import running_app, until_text
+from tests.standins.truth import Truth as Told
 
 CHIPS = {"H100": 1.0, "910B2": 2.5, "910C": 2.4}
 JOBS = (0.97, 1.01, 1.02)
 MINUTES = 12
+TRUTH = "truth.jsonl"
 USER = "<script>ines</script>"
 CLAIMS = """
 [[claim]]
@@ -57,6 +60,7 @@ def fleet_file(folder: Path) -> Path:
                 f"step_s = {step_s * factor}\ntokens_per_step = 16384\nparameters = 8000000000\n"
                 "sequence_length = 4096\n"
             )
+    text += '[[fault]]\nnode = "h100-1"\nkind = "ecc"\nfrom_s = 90\n'
     path = folder / "fleet.toml"
     path.write_text(text)
     return path
@@ -75,9 +79,12 @@ def train(folder: Path, address: str) -> None:
         return began_s + passed[0]
 
     clock = Clock(lambda: passed[0], lambda: int(now_s() * 1000), pause)
-    around = Surroundings(folder / "fleet", Target(address=address), None, 1, now_s)
-    nodes = open_fleet(load_fleet(str(fleet_file(folder))), around, clock)
+    plan = load_fleet(str(fleet_file(folder)))
+    truth = Truth(folder / TRUTH, plan)
+    around = Surroundings(folder / "fleet", Target(address=address), truth, 1, now_s)
+    nodes = open_fleet(plan, around, clock)
     outcome = run_fleet(nodes, clock, seconds=MINUTES * 60, flush_ms=60_000, drain_s=60)
+    truth.close()
     assert outcome.acknowledged == outcome.spooled, outcome
 
 
@@ -126,9 +133,44 @@ def bar_of(collector: Collector, chip: str, unit: str = "device", **asked_for: A
     return found[0] if found else {}
 
 
-def test_the_simulation_s_truth_lies_inside_the_intervals(collector: Collector) -> None:
+@pytest.fixture(scope="module")
+def told(collector: Collector) -> Told:
+    return Told(collector.folder / TRUTH)
+
+
+def test_jobs_did_what_the_simulation_says(collector: Collector, told: Told) -> None:
+    query = "SELECT job, steps, tokens, productive_s, checkpoint_s FROM jobs INNER JOIN goodput USING (job)"
+
+    def figures() -> dict[str, dict[str, Any]]:
+        with connect(collector.address) as client:
+            return {row["job"]: row for row in client.sql(query).table.to_pylist()}
+
+    until(
+        lambda: sum(row["steps"] or 0 for row in figures().values()) == sum(j["steps"] for j in told.jobs.values()), 60
+    )
+    found = figures()
+    assert found.keys() == told.jobs.keys()
+    assert len(found) == len(CHIPS) * len(JOBS)
+    for job, row in found.items():
+        truth = told.jobs[job]
+        assert (row["steps"], row["tokens"]) == (truth["steps"], truth["tokens"])
+        assert (row["productive_s"], row["checkpoint_s"]) == pytest.approx(
+            (truth["productive_s"], truth["checkpoint_s"]), rel=1e-4
+        )
+
+
+def test_a_fault_is_there_when_the_simulation_says(collector: Collector, told: Told) -> None:
+    [fault] = told.faults
+    with connect(collector.address) as client:
+        query = "SELECT uid, toUnixTimestamp64Milli(ts) AS ms FROM events WHERE code = 'ecc_uncorrected'"
+        [event] = client.sql(query).table.to_pylist()
+    assert (fault["devices"], fault["from_ms"]) == ([event["uid"]], event["ms"])
+
+
+def test_the_simulation_s_truth_lies_inside_the_intervals(collector: Collector, told: Told) -> None:
     for chip in ("910B2", "910C"):
-        truth = CHIPS["H100"] / CHIPS[chip]
+        truth = told.shares["llama-8b", chip, "H100"]
+        assert truth == pytest.approx(CHIPS["H100"] / CHIPS[chip]) == told.shares[None, chip, "H100"]
         bar = bar_of(collector, chip)
         assert bar["kind"] == "jobs like these"
         assert (bar["n_a"], bar["n_r"], bar["origin"], bar["marked"]) == (3, 3, "simulated", "productive")

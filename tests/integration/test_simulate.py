@@ -83,6 +83,7 @@ def received(collector: IngestServer) -> dict[tuple[str, int, int], dict[str, An
                 records = message.records
                 rows = [*records.processes, *records.events, *records.job_intervals]
                 rows += [*records.steps, *records.trainings]
+                rows += [*records.profiles, *records.profile_rows, *records.stacks]
                 found[agent, kind, seq] = {"rows": len(rows)}
     return found
 
@@ -105,8 +106,9 @@ def assert_truth(collector: IngestServer, path: Path) -> Truth:
 def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_path: Path) -> None:
     truth = tmp_path / "truth.jsonl"
     process = simulate(
-        "--fleet", fleet, "--collector", collector.address, "--seconds", 4, "--flush", 1, "--truth", truth
-    )
+        "--fleet", fleet, "--collector", collector.address, "--seconds", 4, "--flush", 1, "--truth", truth,
+        "--fault", "xid,node=h-1,device=1,from_s=0.5,code=48", "--fault", "ecc,node=c-1,device=0,from_s=0.5",
+    )  # fmt: skip
     code, err = finish(process)
     assert (code, err) == (0, "")
     told = assert_truth(collector, truth)
@@ -122,8 +124,14 @@ def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_pa
     devices = [device for known in (*hellos, *collector.seen.describes) for device in known.devices]
     assert {device.origin for device in devices} == {batch_pb2.ORIGIN_SIMULATED}
     assert len({device.uid for device in devices}) == 6
-    events = [event.code for records in collector.seen.records(batch_pb2.KIND_EVENT) for event in records.events]
-    assert events == ["device_lost", "device_back"]
+    events = [event for records in collector.seen.records(batch_pb2.KIND_EVENT) for event in records.events]
+    codes = {event.code: event.ts_ms for event in events}
+    assert codes.keys() == {"device_lost", "device_back", "xid_48", "npu_fault_80E01801"}
+    faults = {line["fault"]: line for line in told.faults}
+    assert codes["xid_48"] == faults["xid"]["from_ms"]
+    assert codes["npu_fault_80E01801"] == faults["ecc"]["from_ms"]
+    assert faults["lost"]["from_ms"] <= codes["device_lost"] < faults["lost"]["to_ms"] <= codes["device_back"]
+    assert (faults["xid"]["node"], faults["xid"]["devices"]) == ("h-1", ["sim:h-1:1"])
     rows = [row for records in collector.seen.records(batch_pb2.KIND_JOB_INTERVAL) for row in records.job_intervals]
     assert {(row.job, row.name, row.user, row.world_size) for row in rows} == {("7", "train", "ines", 4)}
     assert {rank for row in rows for rank in row.ranks} == {0, 1, 2, 3}
@@ -132,6 +140,10 @@ def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_pa
     of_rank_0 = [step.step for step in steps if step.rank == 0]
     assert of_rank_0 == list(range(of_rank_0[0], of_rank_0[0] + len(of_rank_0)))
     assert len(of_rank_0) >= 2
+    job = told.jobs["7"]
+    assert (job["steps"], job["tokens"]) == (len(of_rank_0), 4096 * len(of_rank_0))
+    assert job["productive_s"] == pytest.approx(sum(step.step_time_s for step in steps if step.rank == 0))
+    assert job["devices"] == ["sim:h-1:0", "sim:h-1:1", "sim:h-2:0", "sim:h-2:1"]
     facts = [row for records in collector.seen.records(batch_pb2.KIND_TRAINING) for row in records.trainings]
     assert {(row.rank, row.model, row.parameters) for row in facts} >= {(rank, "train", 1000) for rank in (0, 1, 2)}
 
@@ -181,6 +193,7 @@ def test_nobody_there(fleet: Path) -> None:
         (("--nodes", "2", "--fleet", "demo"), "either"),
         (("--collector", "nonsense"), "host:port"),
         (("--truth", "/nowhere/truth", "--seconds", "1"), "/nowhere/truth"),
+        (("--nodes", "2", "--fault", "lost,node=h100-00003"), "there are h100-00001, h100-00002"),
     ],
 )
 def test_wrong_arguments_are_told(arguments: tuple[str, ...], message: str) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from steelyard_proto.v1 import batch_pb2
 
@@ -37,13 +38,32 @@ class Sum:
 
 
 class Truth:
-    """All messages, by agent, epoch, kind and number. Where a number stands twice, its last line holds."""
+    """All messages, by agent, epoch, kind and number. Where a number stands twice, its last line holds.
+
+    Attributes:
+        jobs: lines by job; a run that was killed has none.
+        shares: by workload (None: all), chip and reference.
+        faults: lines, as the fleet's plan has them.
+    """
 
     def __init__(self, path: Path) -> None:
         self.messages: dict[tuple[str, int, int, int], Told] = {}
-        for line in path.read_text(encoding="utf-8").splitlines():
-            told = Told(**json.loads(line))
-            self.messages[told.agent_id, told.epoch, told.kind, told.seq] = told
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.shares: dict[tuple[str | None, str, str], float] = {}
+        self.faults: list[dict[str, Any]] = []
+        for text in path.read_text(encoding="utf-8").splitlines():
+            line = json.loads(text)
+            if "job" in line:
+                self.jobs[line["job"]] = line
+            elif "share" in line:
+                self.shares[line["workload"], line["chip"], line["reference"]] = line["share"]
+            elif "fault" in line:
+                self.faults.append(line)
+            else:
+                self._learn(Told(**line))
+
+    def _learn(self, told: Told) -> None:
+        self.messages[told.agent_id, told.epoch, told.kind, told.seq] = told
 
     def of(self, *kinds: int) -> list[Told]:
         """The messages of some kinds."""

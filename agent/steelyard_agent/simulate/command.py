@@ -17,6 +17,7 @@ from steelyard_agent.config import LOG_LEVELS, Config, make_config
 from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.settings import gather_settings
 from steelyard_agent.simulate.plan import FleetPlan, uniform_fleet
+from steelyard_agent.simulate.plan_fault import FLAG, read_flags
 from steelyard_agent.simulate.plan_file import DEMO, load_fleet
 from steelyard_agent.stopping import SignalPause
 from steelyard_proto.errors import ConfigError, TransportError
@@ -35,6 +36,7 @@ _EPILOG = """\
 examples:
   steelyard-agent simulate --fleet demo --history 3600         six kinds of chips, and what they did in the last hour
   steelyard-agent simulate --fleet my-fleet.toml --seconds 60  nodes, jobs and faults of a file
+  steelyard-agent simulate --fault slow_link,node=a100-1,device=3,from_s=60,to_s=600  what a file's [[fault]] says
   steelyard-agent simulate --print-fleet > my-fleet.toml       a file to begin with
   steelyard-agent simulate --nodes 100 --devices 8 --chip H20  load
 
@@ -59,6 +61,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     fleet.add_argument("--devices", type=int, default=8, metavar="N", help="on each of them [8]")
     fleet.add_argument("--chip", default="H100", help="of the chip table [H100]")
     fleet.add_argument("--prefix", default="", help="put before each node's name")
+    fleet.add_argument(
+        FLAG,
+        action="append",
+        default=[],
+        metavar="KIND,node=NAME[,...]",
+        help="with device=N, from_s=S, to_s=S, code=N if wanted, as in a file's [[fault]]; repeatable",
+    )
     fleet.add_argument("--seed", type=int, default=1, help="the same seed gives the same noise [1]")
     run_ = parser.add_argument_group("the run")
     run_.add_argument("--seconds", type=float, default=float("inf"), metavar="N", help="end after so long")
@@ -74,7 +83,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--flush", type=float, metavar="S", help="seconds that a node gathers before it sends [as wanted]"
     )
     run_.add_argument("--drain", type=float, default=10.0, metavar="S", help="wait so long for the last acks [10]")
-    run_.add_argument("--truth", type=Path, metavar="FILE", help="append what was spooled: counts and sums, in JSON")
+    run_.add_argument(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="append what is true of it, in JSON: what was spooled, jobs, shares of chips, faults",
+    )
     run_.add_argument("--state-dir", metavar="DIR", help="keep the spools there; without it they are temporary")
     sends = parser.add_argument_group("the collector")
     for name, metavar, text in (
@@ -118,9 +132,9 @@ def _plan(arguments: argparse.Namespace) -> FleetPlan:
         raise ConfigError("give at least 1 node, and 1 to 64 devices", key="--nodes")
     else:
         plan = uniform_fleet(arguments.nodes, arguments.devices, arguments.chip)
-    if not arguments.prefix:
-        return plan
-    return replace(plan, nodes=tuple(replace(node, name=arguments.prefix + node.name) for node in plan.nodes))
+    named = tuple(replace(node, name=arguments.prefix + node.name) for node in plan.nodes)
+    faults = read_flags(arguments.fault, {node.name: node for node in named})
+    return replace(plan, nodes=named).with_faults(faults)
 
 
 def _config(arguments: argparse.Namespace) -> Config:
@@ -155,7 +169,7 @@ def _simulate(
     from steelyard_agent.simulate.past import Past
     from steelyard_agent.simulate.truth import Truth
 
-    truth: Truth | None = Truth(arguments.truth) if arguments.truth is not None else None
+    truth: Truth | None = Truth(arguments.truth, plan) if arguments.truth is not None else None
     access = config.collector
     target = Target(**{field.name: getattr(access, field.name) for field in fields(access)})
     around = Surroundings(state_dir, target, truth, arguments.seed, time.time)

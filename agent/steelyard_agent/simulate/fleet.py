@@ -63,13 +63,15 @@ def open_fleet(plan: FleetPlan, around: Surroundings, clock: Clock, history_s: f
             f"{len(plan.nodes)} nodes are too many for one process; start several with {MOST_NODES} at most, "
             "each with a --prefix of its own"
         )
-    zero_s = clock.monotonic() + history_s
+    zero_s, zero_ms = clock.monotonic() + history_s, int(around.now_s() * 1000)
+    if around.truth is not None:
+        around.truth.begin(zero_ms)
     nodes = []
     for node in plan.nodes:
         source = SimulatorSource(
             plan.groups(node), node=node.name, seed=around.seed, clock=clock.monotonic, zero_s=zero_s
         )
-        nodes.append(SimulatedNode(node, plan.jobs_on(node), source, around))
+        nodes.append(SimulatedNode(node, plan.jobs_on(node), source, around, zero_ms))
     return nodes
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from steelyard_agent.devices.guard import Holders
+from steelyard_agent.devices.simulator.device import own_factor
 from steelyard_agent.devices.simulator.source import SimulatorSource
 from steelyard_agent.directory import Directory, Identity
 from steelyard_agent.jobs.facts import ProcessFacts
@@ -18,6 +19,7 @@ from steelyard_agent.sampling.gather import Gatherer, Row
 from steelyard_agent.sampling.records import event_rows
 from steelyard_agent.sending.channel import Target
 from steelyard_agent.sending.sender import Sender
+from steelyard_agent.simulate.events import moments, state_event
 from steelyard_agent.simulate.host import CPUS, FAST, MEMORY_BYTES, SLOW, SimulatedHost
 from steelyard_agent.simulate.plan import NodeJob, NodePlan
 from steelyard_agent.simulate.profiles import SimulatedProfiler, Window
@@ -71,7 +73,9 @@ class _Teller:
 class SimulatedNode:
     """Ticked by one thread; its sender has a thread of its own, as in the agent."""
 
-    def __init__(self, plan: NodePlan, jobs: Sequence[NodeJob], source: SimulatorSource, around: Surroundings) -> None:
+    def __init__(
+        self, plan: NodePlan, jobs: Sequence[NodeJob], source: SimulatorSource, around: Surroundings, zero_ms: int
+    ) -> None:
         """Opens the node's spool; nothing is sent before `start`.
 
         Args:
@@ -79,6 +83,7 @@ class SimulatedNode:
             jobs: those on it.
             source: its devices, on a clock that may begin in the past.
             around: what all nodes share.
+            zero_ms: the Unix time at which the simulation's clock begins.
 
         Raises:
             SpoolError: the state directory can't be used.
@@ -88,6 +93,7 @@ class SimulatedNode:
         state_dir = around.state_dir / plan.name
         self.ring = Ring(state_dir / "spool", around.spool_bytes, self._hello, around.now_s)
         self._now_s = around.now_s
+        self._truth = around.truth
         identity = Identity(agent_id(state_dir), f"{VERSION} simulated", _node(plan, source))
         self.directory = Directory(identity)
         self.directory.restore(self.ring.left_hello)
@@ -96,17 +102,18 @@ class SimulatedNode:
         self.gatherer = Gatherer(self.directory, catalogue(), sink)
         draw = random.Random(f"{around.seed}/{plan.name}/backoff").random
         self.sender = Sender(self.ring, self.directory, around.target, around.now_s, draw)
-        self._zero_ms = int(around.now_s() * 1000)
-        self._trainers = SimulatedTrainers(plan.name, jobs, zero_ms=self._zero_ms, seed=around.seed)
+        self._zero_ms = zero_ms
+        self._trainers = SimulatedTrainers(plan.name, jobs, zero_ms=zero_ms, seed=around.seed)
         self._watch = JobWatch(self._trainers)
         self._tellers = [
             _Teller(job, JobSteps(job.workload, source.now_s())) for job in jobs if job.plan.tokens_per_step
         ]
-        self._profiler = SimulatedProfiler(plan.name, around.seed)
+        self._profiler = SimulatedProfiler(plan.name, around.seed, lambda info: own_factor(source.faults_of(info.uid)))
         self._host = SimulatedHost(f"{around.seed}/{plan.name}")
         self._skew_ms = zlib.crc32(plan.name.encode()) % _MOST_SKEW_MS
         self._infos: list[DeviceInfo] = source.all_devices()
         self._missing: dict[str, str] = {}
+        self._looked_s = source.now_s()
 
     def start(self) -> None:
         """Begins to send."""
@@ -129,7 +136,7 @@ class SimulatedNode:
             self._sample("slow", SLOW_MS, at_ms, present)
         self._sample_host(at_ms, len(present), is_slow=is_slow)
         if is_own or not is_past:
-            self._tell_steps(at_ms, present, is_past=is_past)
+            self._tell_steps(at_ms, is_past=is_past)
         if is_own:
             self._sample("processes", _OWN_MS, at_ms, present)
             holders: list[Holders] = [(info, self.source.processes(info.uid)) for info in present]
@@ -171,14 +178,17 @@ class SimulatedNode:
         if is_slow:
             self.gatherer.add_node("host", "slow", SLOW_MS, at_ms, SLOW, self._host.slow())
 
-    def _tell_steps(self, at_ms: int, present: Sequence[DeviceInfo], *, is_past: bool) -> None:
+    def _tell_steps(self, at_ms: int, *, is_past: bool) -> None:
         for teller in self._tellers:
             job = teller.job
             ends = list(teller.steps.until(self.source.now_s()))
-            held = [info for info in present if job.place.holds(info.index)]
+            # A process tells its steps whether the driver answers or not.
+            held = [info for info in self._infos if job.place.holds(info.index)]
             processes = [(info, who) for info in held if (who := self._process_on(info)) is not None]
             if not ends or not processes:
                 continue
+            if self._truth is not None and job.place.first_rank == 0:
+                self._truth.count(job.plan.id, ends)
             if not teller.has_told_facts:
                 teller.has_told_facts = True
                 facts = training_rows(job.plan, processes, at_ms, self.gatherer.key_of)
@@ -216,22 +226,15 @@ class SimulatedNode:
                 present.append(info)
             if state != self._missing.get(info.uid, ""):
                 self._missing[info.uid] = state
-                events.append(_event(at_ms, info.uid, state))
+                events.append(state_event(at_ms, info.uid, state))
+        looked_s, self._looked_s = self._looked_s, self.source.now_s()
+        events += moments(self.plan.faults, present, looked_s, self._looked_s, self._zero_ms)
         if events:
             self.gatherer.put_records(batch_pb2.KIND_EVENT, event_rows(events, self.gatherer.find_key))
         return present
 
     def _hello(self) -> ingest_pb2.Hello:
         return self.directory.hello(self.ring.epoch, int(self._now_s() * 1000))
-
-
-def _event(at_ms: int, uid: str, state: str) -> Event:
-    if state == "lost":
-        return Event(at_ms, "warning", "device_lost", f"{uid} is off the bus (simulated)", "simulate", uid)
-    if state == "hung":
-        text = f"{uid}: a call doesn't return (simulated); left alone until it does"
-        return Event(at_ms, "error", "device_quarantined", text, "simulate", uid)
-    return Event(at_ms, "info", "device_back", f"{uid} is there again (simulated)", "simulate", uid)
 
 
 def _node(plan: NodePlan, source: SimulatorSource) -> ingest_pb2.Node:

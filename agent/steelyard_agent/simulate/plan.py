@@ -32,6 +32,7 @@ class JobPlan:
     Attributes:
         id: as its scheduler numbers it.
         nodes: the devices that it holds, in the order of the ranks.
+        pace: how much faster it is than its workload says; its step_s has it in.
         tokens_per_step: over the whole job; 0 for a job whose processes tell no steps.
         parameters: of its model; 0 where it doesn't say.
         sequence_length: of its batches; 0 where it doesn't say.
@@ -43,6 +44,7 @@ class JobPlan:
     id: str
     name: str
     nodes: tuple[NodeSpan, ...]
+    pace: float = 1.0
     scheduler: Scheduler = "slurm"
     user: str = ""
     workload: Workload = field(default_factory=Workload)
@@ -109,6 +111,15 @@ class FleetPlan:
         """How many there are in all."""
         return sum(node.devices for node in self.nodes)
 
+    def with_faults(self, faults: Mapping[str, Sequence[Fault]]) -> "FleetPlan":
+        """The same with more faults, by node."""
+        nodes = [replace(node, faults=(*node.faults, *faults.get(node.name, ()))) for node in self.nodes]
+        return replace(self, nodes=tuple(nodes))
+
+    def places_of(self, job: str) -> list[tuple[NodePlan, Placement]]:
+        """Where a job runs, in the order of the nodes."""
+        return [(node, place) for node in self.nodes for place in node.placements if place.job == job]
+
     def jobs_on(self, node: NodePlan) -> list[NodeJob]:
         """The jobs of a node, in the order of its devices."""
         return [NodeJob(self.jobs[place.job], place, self._workload(place.job)) for place in node.placements]
@@ -124,9 +135,8 @@ class FleetPlan:
         return groups + _at_rest(node, node.devices - at)
 
     def _workload(self, job: str) -> Workload:
-        places = [(node, place) for node in self.nodes for place in node.placements if place.job == job]
         workload = self.jobs[job].workload
-        return replace(workload, slowdowns=tuple(_slowdowns(workload, places)))
+        return replace(workload, slowdowns=tuple(_slowdowns(workload, self.places_of(job))))
 
 
 def place(nodes: Sequence[NodePlan], jobs: Iterable[JobPlan], faults: Mapping[str, Sequence[Fault]]) -> FleetPlan:

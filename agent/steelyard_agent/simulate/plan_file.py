@@ -4,11 +4,12 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final
 
-from steelyard_agent.devices.simulator.faults import FAULT_KINDS, Fault, FaultKind
+from steelyard_agent.devices.simulator.faults import Fault
 from steelyard_agent.devices.simulator.source import find_chip
 from steelyard_agent.simulate.plan import FleetPlan, NodePlan, place
+from steelyard_agent.simulate.plan_fault import read_fault
 from steelyard_agent.simulate.plan_job import read_jobs
 from steelyard_agent.simulate.plan_table import Table
 from steelyard_proto.chips import load_chips
@@ -50,7 +51,7 @@ def parse_fleet(text: str, *, path: str) -> FleetPlan:
     jobs = read_jobs(_tables(document, "workload", path), _tables(document, "job", path), by_name)
     faults: dict[str, list[Fault]] = {}
     for table in _tables(document, "fault", path):
-        fault = _fault(table, by_name)
+        fault = read_fault(table, by_name)
         faults.setdefault(table.entry["node"], []).append(fault)
     return place(nodes, jobs, faults)
 
@@ -67,20 +68,3 @@ def _nodes(table: Table) -> list[NodePlan]:
     entry = table.entry
     chip = find_chip(load_chips(), entry["chip"])
     return [NodePlan(f"{entry['prefix']}-{n}", chip.name, entry["devices"]) for n in range(1, entry["count"] + 1)]
-
-
-def _fault(table: Table, nodes: Mapping[str, NodePlan]) -> Fault:
-    table.check(("node", "kind", "from_s"), ("device", "to_s"))
-    entry = table.entry
-    node = nodes.get(entry["node"])
-    if node is None:
-        raise table.error(f"no node is called {entry['node']!r}")
-    if entry["kind"] not in get_args(FaultKind):
-        raise table.error(f"kind is {entry['kind']!r}; give one of {', '.join(FAULT_KINDS)}")
-    device = entry.get("device")
-    if device is not None and device >= node.devices:
-        raise table.error(f"device is {device}; {node.name} has 0 to {node.devices - 1}")
-    to_s = float(entry.get("to_s", float("inf")))
-    if to_s <= entry["from_s"]:
-        raise table.error(f"to_s is {to_s:g}, not after from_s")
-    return Fault(cast(FaultKind, entry["kind"]), device, float(entry["from_s"]), to_s)

@@ -91,6 +91,7 @@ def _job(table: Table, kinds: Mapping[str, _Kind], nodes: Mapping[str, NodePlan]
         nodes=spans,
         scheduler=cast(Scheduler, entry.get("scheduler", "slurm")),
         user=entry.get("user", ""),
+        pace=entry.get("pace", 1.0),
         workload=Workload(**{key: values[key] for key in WORKLOAD if key in values}),
         **{key: values[key] for key in TRAINING if key in values},
     )

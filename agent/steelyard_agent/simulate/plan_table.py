@@ -13,7 +13,9 @@ _SHARES: Final = ("compute_share", "tensor", "vector", "hbm_bw", "hbm_fill")
 _ABOVE_ZERO: Final = ("step_s", "pace", "tokens_per_device", "tokens_per_s_device")
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("prefix", "chip", "name", "id", "scheduler", "user", "node", "kind", "workload"), str),
-    **dict.fromkeys(("count", "devices", "device", "steps_per_checkpoint", "tokens_per_device", *TRAINING), int),
+    **dict.fromkeys(
+        ("count", "devices", "device", "code", "steps_per_checkpoint", "tokens_per_device", *TRAINING), int
+    ),
     "nodes": list,
     "on": dict,
 }

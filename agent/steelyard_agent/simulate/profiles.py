@@ -3,9 +3,10 @@
 import random
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from steelyard_agent.devices.simulator.workload import compute_share_at
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.model import DeviceInfo
 from steelyard_agent.simulate.plan import NodeJob
@@ -35,8 +36,9 @@ class Window:
 class SimulatedProfiler:
     """Profiles the jobs of one node."""
 
-    def __init__(self, node: str, seed: int) -> None:
-        """Args: the node's name, and the seed of the noise."""
+    def __init__(self, node: str, seed: int, own_factor: Callable[[DeviceInfo], float]) -> None:
+        """Args: the node's name, the seed of the noise, how much longer a device computes than it should."""
+        self._own_factor = own_factor
         self._random = random.Random(f"{seed}/{node}/profiles")
         self._due_ms: dict[str, int] = {}
         self._turn: dict[str, int] = {}
@@ -65,6 +67,8 @@ class SimulatedProfiler:
         self._due_ms[name] = end_ms + int(PERIOD_MS * self._random.uniform(0.9, 1.1))
         turn = self._turn[name] = self._turn.get(name, -1) + 1
         info, who = processes[turn % len(processes)]
+        share = compute_share_at(job.workload, ends[-1].at_s, self._own_factor(info))
+        job = replace(job, workload=replace(job.workload, compute_share=share))
         return _window(job, info, who, key_of(info), end_ms, ends[-1].took_s, self._random)
 
 

@@ -1,19 +1,23 @@
-"""Writes down what simulated agents put into their spools, so that a test can compare it with the store.
+"""Writes down what simulated agents put into their spools and what is true of them, to be compared with the store.
 
-A line is JSON: `{"node", "agent_id", "epoch", "kind", "seq", "from_ms", "to_ms", "rows", "ticks", "values"}`. `values`
-maps a metric's id to the number of present values and their sum. The line is written before the message is
-spooled: when a killed run is gone on with, a number may stand twice, and its last line holds; the last number of
-each kind may have stayed unspooled.
+A line is JSON. Of a message: `{"node", "agent_id", "epoch", "kind", "seq", "from_ms", "to_ms", "rows", "ticks",
+"values"}`. `values` maps a metric's id to the number of present values and their sum. The line is written before the
+message is spooled: when a killed run is gone on with, a number may stand twice, and its last line holds; the last
+number of each kind may have stayed unspooled. At the start: a line for each fault and each pair of chips; at the end:
+one for each job, see plan_truth.py.
 """
 
 import json
 import math
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from steelyard_agent.sampling.batch import INT64_MIN
+from steelyard_agent.simulate.plan import FleetPlan
+from steelyard_agent.simulate.plan_truth import Counted, fault_lines, job_lines, share_lines
+from steelyard_agent.simulate.steps import End
 from steelyard_agent.spool.ring import Ring
 from steelyard_proto.errors import SpoolError
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
@@ -22,12 +26,18 @@ from steelyard_proto.v1 import batch_pb2, ingest_pb2
 class Truth:
     """The file; a line is on its way to the disk when `write` returns, so a kill of the program loses none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, plan: FleetPlan) -> None:
         """Opens the file at its end.
+
+        Args:
+            path: of the file.
+            plan: the fleet that it tells of.
 
         Raises:
             SpoolError: it can't be opened.
         """
+        self._plan = plan
+        self._counts: dict[str, Counted] = {}
         try:
             # Unbuffered: a line is one write, which a kill can't tear.
             self._file = path.open("ab", buffering=0)
@@ -38,8 +48,19 @@ class Truth:
         """Appends a line."""
         self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
+    def begin(self, zero_ms: int) -> None:
+        """Writes what the fleet's plan says; the simulation's clock begins at this Unix time."""
+        for line in (*fault_lines(self._plan, zero_ms), *share_lines(self._plan)):
+            self.write(line)
+
+    def count(self, job: str, ends: Iterable[End]) -> None:
+        """Takes steps of a job that its ranks are about to tell, from one of them."""
+        self._counts.setdefault(job, Counted()).add(ends)
+
     def close(self) -> None:
-        """Closes the file."""
+        """Writes what the jobs did, and closes the file."""
+        for line in job_lines(self._plan, self._counts):
+            self.write(line)
         self._file.close()
 
 
@@ -84,6 +105,7 @@ class TruthfulSink:
         records = message.records
         rows = len(records.processes) + len(records.events) + len(records.job_intervals)
         rows += len(records.steps) + len(records.trainings)
+        rows += len(records.profiles) + len(records.profile_rows) + len(records.stacks)
         return {"rows": rows, "ticks": 0, "values": {}}
 
 

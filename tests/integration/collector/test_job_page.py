@@ -121,7 +121,7 @@ def hold(store: Store, job: str, from_s: int, to_s: int, closed: int = 0) -> Non
 
 
 def sample(store: Store, now_s: int) -> None:
-    """The newest samples; of the hung job, its silence; of the job that runs, a quarter of an hour with its counters."""
+    """The newest samples; of the hung job, its silence; of the running job, a quarter of an hour with its counters."""
     busy = {1: 1.0, 2: 1.0, 3: 1.0, 4: 0.0, 5: 0.5, 7: 0.0}
     newest = [
         {"device_id": n, "ts": 1000 * (now_s + AHEAD_S), "seq": 1, "busy": value, "power_w": 100.0}

@@ -6,6 +6,7 @@ import pytest
 
 from steelyard_agent.simulate import plan_file
 from steelyard_agent.simulate.plan import uniform_fleet
+from steelyard_agent.simulate.plan_fault import read_flags
 from steelyard_agent.simulate.plan_file import load_fleet, parse_fleet
 from steelyard_proto.errors import ConfigError
 
@@ -52,13 +53,8 @@ def test_the_demo_is_a_mixed_fleet_with_jobs_and_faults() -> None:
     plan = load_fleet("demo")
     assert {node.chip for node in plan.nodes} == {"H100", "H20", "A100-80G", "910B2", "910C", "MI300X"}
     assert all(node.devices >= 8 for node in plan.nodes)
-    assert {fault.kind for node in plan.nodes for fault in node.faults} == {
-        "throttle",
-        "slow_host",
-        "idle",
-        "hung",
-        "lost",
-    }
+    kinds = {fault.kind for node in plan.nodes for fault in node.faults}
+    assert kinds == {"throttle", "slow_host", "idle", "hung", "lost"}
     of_workload = Counter((job.name, node.chip) for node in plan.nodes for job in (j.plan for j in plan.jobs_on(node)))
     for workload, jobs in (("llama-8b-pretrain", 3), ("qwen-7b-sft", 2)):
         assert {of_workload[workload, node.chip] for node in plan.nodes} == {jobs}
@@ -147,6 +143,58 @@ def test_what_makes_no_sense_is_named(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         parse_fleet(text, path="fleet.toml")
     assert "fleet.toml" in str(caught.value) or "H1000" in str(caught.value)
+
+
+def test_a_slow_link_makes_communication_longer() -> None:
+    plan = parse_fleet(FLEET + 'compute_share = 0.8\n[[fault]]\nnode = "a-2"\nkind = "slow_link"\n', path="f")
+    for node in plan.nodes:
+        [job] = plan.jobs_on(node)
+        [slow] = job.workload.slowdowns
+        assert (slow.from_s, slow.factor) == (0, pytest.approx(0.8 + 2.5 * 0.2))
+
+
+def test_flags_say_what_a_file_says() -> None:
+    plan = parse_fleet(FLEET, path="f")
+    nodes = {node.name: node for node in plan.nodes}
+    flags = ["throttle,node=a-2,device=1,from_s=10,to_s=20", "xid, node=a-1", "xid,node=a-1,code=48,from_s=-5"]
+    by_flag = plan.with_faults(read_flags(flags, nodes))
+    by_file = parse_fleet(
+        FLEET + '[[fault]]\nnode = "a-2"\ndevice = 1\nkind = "throttle"\nfrom_s = 10\nto_s = 20\n'
+        '[[fault]]\nnode = "a-1"\nkind = "xid"\n[[fault]]\nnode = "a-1"\nkind = "xid"\ncode = 48\nfrom_s = -5\n',
+        path="f",
+    )
+    assert by_flag == by_file
+    assert [(fault.code, fault.from_s, fault.device) for fault in by_flag.nodes[0].faults] == [
+        (94, 0, None),
+        (48, -5, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("throttle", "node is missing"),
+        ("throttle,a-1", "'a-1' is no key=value.*give it as throttle,node="),
+        ("throttle,node=a-1,node=a-2", "'node=a-2'"),
+        ("throttle,node=b-1", "no node is called 'b-1'; there are a-1, a-2"),
+        ("throttle,node=a-1,chip=H100", "unknown key 'chip'|chip is 'H100'"),
+        ("throttle,node=a-1,device=x", "device is 'x'; give a whole number"),
+        ("throttle,node=a-1,device=-1", "device is -1"),
+        ("throttle,node=a-1,from_s=soon", "from_s is 'soon'; give a number"),
+        ("throttle,node=a-1,from_s=nan", "from_s is nan"),
+        ("throttle,node=a-1,from_s=5,to_s=nan", "to_s is nan"),
+        ("throttle,node=a-1,code=48", "throttle has no code"),
+        ("ecc,node=a-1,to_s=5", "ecc happens at a moment"),
+        ("xid,node=c-1", "910B2 tells no XID"),
+        ("fire,node=a-1", "kind is 'fire'; give one of throttle, slow_host, slow_link"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_named(flag: str, message: str) -> None:
+    text = FLEET + '[[nodes]]\nprefix = "c"\ncount = 1\nchip = "910B2"\ndevices = 4\n'
+    nodes = {node.name: node for node in parse_fleet(text, path="f").nodes}
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_flags([flag], nodes)
+    assert f"--fault {flag}" in str(caught.value)
 
 
 def test_a_file_that_isnt_there_is_named() -> None:

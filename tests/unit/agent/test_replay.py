@@ -32,9 +32,9 @@ class Simulation:
         node = self.plan.nodes[0]
         self.source = SimulatorSource(self.plan.groups(node), node="n", clock=lambda: self.at_s)
         self.truth = path / "truth.jsonl"
-        self._told = Truth(self.truth)
+        self._told = Truth(self.truth, self.plan)
         around = Surroundings(path, Target("localhost:1"), self._told, 1, lambda: START_S + self.at_s)
-        self.node = SimulatedNode(node, self.plan.jobs_on(node), self.source, around)
+        self.node = SimulatedNode(node, self.plan.jobs_on(node), self.source, around, int(START_S * 1000))
         self.node.ring.start()
         self.file = path / "minute.steelyard"
         self._spool = path / "n/spool"
@@ -89,7 +89,7 @@ def test_the_minutes_sums_are_those_of_the_simulation(tmp_path: Path) -> None:
         player.now_s = 500.0 + second
         values = [player.sample(number)[power] for number in (0, 1)]
         total += sum(values)  # type: ignore[arg-type]
-    told = [line["values"]["23"] for line in lines if "23" in line["values"]]
+    told = [line["values"]["23"] for line in lines if "23" in line.get("values", ())]
     assert sum(count for count, _ in told) == 2 * SECONDS
     assert total == pytest.approx(sum(value for _, value in told), rel=1e-9)
 

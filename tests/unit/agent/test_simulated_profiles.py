@@ -32,7 +32,7 @@ def window(profiler: SimulatedProfiler, vendor: str, at_ms: int, *, is_checkpoin
 
 @pytest.mark.parametrize("vendor", ["nvidia", "amd", "huawei"])
 def test_parts_add_up_to_the_window_and_everything_is_of_the_profile(vendor: str) -> None:
-    found = window(SimulatedProfiler("n", 1), vendor, NOW_MS)
+    found = window(SimulatedProfiler("n", 1, lambda _: 1.0), vendor, NOW_MS)
     assert found is not None
     profile = found.profile
     parts = [row for row in found.rows if row.by == "part"]
@@ -47,7 +47,7 @@ def test_parts_add_up_to_the_window_and_everything_is_of_the_profile(vendor: str
 
 
 def test_ranks_take_turns_and_a_checkpoint_is_not_profiled() -> None:
-    profiler = SimulatedProfiler("n", 1)
+    profiler = SimulatedProfiler("n", 1, lambda _: 1.0)
     first = window(profiler, "nvidia", NOW_MS)
     assert window(profiler, "nvidia", NOW_MS + PERIOD_MS // 2) is None
     later = NOW_MS + 2 * PERIOD_MS

@@ -175,6 +175,21 @@ def test_a_lost_device_is_gone_and_comes_back() -> None:
     assert bench.sample(0)
 
 
+def test_a_slow_link_carries_less_and_tells_errors() -> None:
+    bench = Bench(faulty("slow_link"))
+    ill, well = bench.run(60, 0), bench.run(60, 1)
+    assert 0 < mean(ill, "link_tx_bytes_per_s") < 0.5 * mean(well, "link_tx_bytes_per_s")
+    assert bench.sample(0, "slow")["link_errors"] > bench.sample(1, "slow")["link_errors"] == 0
+
+
+def test_errors_in_memory_are_counted_from_their_time_on() -> None:
+    faults = tuple(Fault("ecc", device, at_s, math.inf) for device, at_s in ((0, -5.0), (None, 10.0), (1, 99.0)))
+    bench = Bench(SimulatedGroup("H100", 2, JOB, faults))
+    assert [bench.sample(index, "slow")["ecc_uncorrected"] for index in (0, 1)] == [1, 0]
+    bench.now_s += 10
+    assert [bench.sample(index, "slow")["ecc_uncorrected"] for index in (0, 1)] == [2, 1]
+
+
 def test_a_hung_device_keeps_its_caller_until_it_is_well() -> None:
     bench = Bench(faulty("hung", to_s=30.0))
     bench.now_s += 10

@@ -6,7 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from steelyard_agent.devices.simulator.faults import SLOW_HOST_FACTOR, THROTTLE_FACTOR, FaultKind
+from steelyard_agent.devices.simulator.faults import (
+    SLOW_HOST_FACTOR,
+    SLOW_LINK_FACTOR,
+    THROTTLE_FACTOR,
+    FaultKind,
+)
 from steelyard_agent.devices.simulator.profile import Profile
 from steelyard_agent.devices.simulator.workload import IDLE, Load, Workload, load_of
 
@@ -18,6 +23,8 @@ _SCALE_OUT_SHARE: Final = 0.1
 _NEAR_LIMIT: Final = 0.985
 _HOT_BIT: Final = 0x20  # NVIDIA's bit for a thermal slowdown
 _CAP_BIT: Final = 0x4
+# Of a slow link, while it carries anything.
+_ERRORS_PER_S: Final = 40.0
 # A job that has lost a rank waits in its communication: busy, and nothing gets done.
 _STALLED: Final = 1e6
 
@@ -34,6 +41,7 @@ class _Meters:
     throttle_power_ns: int = 0
     throttle_thermal_ns: int = 0
     ecc_corrected: int = 0
+    link_errors: int = 0
 
 
 class SimulatedDevice:
@@ -63,6 +71,7 @@ class SimulatedDevice:
         self._fill = 0.0
         self._workload = Workload()
         self._bits = 0
+        self._link_factor = 1.0
         self._given = frozenset(name for names in profile.metrics.values() for name in names)
 
     def advance(self, at_s: float, workload: Workload | None, faults: Collection[FaultKind]) -> None:
@@ -80,6 +89,7 @@ class SimulatedDevice:
         self._load = _load(workload, at_s, window_s, faults)
         self._workload = workload if workload is not None else self._workload
         self._fill = workload.hbm_fill if workload is not None and _has_begun(workload, at_s) else 0.0
+        self._link_factor = SLOW_LINK_FACTOR if "slow_link" in faults else 1.0
         self._move_clock("throttle" in faults)
         self._move_power(window_s)
         self._move_heat(1e9 if is_first else window_s, "throttle" in faults)
@@ -102,7 +112,7 @@ class SimulatedDevice:
             "int_active": 0.14 * load.compute,
             "hmma_active": 0.97 * job.tensor * load.compute,
         }
-        link = profile.vendor.link_bytes_per_s * talk
+        link = profile.vendor.link_bytes_per_s * talk / self._link_factor
         reserved = profile.memory_bytes // 128
         return {
             **{name: self._ratio(name, value) for name, value in ratios.items() if name in self._given},
@@ -126,7 +136,7 @@ class SimulatedDevice:
             "link_rx_bytes": int(meters.link_rx_bytes),
             "link_tx_bytes_per_s": float(round(link)),
             "link_rx_bytes_per_s": float(round(link * 0.99)),
-            "link_errors": 0,
+            "link_errors": meters.link_errors,
             "link_up": float(profile.vendor.links),
             "roce_tx_bytes": int(meters.link_tx_bytes * _SCALE_OUT_SHARE),
             "roce_rx_bytes": int(meters.link_rx_bytes * _SCALE_OUT_SHARE),
@@ -136,9 +146,7 @@ class SimulatedDevice:
             "pcie_tx_bytes": int(meters.pcie_tx_bytes),
             "pcie_rx_bytes": int(meters.pcie_rx_bytes),
             "ecc_corrected": meters.ecc_corrected,
-            "ecc_uncorrected": 0,
             "ecc_corrected_hbm": meters.ecc_corrected,
-            "ecc_uncorrected_hbm": 0,
             "ecc_corrected_sram": 0,
             "ecc_uncorrected_sram": 0,
             "remapped_rows": 0.0,
@@ -202,22 +210,30 @@ class SimulatedDevice:
 
     def _move_traffic(self, window_s: float) -> None:
         meters, load = self._meters, self._load
-        link = self._profile.vendor.link_bytes_per_s * (load.running - load.compute) * window_s
+        talk_s = (load.running - load.compute) * window_s
+        link = self._profile.vendor.link_bytes_per_s * talk_s / self._link_factor
         meters.link_tx_bytes += link
         meters.link_rx_bytes += link * 0.99
         meters.pcie_tx_bytes += 4e7 * load.running * window_s
         meters.pcie_rx_bytes += 2.2e8 * load.running * window_s
         meters.ecc_corrected += self._random.random() < 2e-5 * window_s
+        if self._link_factor > 1:
+            meters.link_errors += round(_ERRORS_PER_S * talk_s)
 
 
 def _load(workload: Workload | None, at_s: float, window_s: float, faults: Collection[FaultKind]) -> Load:
     if workload is None or "idle" in faults:
         return IDLE
-    load = load_of(workload, at_s, window_s, THROTTLE_FACTOR if "throttle" in faults else 1.0)
+    load = load_of(workload, at_s, window_s, own_factor(faults))
     if "slow_host" in faults:
         # It waits for data with nothing on it, where the others wait for it in their communication.
         return Load(load.compute * 1.02 if load.compute < 0.9 else load.compute, load.compute)
     return load
+
+
+def own_factor(kinds: Collection[FaultKind]) -> float:
+    """How much longer a device with such faults computes than it should."""
+    return THROTTLE_FACTOR if "throttle" in kinds else 1.0
 
 
 def slowdown_factor(compute_share: float, kinds: Collection[FaultKind]) -> float:
@@ -226,6 +242,8 @@ def slowdown_factor(compute_share: float, kinds: Collection[FaultKind]) -> float
         return _STALLED
     if "throttle" in kinds:
         return compute_share * THROTTLE_FACTOR + 1 - compute_share
+    if "slow_link" in kinds:
+        return compute_share + SLOW_LINK_FACTOR * (1 - compute_share)
     return SLOW_HOST_FACTOR if "slow_host" in kinds else 1.0
 
 

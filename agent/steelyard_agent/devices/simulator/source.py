@@ -8,7 +8,7 @@ from typing import Final
 
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.simulator.device import SimulatedDevice
-from steelyard_agent.devices.simulator.faults import Fault, FaultKind, active
+from steelyard_agent.devices.simulator.faults import Fault, FaultKind, active, ecc_errors
 from steelyard_agent.devices.simulator.profile import VENDORS, Profile, profile_of, without_power
 from steelyard_agent.devices.simulator.workload import Workload
 from steelyard_agent.jobs.facts import ProcessFacts
@@ -116,7 +116,8 @@ class SimulatorSource:
             self._sleep(max(0.0, faults["hung"].to_s - self.now_s()))
         if metric_class == "fast":
             member.device.advance(self.now_s(), member.group.workload, self.faults_of(uid))
-        readings = member.device.readings()
+        errors = ecc_errors(member.group.faults, member.info.index, self.now_s())
+        readings = {**member.device.readings(), "ecc_uncorrected": errors, "ecc_uncorrected_hbm": errors}
         return [readings[name] for name in member.names[metric_class]]
 
     def poll(self, uid: str) -> None:
@@ -178,7 +179,7 @@ class SimulatorSource:
             # A package's power stands on its first die alone, as a 910C's driver shows it.
             is_first_die = index % dies == 0
             names = profile.metrics if is_first_die else without_power(profile)
-            uid = f"sim:{self._node}:{index}"
+            uid = uid_of(self._node, index)
             info = DeviceInfo(
                 uid=uid,
                 vendor=profile.chip.vendor,
@@ -203,6 +204,11 @@ class SimulatorSource:
             scope_factor = float(dies) if is_first_die else 1.0
             device = SimulatedDevice(profile, f"{self._seed}/{uid}", scope_factor=scope_factor)
             self._members[uid] = _Member(info, names, device, group)
+
+
+def uid_of(node: str, index: int) -> str:
+    """The uid of a device."""
+    return f"sim:{node}:{index}"
 
 
 def pid_of(index: int) -> int:

@@ -78,7 +78,7 @@ def load_of(workload: Workload, at_s: float, window_s: float, own_factor: float 
     begin_s = min(max(at_s - window_s, workload.from_s), workload.to_s)
     if end_s <= begin_s:
         return IDLE
-    fraction = min(0.98, workload.compute_share * own_factor / _factor_at(workload, end_s))
+    fraction = compute_share_at(workload, end_s, own_factor)
     training_s = _training_s(workload, end_s) - _training_s(workload, begin_s)
     before, after = (_computing_s(workload, _training_s(workload, s), fraction) for s in (begin_s, end_s))
     # In slow times the job's own clock runs slower than the wall's.
@@ -86,6 +86,11 @@ def load_of(workload: Workload, at_s: float, window_s: float, own_factor: float 
     scale = 1.0 / (window_s * pace) if pace > 0 else 0.0
     running = min(1.0, training_s * scale)
     return Load(running, min(running, max(0.0, after - before) * scale))
+
+
+def compute_share_at(workload: Workload, at_s: float, own_factor: float = 1.0) -> float:
+    """Of a step's time at `at_s` what a device computes; see `load_of`."""
+    return min(0.98, workload.compute_share * own_factor / _factor_at(workload, at_s))
 
 
 def steps_done(workload: Workload, at_s: float) -> int:
