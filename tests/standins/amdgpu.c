@@ -1,6 +1,7 @@
 /* What the amdgpu driver puts into the file gpu_metrics: a program that writes one table.
  *
  *     amdgpu 1.6 power=700 energy=123456 ... > gpu_metrics
+ *     amdgpu partition busy=90,80 busy_acc=123,456 ... > xcp_metrics    of one partition, in its version 1.0
  *
  * The compiler lays the structs out, so that the agent's offsets are held against something. Field order and types are
  * those of the kernel's interface (kgd_pp_interface.h). What isn't named stays all ones: the chip doesn't give it.
@@ -69,6 +70,11 @@ struct v1_6 {
 struct v1_7 { LATEST struct partition_1 partition[8]; u32 other_end; };
 struct v1_8 { LATEST struct partition_2 partition[8]; u32 other_end; };
 
+struct partition_table {
+    struct header header; CLOCKS u16 padding; u32 busy[8]; u16 jpeg[40], vcn[4];
+    u64 busy_acc[8], limited_ppt[8], limited_thm[8], low[8], limited[8];
+};
+
 static u8 table[4096];
 
 struct field { const char *name; size_t offset, width, count; };
@@ -90,20 +96,22 @@ static const struct field fields_1_3[] = {OLD(v1_3), AT(v1_3, fw_time), AT(v1_3,
 static const struct field fields_1_4[] = {NEW(v1_4), AT(v1_4, throttle), {0}};
 static const struct field fields_1_5[] = {NEW(v1_5), AT(v1_5, throttle), {0}};
 static const struct field fields_1_6[] = {NEW(v1_6), HELD(v1_6), PARTITIONS(v1_6), {0}};
-static const struct field fields_1_7[] = {NEW(v1_7), HELD(v1_7), PARTITIONS(v1_7), {0}};
-static const struct field fields_1_8[] = {NEW(v1_8), HELD(v1_8), PARTITIONS(v1_8), {0}};
+static const struct field fields_1_7[] = {NEW(v1_7), HELD(v1_7), MANY(v1_7, xgmi_up), PARTITIONS(v1_7), {0}};
+static const struct field fields_1_8[] = {NEW(v1_8), HELD(v1_8), MANY(v1_8, xgmi_up), PARTITIONS(v1_8), {0}};
+static const struct field fields_partition[] = {MANY(partition_table, busy), MANY(partition_table, busy_acc), {0}};
 
 static const struct { size_t size; const struct field *fields; } versions[] = {
-    {0, NULL},
+    {sizeof(struct partition_table), fields_partition},
     {sizeof(struct v1_1), fields_1_1}, {sizeof(struct v1_2), fields_1_2}, {sizeof(struct v1_3), fields_1_3},
     {sizeof(struct v1_4), fields_1_4}, {sizeof(struct v1_5), fields_1_5}, {sizeof(struct v1_6), fields_1_6},
     {sizeof(struct v1_7), fields_1_7}, {sizeof(struct v1_8), fields_1_8},
 };
 
 int main(int count, char **words) {
+    int is_partition = count > 1 && !strcmp(words[1], "partition");
     int version = count > 1 ? atoi(strchr(words[1], '.') ? strchr(words[1], '.') + 1 : "0") : 0;
-    if (version < 1 || version > 8) {
-        fprintf(stderr, "usage: amdgpu 1.N name=value ... (N from 1 to 8)\n");
+    if (!is_partition && (version < 1 || version > 8)) {
+        fprintf(stderr, "usage: amdgpu 1.N|partition name=value ... (N from 1 to 8)\n");
         return 2;
     }
     memset(table, 0xFF, sizeof table);

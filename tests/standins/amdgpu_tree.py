@@ -114,8 +114,9 @@ class AmdTree:
             "energy": int(power_w * self.now_s * _TICKS_PER_J * self.energy_factor),
             "gfx_acc": accumulated, "gfxclk": 1700, "uclk": 1300,
             "fw_time": milliseconds * 100_000, "xgmi_read": f"{milliseconds},7", "xgmi_write": f"{2 * milliseconds},9",
-            "cycles": milliseconds % 2**32, "ppt": milliseconds // 10, "prochot": 0, "socket_thermal": 0,
-            "vr_thermal": 0, "hbm_thermal": 0, "replays": 0, "throttle": 0, "indep_throttle": 4,
+            "xgmi_up": "1,1,1,1,1,1,1", "cycles": milliseconds % 2**32, "ppt": milliseconds // 10,
+            "prochot": 0, "socket_thermal": 0, "vr_thermal": 0, "hbm_thermal": 0, "replays": 0, "throttle": 0,
+            "indep_throttle": 4,
             "busy0": self.busy_percent, "busy_acc0": accumulated, "busy1": "0,50", "busy_acc1": "7,9", "busy7": 12,
             "busy_acc7": 2**40 + 12 * milliseconds,
         }  # fmt: skip
@@ -164,6 +165,21 @@ class AmdTree:
         for partition in range(partitions):
             self._put_node(index, partition, partition << bit, simds=_SIMDS // partitions)
 
+    def put_partition(self, index: int, partition: int, table: bytes | str) -> None:
+        """Writes the file that tells of one partition alone.
+
+        Args:
+            index: the GPU.
+            partition: of it.
+            table: its content, or the fields of its first version as words.
+        """
+        if isinstance(table, str):
+            command = [str(self._program), "partition", *table.split()]
+            table = subprocess.run(command, capture_output=True, check=True).stdout
+        path = self.sys / f"class/drm/renderD{self._render_minor(index, partition)}/device/xcp/xcp_metrics"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(table)
+
     def _make(self, index: int) -> None:
         folder = self.folder(index)
         card = self.sys / f"class/drm/card{index}"
@@ -181,7 +197,8 @@ class AmdTree:
             "hwmon/hwmon3/power1_input": self._power_w(index) * 1_000_000, "hwmon/hwmon3/temp2_label": "junction",
             "hwmon/hwmon3/temp2_input": 61_000, "hwmon/hwmon3/temp3_label": "mem", "hwmon/hwmon3/temp3_input": 55_000,
             "hwmon/hwmon3/freq1_label": "sclk", "hwmon/hwmon3/freq1_input": 1_700_000_000,
-            "ras/umc_err_count": "ue: 1\nce: 4", "ras/gfx_err_count": "ue: 0\nce: 2",
+            "ras/umc_err_count": "ue: 1\nce: 4", "ras/gfx_err_count": "ue: 0\nce: 2\nde: 0",
+            "ras/xgmi_wafl_err_count": "ue: 2\nce: 5",
             "ras/gpu_vram_bad_pages": "0x00001000 : 0x00001000 : R\n0x00002000 : 0x00001000 : P",
         }  # fmt: skip
         for name, text in texts.items():
@@ -196,12 +213,16 @@ class AmdTree:
         self._put(node / "mem_banks/0/properties", f"heap_type 1\nsize_in_bytes {simds * _MEMORY_PER_SIMD}")
         self._put(
             node / "properties",
-            f"simd_count {simds}\nsimd_per_cu 4\nlocation_id {(0x41 + index << 8) + further}\ndomain 0",
+            f"simd_count {simds}\nsimd_per_cu 4\nlocation_id {(0x41 + index << 8) + further}\ndomain 0\n"
+            f"drm_render_minor {self._render_minor(index, partition)}",
         )
 
     def _power_w(self, index: int) -> int:
         """The second GCD of a package says 0."""
         return 0 if self.board.gcds == 2 and index % 2 else self.board.power_w
+
+    def _render_minor(self, index: int, partition: int) -> int:
+        return 128 + index + 10 * partition
 
     def _kfd_id(self, index: int, partition: int = 0) -> int:
         return 41_000 + index + 100 * partition

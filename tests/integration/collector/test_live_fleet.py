@@ -157,3 +157,17 @@ def test_what_a_killed_collector_left_behind_is_made_up_for_at_the_start(store: 
     at_seq_4 = store.query("SELECT power_w FROM steelyard.fleet_live WHERE chip = 'H100'")["power_w"][0].as_py()
     store.load_fleet()
     assert not math.isclose(fleet(store)["H100"]["power_w"], at_seq_4)
+
+
+def test_a_cut_gpu_counts_once_in_its_nodes_figures(store: Store) -> None:
+    part = {"agent": 9, "vendor": "amd", "chip": "", "part": "partition", "package_uid": "dev-90"}
+    gpus = [{"device_id": n, "agent": 9, "vendor": "amd", "chip": "MI325X"} for n in (90, 93)]
+    register(store, [*gpus, {"device_id": 91} | part, {"device_id": 92} | part], now_ms=now() + 2)
+    busy = {90: 0.25, 91: 0.5, 92: 0.0, 93: 0.75}
+    put(
+        store,
+        10,
+        *({"device_id": n, "busy": told, "power_w": 500.0 if n in (90, 93) else None} for n, told in busy.items()),
+    )
+    [row] = store.query("SELECT busy, power_w, devices FROM steelyard.nodes WHERE node = 'n9'").to_pylist()
+    assert row == {"busy": 0.5, "power_w": 1000.0, "devices": 4}

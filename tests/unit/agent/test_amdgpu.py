@@ -59,9 +59,9 @@ def attribute(number: int, unit: int, kind: int, *values: int) -> bytes:
     return struct.pack(f"<Q{len(values)}{'BbHhIiQq'[kind]}", encoding, *values)
 
 
-def attributes(*told: bytes) -> bytes:
+def attributes(*told: bytes, version: int = 9) -> bytes:
     body = b"".join(told)
-    return struct.pack("<HBBi", 8 + len(body), 1, 9, len(told)) + body
+    return struct.pack("<HBBi", 8 + len(body), 1, version, len(told)) + body
 
 
 @pytest.fixture(scope="session")
@@ -74,14 +74,15 @@ def test_offsets_are_the_compilers(tables: Path, version: tuple[int, int]) -> No
     words = ["hotspot=61", "mem=55", "power=700", "gfx=97", "umc=40", "energy=123456789012", "gfx_acc=777", "uclk=1300",
              "gfxclk=2100", "throttle=3", "indep_throttle=18", "fw_time=99999", "xgmi_read=1,2", "xgmi_write=4",
              "cycles=11", "ppt=12", "prochot=13", "socket_thermal=14", "vr_thermal=15", "hbm_thermal=16",
-             "replays=17"]  # fmt: skip
+             "replays=17", "xgmi_up=1,0,1"]  # fmt: skip
     raw = subprocess.run([tables, f"1.{version[1]}", *words], capture_output=True, check=True).stdout
     assert version_of(raw) == (*version, len(raw))
     told = {"hotspot_c": (61,), "memory_c": (55,), "power_w": (700,), "gfx_percent": (97,), "umc_percent": (40,),
             "energy": (123456789012,), "gfx_acc": (777,), "uclk_mhz": (1300,), "gfxclk_mhz": (2100,),
             "gfxclks_mhz": (2100,), "throttle": (3,), "throttle_bits": (18,), "time_10ns": (99999,),
             "xgmi_read_kb": (1, 2), "xgmi_write_kb": (4,), "cycles": (11,), "ppt": (12,), "prochot": (13,),
-            "socket_thermal": (14,), "vr_thermal": (15,), "hbm_thermal": (16,), "replays": (17,)}  # fmt: skip
+            "socket_thermal": (14,), "vr_thermal": (15,), "hbm_thermal": (16,), "replays": (17,),
+            "xgmi_up": (1, 0, 1)}  # fmt: skip
     assert decode(raw) == {name: told[name] for name in LAYOUTS[version].fields}
 
 
@@ -166,9 +167,37 @@ def test_figures_of_a_busy_mi300x(tmp_path: Path) -> None:
     assert values["link_rx_bytes"] == (int(rig.tree.now_s * 1000) + 7) * 1024
     slow = rig.sample(metric_class="slow")
     assert slow == {
-        "core_clock_max_mhz": 2100.0, "power_limit_w": 750.0, "hbm_total_bytes": float(64 << 30), "ecc_corrected": 6,
-        "ecc_uncorrected": 1, "remapped_rows": 1.0, "remap_pending": 1.0, "pcie_replays": 3,
+        "core_clock_max_mhz": 2100.0, "power_limit_w": 750.0, "hbm_total_bytes": float(64 << 30), "ecc_corrected": 11,
+        "ecc_uncorrected": 3, "ecc_corrected_hbm": 4, "ecc_uncorrected_hbm": 1, "ecc_corrected_sram": 2,
+        "ecc_uncorrected_sram": 0, "link_errors": 7, "remapped_rows": 1.0, "remap_pending": 1.0, "pcie_replays": 3,
     }  # fmt: skip
+
+
+def test_errors_are_told_by_the_blocks_that_count_them(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.put(0, "ras/sdma_err_count", "ue: 1\nce: 10")
+    rig.tree.drop(1, "ras/xgmi_wafl_err_count")
+    rig.tree.drop(1, "ras/gfx_err_count")
+    rig.source.close()
+    rig.infos = list(rig.source.discover())
+    first, second = (rig.sample(index, metric_class="slow") for index in (0, 1))
+    assert (first["ecc_corrected_sram"], first["ecc_uncorrected_sram"]) == (12, 1)
+    assert (first["ecc_corrected"], first["ecc_corrected_hbm"]) == (21, 4)
+    assert (second["ecc_corrected"], second["ecc_corrected_hbm"]) == (4, 4)
+    assert not {"link_errors", "ecc_corrected_sram"} & second.keys(), "what it doesn't count is absent"
+
+
+def test_links_that_are_up(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X-new")
+    assert rig.sample(metric_class="slow")["link_up"] == 7.0
+    rig.tree.table[0] = {"xgmi_up": "1,0,1,1,1,1,1"}
+    rig.tree.put_table(0)
+    assert rig.sample(metric_class="slow")["link_up"] == 6.0
+    # A guest's driver says of each that it can't know.
+    rig.tree.table[1] = {"xgmi_up": "2,2,2,2,2,2,2"}
+    rig.tree.put_table(1)
+    rig.source.close()
+    assert "link_up" not in names_of(rig.source.discover()[1])
 
 
 def test_a_package_of_two_gcds_counts_its_power_once(tmp_path: Path) -> None:
@@ -305,6 +334,34 @@ def test_a_partition_is_as_busy_as_its_compute_dies(tmp_path: Path, board: str) 
     assert [info.pci_address for info in rig.infos if "power_w" in names_of(info)] == [
         rig.tree.address(0), rig.tree.address(1)
     ]  # fmt: skip
+
+
+def test_a_partition_is_read_from_its_own_file_where_the_table_tells_of_none(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, "MI300X")
+    rig.tree.cut(0, "QPX", 4, bit=28)
+
+    def pass_time(milliseconds: int) -> None:
+        raw = attributes(attribute(3, 3, 2, 640), attribute(32, 5, 6, milliseconds * 100_000))
+        (rig.tree.folder(0) / "gpu_metrics").write_bytes(raw)
+        rig.tree.put_partition(0, 0, f"busy=90,50 busy_acc={80 * milliseconds},{40 * milliseconds}")
+        # The later version has the firmware's time itself, and may be a little newer than the GPU's table.
+        later = attributes(
+            attribute(40, 10, 4, 30, 0xFFFFFFFF), attribute(43, 10, 6, 20 * (milliseconds + 5), 2**64 - 1),
+            attribute(32, 5, 6, (milliseconds + 5) * 100_000), version=1,
+        )  # fmt: skip
+        rig.tree.put_partition(0, 1, later)
+        rig.tree.put_partition(0, 2, attributes(version=7))
+        rig.tree.now_s += 1
+
+    pass_time(1000)
+    rig.infos = list(rig.source.discover())
+    assert [names_of(info) >= {"busy", "core_active"} for info in rig.infos[1:5]] == [True, True, False, False]
+    for index in (1, 2):
+        rig.sample(index)
+    pass_time(2000)
+    first, second = rig.sample(1), rig.sample(2)
+    assert (first["busy"], first["core_active"]) == (0.7, pytest.approx(0.6))
+    assert (second["busy"], second["core_active"]) == (0.3, pytest.approx(0.2))
 
 
 def test_occupancy_is_the_waves_of_all_processes_where_they_tell(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from steelyard_agent.devices.amdgpu.attributes import layout_of
+from steelyard_agent.devices.amdgpu.attributes import layout_of, partition_layout_of
 from steelyard_agent.devices.amdgpu.errors import VENDOR, error_for
 from steelyard_agent.devices.amdgpu.gpu_metrics import Figures, Layout, figures_of, version_of
 from steelyard_agent.devices.procfs import KeptFile
@@ -12,6 +12,7 @@ from steelyard_proto.errors import DeviceError, NotSupported
 
 _DPM_LEVEL: Final = re.compile(rb"^\d+:\s*(\d+)Mhz", re.MULTILINE | re.IGNORECASE)
 _ERRORS: Final = re.compile(rb"(ue|ce):\s*(\d+)")
+_COUNTS: Final = "_err_count"
 _PAGE: Final = re.compile(rb":\s*([RPF])\s*$", re.MULTILINE)
 
 
@@ -83,15 +84,27 @@ class DeviceFiles:
         raw, layout = self._table()
         return figures_of(raw, layout.fields)
 
-    def partitions(self) -> tuple[Figures, ...]:
-        """What the driver's table tells of each compute partition, with the table's time; empty where it tells of none.
+    def partitions(self) -> tuple[Figures, tuple[Figures, ...]]:
+        """The time of the driver's table, and what it tells of each compute partition: nothing where none is told.
 
         Raises:
             DeviceError: as `gpu_metrics`.
         """
         raw, layout = self._table()
         time = figures_of(raw, {name: layout.fields[name] for name in ("time_10ns",) if name in layout.fields})
-        return tuple({**time, **figures_of(raw, fields)} for fields in layout.partitions)
+        return time, tuple(figures_of(raw, fields) for fields in layout.partitions)
+
+    def partition(self, path: Path) -> Figures:
+        """What the driver tells in a compute partition's own file.
+
+        Raises:
+            DeviceError: it can't be read; NotSupported where there is none, or its version isn't known.
+        """
+        raw = self.text(str(path))
+        layout = partition_layout_of(raw)
+        if layout is None:
+            raise self._unknown(path.name, raw)
+        return figures_of(raw, layout.fields)
 
     def highest_level_mhz(self, name: str) -> int:
         """The highest level of a clock, by a pp_dpm file."""
@@ -100,20 +113,18 @@ class DeviceFiles:
             raise self._unsupported(name)
         return max(levels)
 
-    def ras_errors(self) -> tuple[int, int]:
-        """Corrected and uncorrected errors of all blocks that the driver counts.
+    def ras_blocks(self) -> tuple[str, ...]:
+        """The parts of the chip whose errors the driver counts, in its words: umc (the memory), gfx, xgmi_wafl ..."""
+        return tuple(sorted(path.name.removesuffix(_COUNTS) for path in (self.folder / "ras").glob(f"*{_COUNTS}")))
+
+    def ras_errors(self, block: str) -> tuple[int, int]:
+        """Corrected and uncorrected errors of a block.
 
         Raises:
-            NotSupported: it counts none.
+            DeviceError: as `text`.
         """
-        names = sorted(path.name for path in (self.folder / "ras").glob("*_err_count"))
-        if not names:
-            raise self._unsupported("ras")
-        counts = {b"ce": 0, b"ue": 0}
-        for name in names:
-            for kind, count in _ERRORS.findall(self.text(f"ras/{name}")):
-                counts[kind] += int(count)
-        return counts[b"ce"], counts[b"ue"]
+        counts = {kind: int(count) for kind, count in _ERRORS.findall(self.text(f"ras/{block}{_COUNTS}"))}
+        return counts.get(b"ce", 0), counts.get(b"ue", 0)
 
     def bad_pages(self) -> tuple[int, int]:
         """Pages of memory that are retired, and that will be at the next reset."""
@@ -138,11 +149,12 @@ class DeviceFiles:
         if layout is None or not layout.is_of(raw):
             layout = self._layout = layout_of(raw)
         if layout is None:
-            version = "{}.{} of {} bytes".format(*version_of(raw))
-            raise NotSupported(
-                f"version {version} is not known", vendor=VENDOR, call="gpu_metrics", device=self.address
-            )
+            raise self._unknown("gpu_metrics", raw)
         return raw, layout
+
+    def _unknown(self, call: str, raw: bytes) -> NotSupported:
+        version = "{}.{} of {} bytes".format(*version_of(raw))
+        return NotSupported(f"version {version} is not known", vendor=VENDOR, call=call, device=self.address)
 
     def _sensors(self) -> Path:
         if self._hwmon is None:

@@ -33,6 +33,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "replays": "Q",
     "xgmi_read_kb": "8Q",
     "xgmi_write_kb": "8Q",
+    "xgmi_up": "8H",
     "time_10ns": "Q",
     "gfxclk_mhz": "H",
     "gfxclks_mhz": "8H",
@@ -117,8 +118,8 @@ _V1_6: Final = {
 }  # fmt: skip
 _V1_7: Final = {
     "energy": 24, "cycles": 40, "prochot": 44, "ppt": 48, "socket_thermal": 52, "vr_thermal": 56, "hbm_thermal": 60,
-    "gfx_acc": 76, "replays": 112, "xgmi_read_kb": 136, "xgmi_write_kb": 200, "time_10ns": 288, "gfxclks_mhz": 296,
-    "uclk_mhz": 336,
+    "gfx_acc": 76, "replays": 112, "xgmi_read_kb": 136, "xgmi_write_kb": 200, "xgmi_up": 264, "time_10ns": 288,
+    "gfxclks_mhz": 296, "uclk_mhz": 336,
 }  # fmt: skip
 
 LAYOUTS: Final[Mapping[tuple[int, int], Layout]] = dict((

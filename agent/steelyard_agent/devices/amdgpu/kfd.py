@@ -19,6 +19,7 @@ class KfdNode:
         function: the address's last part; of a GPU with several nodes, the partition too.
         compute_units: 0 where it doesn't say.
         memory_bytes: its share of the GPU's memory; 0 where it doesn't say.
+        render_minor: the number of its render node; 0 where it doesn't say.
     """
 
     gpu_id: int
@@ -26,6 +27,7 @@ class KfdNode:
     function: int
     compute_units: int
     memory_bytes: int
+    render_minor: int = 0
 
 
 def kfd_nodes(sys: Path) -> list[KfdNode]:
@@ -68,6 +70,7 @@ def _node(folder: Path) -> KfdNode | None:
         function=(at >> 28) * _FUNCTIONS + (at & 7),
         compute_units=told.get("simd_count", 0) // per_unit if per_unit else 0,
         memory_bytes=sum(_figures(bank).get("size_in_bytes", 0) for bank in folder.glob("mem_banks/*/properties")),
+        render_minor=max(0, told.get("drm_render_minor", 0)),
     )
 
 

@@ -1,11 +1,11 @@
 """The compute partitions of a cut GPU (DPX, QPX, CPX of an MI300): devices of their own beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 from steelyard_agent.devices.amdgpu.accumulated import BusyShare
 from steelyard_agent.devices.amdgpu.binding import DeviceFiles
-from steelyard_agent.devices.amdgpu.errors import VENDOR
 from steelyard_agent.devices.amdgpu.gpu_metrics import Figures
 from steelyard_agent.devices.amdgpu.kfd import KfdNode
 from steelyard_agent.devices.amdgpu.readings import BUSY, CORE_ACTIVE, HBM_TOTAL, Reading, percent
@@ -19,13 +19,15 @@ _NOT_TOLD: Final = Absent("the table tells nothing of this partition")
 
 
 class PartitionTable:
-    """One read of the GPU's table a tick, for all its partitions."""
+    """What the driver tells of a GPU's partitions: in one read of the GPU's table a tick, else in a file of each."""
 
-    def __init__(self, files: DeviceFiles, clock: Callable[[], float]) -> None:
-        """Args: the GPU; monotonic seconds."""
+    def __init__(self, files: DeviceFiles, nodes: Sequence[KfdNode], sys: Path, clock: Callable[[], float]) -> None:
+        """Args: the GPU; the compute driver's nodes of its partitions; root of sysfs; monotonic seconds."""
         self._files = files
+        self._own = [sys / f"class/drm/renderD{node.render_minor}/device/xcp/xcp_metrics" for node in nodes]
         self._clock = clock
         self._read_s = float("-inf")
+        self._time: Figures = {}
         self._figures: tuple[Figures, ...] = ()
 
     def of(self, number: int) -> Figures:
@@ -36,11 +38,12 @@ class PartitionTable:
         """
         now_s = self._clock()
         if now_s - self._read_s > _SAME_TICK_S:
-            self._figures = self._files.partitions()
+            self._time, self._figures = self._files.partitions()
             self._read_s = now_s
-        if number >= len(self._figures):
-            raise NotSupported("tells of no partitions", vendor=VENDOR, call="gpu_metrics", device=self._files.address)
-        return self._figures[number]
+        # A file of its own tells the firmware's time in later releases alone.
+        is_in_table = number < len(self._figures)
+        told = self._figures[number] if is_in_table else self._files.partition(self._own[number])
+        return {**self._time, **told}
 
 
 class PartitionReading:

@@ -20,10 +20,17 @@ BUSY, CORE_ACTIVE, CORE_OCCUPANCY, MEMCTL = 1, 2, 5, 10
 CORE_CLOCK, CORE_CLOCK_MAX, MEM_CLOCK, POWER, POWER_LIMIT, ENERGY = 20, 21, 22, 23, 24, 25
 THROTTLE_POWER, THROTTLE_THERMAL, THROTTLE_HW, THROTTLE_REASONS = 26, 27, 28, 29
 HBM_USED, HBM_TOTAL, HBM_TEMP, CHIP_TEMP = 40, 41, 43, 44
-LINK_TX, LINK_RX = 50, 51
+LINK_TX, LINK_RX, LINK_ERRORS, LINK_UP = 50, 51, 58, 59
 ECC_CORRECTED, ECC_UNCORRECTED, REMAPPED, REMAP_PENDING, PCIE_REPLAYS = 60, 61, 62, 63, 64
 PROCESSES = 67
+ECC_CORRECTED_HBM, ECC_UNCORRECTED_HBM, ECC_CORRECTED_SRAM, ECC_UNCORRECTED_SRAM = 77, 78, 79, 80
 
+# Blocks in the driver's words: the device memory, and those that aren't memories of the chip.
+_HBM_BLOCK: Final = "umc"
+_LINK_BLOCK: Final = "xgmi_wafl"
+_OUTSIDE: Final = (_HBM_BLOCK, _LINK_BLOCK, "pcie_bif")
+_LINK_IS_UP: Final = 1
+_LINK_STATES: Final = (0, 1)
 _KB: Final = 1024
 _NOT_TOLD: Final = Absent("the table does not give it")
 
@@ -101,12 +108,41 @@ def plan(files: DeviceFiles, clock: Clock) -> Mapping[MetricClass, tuple[Reading
             Reading((CORE_CLOCK_MAX,), lambda: (float(files.highest_level_mhz("pp_dpm_sclk")),)),
             Reading((POWER_LIMIT,), lambda: (files.sensor("power1_cap") / 1e6,)),
             Reading((HBM_TOTAL,), lambda: (float(files.number("mem_info_vram_total")),)),
-            Reading((ECC_CORRECTED, ECC_UNCORRECTED), files.ras_errors),
+            Reading((LINK_UP,), lambda: (_links_up(files),)),
+            *_errors(files),
             Reading((REMAPPED, REMAP_PENDING), lambda: tuple(float(pages) for pages in files.bad_pages())),
             Reading((PCIE_REPLAYS,), lambda: (files.number("pcie_replay_count"),)),
         ]
     )
     return {"fast": tuple(fast), "slow": tuple(slow)}
+
+
+def _errors(files: DeviceFiles) -> list[Reading]:
+    """All errors that the driver counts, in one reading: over all blocks, by place, and those of the links."""
+    blocks = files.ras_blocks()
+    if not blocks:
+        return []
+    pairs = {(ECC_CORRECTED, ECC_UNCORRECTED): blocks}
+    if _HBM_BLOCK in blocks:
+        pairs[ECC_CORRECTED_HBM, ECC_UNCORRECTED_HBM] = (_HBM_BLOCK,)
+    if on_chip := tuple(block for block in blocks if block not in _OUTSIDE):
+        pairs[ECC_CORRECTED_SRAM, ECC_UNCORRECTED_SRAM] = on_chip
+    ids = tuple(number for pair in pairs for number in pair)
+
+    def read() -> Values:
+        counts = {block: files.ras_errors(block) for block in blocks}
+        figures = [sum(counts[block][kind] for block in group) for group in pairs.values() for kind in (0, 1)]
+        return (*figures, sum(counts[_LINK_BLOCK])) if _LINK_BLOCK in counts else tuple(figures)
+
+    return [Reading((*ids, LINK_ERRORS) if _LINK_BLOCK in blocks else ids, read)]
+
+
+def _links_up(files: DeviceFiles) -> float:
+    """Source: xgmi_link_status of gpu_metrics 1.7 and later."""
+    states = files.gpu_metrics().get("xgmi_up", ())
+    if not any(state in _LINK_STATES for state in states):
+        raise NotSupported("the table tells the state of no link", vendor=VENDOR, call="gpu_metrics")
+    return float(states.count(_LINK_IS_UP))
 
 
 def percent(figure: float) -> Value:

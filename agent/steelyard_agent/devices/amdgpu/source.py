@@ -187,7 +187,7 @@ class AmdgpuSource:
 
     def _partitions(self, gpu: KnownDevice) -> Iterator[KnownDevice]:
         """Those of a GPU that is cut."""
-        table = PartitionTable(gpu.files, self._clock)
+        table = PartitionTable(gpu.files, gpu.nodes, self._sys, self._clock)
         for number, node in enumerate(gpu.nodes):
             uid = f"{gpu.info.uid}-{number}"
             yield self._still_known(uid, (node,)) or self._describe_partition(gpu, uid, table, number)

@@ -37,8 +37,9 @@ LEFT JOIN
         arraySort(groupUniqArrayIf(job, state != 'silent')) AS jobs,
         -- power of the host's CPU is not a device's
         sumIf(v.power_w, v.state = 'live' AND v.kind != 'cpu') AS power_w,
-        avgIf(v.busy, v.state = 'live' AND v.kind != 'cpu') AS busy,
-        avgIf(v.core_active, v.state = 'live' AND v.kind != 'cpu') AS core_active,
+        -- a cut AMD GPU's figure is the mean over its partitions already; NVIDIA's tells none, and its instances do
+        avgIf(v.busy, v.state = 'live' AND v.kind != 'cpu' AND v.part != 'partition') AS busy,
+        avgIf(v.core_active, v.state = 'live' AND v.kind != 'cpu' AND v.part != 'partition') AS core_active,
         min(v.age_s) AS age_s
     FROM steelyard.devices AS v
     GROUP BY agent
