@@ -19,7 +19,8 @@
  *     other_die code              910C: what the second die's power call returns then (0, with a power of 0)
  *     busy, core_active, cube, vector, hbm_busy, clock, clock_max, hbm_clock, power_w, chip_temp, hbm_temp, voltage,
  *     hbm_mib, hbm_used_mib, health, network_health, ecc, ecc_single, ecc_double, isolated, next_isolated, slowed_by,
- *     hccs_tx, hccs_rx (GiB/s), hccs_errors (of each of 7 links), pcie_tx, pcie_rx (MB/ms), roce_tx, roce_rx (bytes),
+ *     hccs_tx, hccs_rx (GiB/s), hccs_errors (of each of 7 links),
+ *     hccs_tx_packets, hccs_rx_packets (of each), hccs_down (of these), ub_up (of 8 ports), ub_errors (of each), pcie_tx, pcie_rx (MB/ms), roce_tx, roce_rx (bytes),
  *     roce_bad   figures
  *     virtual.N n                 the NPU is split into that many virtual ones: link calls answer -8002
  *     faults.N text               "80E01801 81078603": the error codes that are active
@@ -107,6 +108,33 @@ typedef struct {
 } HccsCounts;
 
 typedef struct {
+    unsigned int hccs_port_pcs_bitmap, pcs_lane_bitmap[16], reserve[16];
+} HccsLanes;
+
+typedef struct {
+    int ub_link_status, ub_port_status[36];
+} UbLinks;
+
+typedef struct {
+    int udie_id, port_id;
+} UbPort;
+
+typedef struct {
+    int die_nums;
+    struct {
+        int die_index, port_nums;
+        struct {
+            int port_index, mode;
+        } port_list_data[32];
+    } die_list_data[2];
+} PortList;
+
+typedef struct {
+    int port_mode;
+    unsigned long long packets[39], crc_error_sum, core_mib[8], reserved[16];
+} UbCounts;
+
+typedef struct {
     unsigned long long pause_and_pfc[20], mac_tx_total_pkt_num, mac_tx_total_oct_num, mac_tx_bad_pkt_num,
         mac_tx_bad_oct_num, mac_rx_total_pkt_num, mac_rx_total_oct_num, mac_rx_bad_pkt_num, mac_rx_bad_oct_num,
         mac_rx_fcs_err_pkt_num, roce[15], nic[4];
@@ -129,6 +157,8 @@ static const struct {
     SIZE(DieId),            SIZE(ProcessMemory),        AT(ProcessMemory, proc_mem_usage),
     SIZE(HccsBandwidth),    AT(HccsBandwidth, total_txbw), AT(HccsBandwidth, rx_bandwidth),
     SIZE(PcieBandwidth),    AT(PcieBandwidth, rx_cpl_bw), SIZE(HccsCounts), AT(HccsCounts, crc_err_cnt),
+    SIZE(HccsLanes),        AT(HccsLanes, pcs_lane_bitmap), SIZE(UbLinks), SIZE(UbPort), SIZE(PortList),
+    AT(PortList, die_list_data), SIZE(UbCounts), AT(UbCounts, crc_error_sum),
     SIZE(NetworkCounts),    AT(NetworkCounts, mac_tx_total_oct_num), AT(NetworkCounts, mac_rx_bad_pkt_num),
 };
 
@@ -575,8 +605,23 @@ int dcmi_get_device_info(int card, int device, int main_command, unsigned int co
         if (*size != sizeof *counts)
             return INVALID_PARAMETER;
         memset(counts, 0, sizeof *counts);
-        for (int link = 1; link < 8; link++)
+        double packets = 3.5e9 * scenario_seconds();
+        for (int link = 1; link < 8; link++) {
             counts->crc_err_cnt[link] = (unsigned long long)scenario_number("hccs_errors", npu, 0);
+            counts->tx_cnt[link] = (unsigned long long)scenario_number("hccs_tx_packets", npu, packets);
+            counts->rx_cnt[link] = (unsigned long long)scenario_number("hccs_rx_packets", npu, packets);
+        }
+        return is_chip("910A") || is_second ? NOT_SUPPORT : OK;
+    }
+    if (main_command == 16 && command == 1) {
+        HccsLanes *lanes = out;
+        if (*size != sizeof *lanes)
+            return INVALID_PARAMETER;
+        memset(lanes, 0, sizeof *lanes);
+        lanes->hccs_port_pcs_bitmap = (unsigned int)scenario_number("hccs_ports", npu, 0xFE);
+        /* Those of the ports that are for HCCS, one behind the other: set up, four lanes in use. */
+        for (int link = 0; link < 7; link++)
+            lanes->pcs_lane_bitmap[link] = link < scenario_number("hccs_down", npu, 0) ? 1 : 1 | 0xF << 1 | 2 << 9;
         return is_chip("910A") || is_second ? NOT_SUPPORT : OK;
     }
     return INVALID_PARAMETER;
@@ -715,6 +760,52 @@ int dcmiv2_get_device_error_code_list(int id, int *count, unsigned int *codes, u
 
 int dcmiv2_get_device_info(int id, int main_command, unsigned int command, void *out, unsigned int *size) {
     return SECOND(dcmi_get_device_info(id, 0, main_command, command, out, size));
+}
+
+/* Eight ports: two dies of five each, of which the last is for Ethernet. */
+int dcmiv2_get_device_port_list_info(int id, PortList *out) {
+    is_second = 1;
+    int npu = enter("dcmi_get_device_port_list_info", id, 0);
+    is_second = 0;
+    if (npu < 0)
+        return npu;
+    memset(out, 0, sizeof *out);
+    out->die_nums = (int)scenario_number("ub_dies", npu, 2);
+    for (int die = 0; die < 2; die++) {
+        out->die_list_data[die].die_index = die;
+        out->die_list_data[die].port_nums = 5;
+        for (int port = 0; port < 5; port++) {
+            out->die_list_data[die].port_list_data[port].port_index = port + 4;
+            out->die_list_data[die].port_list_data[port].mode = port == 4;
+        }
+    }
+    return OK;
+}
+
+int dcmiv2_get_port_pkt_stats_info(int id, UbPort *port, UbCounts *out) {
+    is_second = 1;
+    int npu = enter("dcmi_get_port_pkt_stats_info", id, 0);
+    is_second = 0;
+    if (npu < 0)
+        return npu;
+    if (port->udie_id < 0 || port->udie_id > 1 || port->port_id < 4 || port->port_id > 8)
+        return INVALID_PARAMETER;
+    memset(out, 0, sizeof *out);
+    out->crc_error_sum = (unsigned long long)scenario_number("ub_errors", npu, 0);
+    return OK;
+}
+
+int dcmiv2_get_ub_port_link_status(int id, UbLinks *out) {
+    is_second = 1;
+    int npu = enter("dcmi_get_ub_port_link_status", id, 0);
+    is_second = 0;
+    if (npu < 0)
+        return npu;
+    memset(out, 0, sizeof *out);
+    out->ub_link_status = 2;
+    for (int port = 0; port < 8; port++)
+        out->ub_port_status[port] = port >= scenario_number("ub_up", npu, 8) ? 3 : port % 2 ? 2 : 1;
+    return OK;
 }
 
 int dcmiv2_get_pcie_link_bandwidth_info(int id, PcieBandwidth *out) {

@@ -41,7 +41,8 @@ def test_structs_are_laid_out_as_in_c(library: Path) -> None:
         seen.add((name.value, field))
     assert {name for name, field in seen if not field} == {
         b"ChipInfoV2", b"MultiUtilization", b"HbmInfo", b"EccInfo", b"PcieInfo", b"DieId", b"ProcessMemory",
-        b"HccsBandwidth", b"PcieBandwidth", b"HccsCounts", b"NetworkCounts",
+        b"HccsBandwidth", b"PcieBandwidth", b"HccsCounts", b"HccsLanes", b"UbLinks", b"UbPort", b"PortList",
+        b"UbCounts", b"NetworkCounts",
     }  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "network_health.1": 6, "ecc_single.1": 7, "ecc_double.1": 1, "isolated.1": 3, "next_isolated.1": 1,
         "pids.1": "4711:2048 4712:16", "slowed_by.1": 1028, "hccs_tx.1": 70, "hccs_rx.1": 35, "hccs_errors.1": 3,
         "pcie_tx.1": 6, "pcie_rx.1": 8, "roce_tx.1": 5000, "roce_rx.1": 7000, "roce_bad.1": 2,
+        "hccs_tx_packets.1": 300, "hccs_rx_packets.1": 200, "hccs_down.1": 2,
     })  # fmt: skip
     numa = tmp_path / "sys/bus/pci/devices/0000:41:00.0/numa_node"
     numa.parent.mkdir(parents=True)
@@ -76,7 +78,9 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "remapped_rows": 9.0, "remap_pending": 4.0, "health": 2.0, "network_health": 6.0, "processes": 2.0,
         "throttle_reasons": 1028, "link_tx_bytes_per_s": pytest.approx(70 * 2**30),
         "link_rx_bytes_per_s": pytest.approx(35 * 2**30), "pcie_tx_bytes_per_s": 9e9, "pcie_rx_bytes_per_s": 11e9,
-        "link_errors": 21, "roce_tx_bytes": 5000, "roce_rx_bytes": 7000, "roce_errors": 6,
+        "link_errors": 21, "link_up": 5.0, "link_tx_bytes": 7 * 300 * 20, "link_rx_bytes": 7 * 200 * 20,
+        "ecc_corrected_hbm": 7, "ecc_uncorrected_hbm": 1, "roce_tx_bytes": 5000, "roce_rx_bytes": 7000,
+        "roce_errors": 6,
     }  # fmt: skip
     source.close()
 
@@ -93,6 +97,7 @@ def test_910a_is_read_by_its_older_calls(library: Path, scenario: Scenario) -> N
 
 def test_a_950_is_read_by_the_second_set_of_functions(library: Path, scenario: Scenario) -> None:
     scenario.set({"chip": "950PR", "devices": 2, "busy.1": 91, "power_w.1": 400, "pids.1": "4711:16"})
+    scenario.set({"ub_up": 6, "ub_errors": 3})
     source = source_over(library)
     devices = source.discover()
     assert [(device.index, device.chip, device.part) for device in devices] == [
@@ -102,8 +107,24 @@ def test_a_950_is_read_by_the_second_set_of_functions(library: Path, scenario: S
     assert devices[1].uid == "NPU-A0000201-A0010201-A0020201-A0030201-A0040201", "its DDIE number"
     values = sampled(source, devices[1])
     assert (values["busy"], values["power_w"], values["processes"]) == (0.91, 400.0, 1.0)
-    assert not {"link_tx_bytes_per_s", "roce_tx_bytes", "network_health"} & values.keys()
+    assert not {"link_tx_bytes_per_s", "link_tx_bytes", "roce_tx_bytes", "network_health"} & values.keys()
     assert isinstance(values["pcie_tx_bytes_per_s"], float)
+    # Of its ten ports, two are for Ethernet.
+    assert (values["link_up"], values["link_errors"]) == (6.0, 8 * 3)
+
+
+def test_links_that_are_not_there_are_not_counted_as_down(library: Path, scenario: Scenario) -> None:
+    scenario.set({"hccs_ports.0": 0, "hccs_down.1": 7})
+    source = source_over(library)
+    first, second = source.discover()[:2]
+    assert "link_up" not in sampled(source, first)
+    assert sampled(source, second)["link_up"] == 0.0
+
+
+def test_ports_that_cannot_be_are_not_asked(library: Path, scenario: Scenario) -> None:
+    scenario.set({"chip": "950PR", "devices": 1, "ub_dies": 9})
+    source = source_over(library)
+    assert isinstance(sampled(source, source.discover()[0])["link_errors"], Absent)
 
 
 def test_a_chip_split_into_virtual_ones_has_no_link_rates(library: Path, scenario: Scenario) -> None:
@@ -234,7 +255,7 @@ def test_a_figure_that_cannot_be_is_absent(
         ("dcmi_get_device_type", set(), {"busy", "processes"}),
         ("dcmi_get_device_chip_info_v2", set(), {"busy"}),
         ("dcmi_get_device_die_v2", set(), {"busy"}),
-        ("dcmi_get_device_info", {"throttle_reasons", "link_errors"}, {"busy"}),
+        ("dcmi_get_device_info", {"throttle_reasons", "link_errors", "link_up", "link_tx_bytes"}, {"busy"}),
         ("dcmi_get_hccs_link_bandwidth_info", {"link_tx_bytes_per_s"}, {"pcie_tx_bytes_per_s"}),
         ("dcmi_get_netdev_pkt_stats_info", {"roce_tx_bytes"}, {"network_health"}),
     ],

@@ -26,7 +26,11 @@ from steelyard_agent.devices.dcmi.structs import (
     NetworkCounts,
     PcieBandwidth,
     PcieInfo,
+    PortList,
     ProcessMemory,
+    UbCounts,
+    UbLinks,
+    UbPort,
 )
 from steelyard_proto.errors import DeviceError, NotSupported
 
@@ -71,6 +75,10 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "dcmi_get_netdev_pkt_stats_info": (c_int, c_int, c_int, POINTER(NetworkCounts)),
     "dcmi_get_hccs_link_bandwidth_info": (c_int, c_int, POINTER(HccsBandwidth)),
     "dcmi_get_pcie_link_bandwidth_info": (c_int, c_int, POINTER(PcieBandwidth)),
+    # Of the second set alone.
+    "dcmi_get_ub_port_link_status": (c_int, c_int, POINTER(UbLinks)),
+    "dcmi_get_device_port_list_info": (c_int, c_int, POINTER(PortList)),
+    "dcmi_get_port_pkt_stats_info": (c_int, c_int, POINTER(UbPort), POINTER(UbCounts)),
 }
 
 # What the second set calls them, where it is not the same name after the prefix. None: it has no such function.

@@ -22,6 +22,8 @@ _MAX_MHZ: Final = 10_000
 _MAX_HUNDREDTHS_OF_V: Final = 10_000
 # What the matrix of counters holds.
 _MAX_BITS: Final = (1 << 63) - 1
+# A packet of HCCS, by which the library itself makes rates of its counts.
+_PACKET_BYTES: Final = 20
 _OUT_OF_RANGE: Final = Absent("out of range")
 _NO_POWER: Final = Absent("the driver reports no power")
 
@@ -36,6 +38,7 @@ class DeviceCalls:
         self.hbm = structs.HbmInfo()
         self.ecc = structs.EccInfo()
         self.bits = ctypes.c_ulonglong()
+        self.hccs = structs.HccsCounts()
         self._library = library
         self.is_second = library.is_second
         self._place = (card,) if library.is_second else (card, device)
@@ -210,6 +213,11 @@ def _slowed_by(calls: DeviceCalls) -> tuple[Value, ...]:
     return (calls.bits.value & _MAX_BITS,)
 
 
+def _link_bytes(calls: DeviceCalls) -> tuple[Value, ...]:
+    calls.info(structs.HCCS_COUNTS, calls.hccs)
+    return tuple(sum(counts) * _PACKET_BYTES & _MAX_BITS for counts in (calls.hccs.tx_cnt, calls.hccs.rx_cnt))
+
+
 def _hbm_total(calls: DeviceCalls) -> tuple[Value, ...]:
     calls.fill("dcmi_get_device_hbm_info", calls.hbm)
     total = calls.hbm.memory_size
@@ -221,10 +229,13 @@ def _ecc(calls: DeviceCalls) -> tuple[Value, ...]:
     ecc = calls.ecc
     if not ecc.enable_flag:
         off = Absent("ECC is off")
-        return off, off, off, off
+        return (off,) * 6
+    corrected, uncorrected = int(ecc.single_bit_error_cnt), int(ecc.double_bit_error_cnt)
     return (
-        int(ecc.single_bit_error_cnt),
-        int(ecc.double_bit_error_cnt),
+        corrected,
+        uncorrected,
+        corrected,
+        uncorrected,
         float(ecc.single_bit_isolated_pages_cnt + ecc.double_bit_isolated_pages_cnt),
         float(ecc.single_bit_next_isolated_pages_cnt + ecc.double_bit_next_isolated_pages_cnt),
     )
@@ -254,13 +265,14 @@ _READINGS: Final[Mapping[MetricClass, tuple[tuple[tuple[Reading, ...], ...], ...
         ((Reading((20,), _clock(structs.CLOCK_AI_CORE)),),),
         ((Reading((23, 25), _power),),),
         ((Reading((29,), _slowed_by),),),
+        ((Reading((50, 51), _link_bytes),),),
         ((Reading((44,), lambda calls: (_celsius(calls.signed("dcmi_get_device_temperature")),)),),),
     ),
     "slow": (
         ((Reading((21,), _clock(structs.CLOCK_AI_CORE_MAX)),),),
         ((Reading((41,), _hbm_total),),),
         ((Reading((45,), _voltage),),),
-        ((Reading((60, 61, 62, 63), _ecc),),),
+        ((Reading((60, 61, 77, 78, 62, 63), _ecc),),),
         ((Reading((65,), _health),),),
     ),
     "processes": (((Reading((67,), lambda calls: (float(len(calls.processes())),)),),),),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from steelyard_agent.devices.dcmi import structs
-from steelyard_agent.devices.dcmi.errors import ARGUMENT_REFUSED, out_of_range
+from steelyard_agent.devices.dcmi.errors import ARGUMENT_REFUSED, VENDOR, out_of_range
 from steelyard_agent.devices.dcmi.readings import DeviceCalls, Reading, absent_for
 from steelyard_agent.model import Absent, Value
 from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
@@ -38,6 +38,9 @@ _MB_PER_MS: Final = 1e9
 # Above what the links of any NPU carry.
 _MAX_BYTES_PER_S: Final = 1e13
 _MEAN: Final = 2
+_SET_UP: Final = 1
+_LANES_AT: Final = 9
+_LANES: Final = 3
 _NETWORK_UNKNOWN: Final = 0xFF
 _UNKNOWN: Final = Absent("not measured yet")
 _OLD: Final = Absent(f"not measured for {_MAX_AGE_S:g} s")
@@ -91,7 +94,14 @@ def supported(calls: DeviceCalls, shelf: Shelf) -> tuple[SlowReading, ...]:
     Raises:
         DeviceLost: the device went away meanwhile.
     """
-    return tuple(reading for reading in READINGS if _is_supported(calls, reading, shelf))
+    given: set[int] = set()
+    found: list[SlowReading] = []
+    for reading in READINGS:
+        # Links are told in different ways by the generations.
+        if given.isdisjoint(reading.ids) and _is_supported(calls, reading, shelf):
+            found.append(reading)
+            given.update(reading.ids)
+    return tuple(found)
 
 
 def measure(calls: DeviceCalls, reading: SlowReading, shelf: Shelf, window_ms: int = WINDOW_MS) -> None:
@@ -174,6 +184,44 @@ def _link_errors(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
     return (sum(counts.crc_err_cnt),)
 
 
+def _links_up(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
+    name = "dcmi_get_device_info"
+    lanes = structs.HccsLanes()
+    calls.info(structs.HCCS_LANES, lanes)
+    ports = lanes.hccs_port_pcs_bitmap.bit_count()
+    if not ports:
+        raise NotSupported("no port is for HCCS", vendor=VENDOR, call=name, device=calls.label)
+    if ports > structs.LINKS:
+        raise out_of_range(name, calls.label, "the number of HCCS ports", ports)
+    return (float(sum(_is_up(lane) for lane in lanes.pcs_lane_bitmap[:ports])),)
+
+
+def _is_up(lane: int) -> bool:
+    return bool(lane & _SET_UP and lane >> _LANES_AT & _LANES)
+
+
+def _ub_links_up(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
+    links = structs.UbLinks()
+    calls.fill("dcmi_get_ub_port_link_status", links)
+    return (float(sum(state in structs.UB_LINKED for state in links.ub_port_status)),)
+
+
+def _ub_link_errors(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
+    name = "dcmi_get_device_port_list_info"
+    ports, counts, total = structs.PortList(), structs.UbCounts(), 0
+    calls.fill(name, ports)
+    if not 0 < ports.die_nums <= structs.MAX_UB_DIES:
+        raise out_of_range(name, calls.label, "the number of dies with ports", ports.die_nums)
+    for die in ports.die_list_data[: ports.die_nums]:
+        if not 0 <= die.port_nums <= structs.MAX_UB_PORTS_OF_DIE:
+            raise out_of_range(name, calls.label, "the number of ports", die.port_nums)
+        for port in die.port_list_data[: die.port_nums]:
+            if port.mode == structs.UB_MODE:
+                calls.fill("dcmi_get_port_pkt_stats_info", structs.UbPort(die.die_index, port.port_index), counts)
+                total += counts.crc_error_sum
+    return (total,)
+
+
 def _network_health(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
     level = calls.signed("dcmi_get_device_network_health")
     return (float(level) if 0 <= level < _NETWORK_UNKNOWN else Absent("the driver doesn't know"),)
@@ -192,6 +240,9 @@ READINGS: Final = (
     NETWORK_HEALTH,
     SlowReading("RoCE counters", "slow", (74, 75, 76), _roce),
     SlowReading("HCCS counters", "slow", (58,), _link_errors),
+    SlowReading("HCCS links", "slow", (59,), _links_up),
+    SlowReading("UB counters", "slow", (58,), _ub_link_errors),
+    SlowReading("UB links", "slow", (59,), _ub_links_up),
     SlowReading("HCCS bandwidth", "fast", (52, 53), _hccs),
     SlowReading("PCIe bandwidth", "fast", (54, 55), _pcie),
 )

@@ -10,6 +10,9 @@ MAX_PROCESSES: Final = 32
 MAX_FAULTS: Final = 128
 NAME_LENGTH: Final = 32
 LINKS: Final = 16
+UB_PORTS: Final = 36
+MAX_UB_DIES: Final = 2
+MAX_UB_PORTS_OF_DIE: Final = 32
 
 # dcmi_get_device_type
 UNIT_NPU: Final = 0
@@ -35,7 +38,13 @@ DIE_DDIE: Final = 2
 
 # main_cmd and sub_cmd of dcmi_get_device_info
 SLOWED_BY: Final = (8, 9)  # DCMI_MAIN_CMD_LP, DCMI_LP_SUB_CMD_AICORE_FREQREDUC_CAUSE
+HCCS_LANES: Final = (16, 1)  # DCMI_MAIN_CMD_HCCS, DCMI_HCCS_CMD_GET_LANE_INFO
 HCCS_COUNTS: Final = (16, 5)  # DCMI_MAIN_CMD_HCCS, DCMI_HCCS_CMD_GET_STATISTIC_INFO_U64
+
+# port_info.mode: between NPUs; the other kind is Ethernet
+UB_MODE: Final = 0
+# dcmi_ub_port_status: linked with all lanes, with some
+UB_LINKED: Final = (1, 2)
 
 HEALTH_ABSENT: Final = 0xFFFFFFFF
 
@@ -158,6 +167,62 @@ class HccsCounts(ctypes.Structure):
         ("crc_err_cnt", ctypes.c_ulonglong * LINKS),
         ("retry_cnt", ctypes.c_ulonglong * LINKS),
         ("reserved", ctypes.c_ulonglong * 64),
+    )
+
+
+class HccsLanes(ctypes.Structure):
+    """dcmi_hccs_lane_info: which ports are for HCCS; of these, in order, bit 0 set up, bits 9 and 10 lanes in use."""
+
+    _fields_ = (
+        ("hccs_port_pcs_bitmap", ctypes.c_uint),
+        ("pcs_lane_bitmap", ctypes.c_uint * LINKS),
+        ("reserve", ctypes.c_uint * LINKS),
+    )
+
+
+class UbLinks(ctypes.Structure):
+    """dcmi_ub_port_link_status: of the chip, and of each of its ports."""
+
+    _fields_ = (("ub_link_status", ctypes.c_int), ("ub_port_status", ctypes.c_int * UB_PORTS))
+
+
+class UbPort(ctypes.Structure):
+    """dcmi_ub_port_info: a port by its die and number."""
+
+    _fields_ = (("udie_id", ctypes.c_int), ("port_id", ctypes.c_int))
+
+
+class ListedPort(ctypes.Structure):
+    """port_info."""
+
+    _fields_ = (("port_index", ctypes.c_int), ("mode", ctypes.c_int))
+
+
+class PortsOfDie(ctypes.Structure):
+    """die_port_list_info."""
+
+    _fields_ = (
+        ("die_index", ctypes.c_int),
+        ("port_nums", ctypes.c_int),
+        ("port_list_data", ListedPort * MAX_UB_PORTS_OF_DIE),
+    )
+
+
+class PortList(ctypes.Structure):
+    """dcmi_port_list_info: the ports that this board uses."""
+
+    _fields_ = (("die_nums", ctypes.c_int), ("die_list_data", PortsOfDie * MAX_UB_DIES))
+
+
+class UbCounts(ctypes.Structure):
+    """dcmi_port_pkt_stats_info: a UB port's counters, in its header's order."""
+
+    _fields_ = (
+        ("port_mode", ctypes.c_int),
+        ("packets", ctypes.c_ulonglong * 39),
+        ("crc_error_sum", ctypes.c_ulonglong),
+        ("core_mib", ctypes.c_ulonglong * 8),
+        ("reserved", ctypes.c_ulonglong * 16),
     )
 
 
