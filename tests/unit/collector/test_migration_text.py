@@ -43,7 +43,8 @@ def _columns(table: str) -> str:
 @pytest.mark.parametrize("metric", catalogue().of("device"), ids=lambda metric: str(metric.name))
 def test_a_device_metric_has_its_columns(metric: Metric) -> None:
     suffixes = {"gauge": ("_sum", "_n", "_min", "_max"), "counter": ("_inc", "_last"), "bits": ()}[metric.kind]
-    assert re.search(rf"\b{metric.name} Nullable\(", _columns("raw_device"))
+    for table in ("raw_device", *(("live_device",) if metric.kind == "gauge" else ())):
+        assert re.search(rf"\b{metric.name} Nullable\(", _columns(table)), f"{table}: {metric.name}"
     for table in ("roll_1m", "roll_1h", *(("roll_10s",) if metric.rollup_10s else ())):
         for suffix in suffixes:
             assert re.search(rf"\b{metric.name}{suffix} ", _columns(table)), f"{table}: {metric.name}{suffix}"
