@@ -58,23 +58,45 @@ def write_ipc(block: pa.Table, sink: Any) -> None:
 
 
 class Clients:
-    """One client per thread: a handle of the embedded engine serves one query at a time."""
+    """One client per thread, and the readers': a handle of the embedded engine serves one query at a time.
+
+    Once closed none is opened any more: the embedded engine crashes where it is opened again while it closes, and where
+    the process ends while a statement runs.
+    """
 
     def __init__(self, connect: Callable[[Settings], Client]) -> None:
-        self.connect = connect
+        self._connect = connect
         self._local = threading.local()
         self._all: list[Client] = []
+        self._is_closed = False
         self._lock = threading.Lock()
+
+    def open(self, settings: Settings) -> Client:
+        """Another client, to be given back by `shut`.
+
+        Raises:
+            StoreError: the store can't be reached, or is closed.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise StoreError("the store is closed: the collector is shutting down", name="SHUTTING_DOWN")
+            with as_store_error():
+                client = self._connect(settings)
+            self._all.append(client)
+        return client
+
+    def shut(self, client: Client) -> None:
+        """Closes one."""
+        with self._lock:
+            if client in self._all:
+                self._all.remove(client)
+        client.close()
 
     def mine(self) -> Client:
         """This thread's client, opened on first use."""
         client = getattr(self._local, "client", None)
         if client is None:
-            with as_store_error():
-                client = self.connect({"async_insert": 0})
-            self._local.client = client
-            with self._lock:
-                self._all.append(client)
+            client = self._local.client = self.open({"async_insert": 0})
         return client
 
     def drop(self) -> None:
@@ -85,13 +107,12 @@ class Clients:
         client = getattr(self._local, "client", None)
         if client is not None:
             self._local.client = None
-            with self._lock:
-                self._all.remove(client)
-            client.close()
+            self.shut(client)
 
     def close(self) -> None:
-        """Closes every client that was handed out."""
+        """Closes every client that was handed out, each when its statement has ended."""
         with self._lock:
+            self._is_closed = True
             clients, self._all = self._all, []
         self._local = threading.local()
         for client in clients:
@@ -118,8 +139,11 @@ class ClickhouseReader:
     After an error it is opened anew: a handle of the embedded engine gives the rest of a failed result to the next one.
     """
 
-    def __init__(self, connect: Callable[[], Client], tag: str, kill: Callable[[str], None]) -> None:
+    def __init__(
+        self, connect: Callable[[], Client], shut: Callable[[Client], None], tag: str, kill: Callable[[str], None]
+    ) -> None:
         self._connect = connect
+        self._shut = shut
         self._client: Client | None = connect()
         self._tag = tag
         self._kill = kill
@@ -153,7 +177,7 @@ class ClickhouseReader:
         """See base.Reader."""
         client, self._client = self._client, None
         if client is not None:
-            client.close()
+            self._shut(client)
 
 
 def reader_settings(limits: ReadLimits, tag: str) -> Settings:
@@ -284,11 +308,10 @@ class ClickhouseStore(ABC):
     def reader(self, limits: ReadLimits) -> ClickhouseReader:
         """See base.Store."""
         tag = f"reader-{uuid.uuid4()}"
-        return ClickhouseReader(lambda: self._read_only(limits, tag), tag, self._kill)
+        return ClickhouseReader(lambda: self._read_only(limits, tag), self._clients.shut, tag, self._kill)
 
     def _read_only(self, limits: ReadLimits, tag: str) -> Client:
-        with as_store_error():
-            client = self._clients.connect(self._standing_back(limits.nice) | reader_settings(limits, tag))
+        client = self._clients.open(self._standing_back(limits.nice) | reader_settings(limits, tag))
         # Names without a database are public views; the gate relies on it.
         client.database = PUBLIC_DATABASE
         return client
