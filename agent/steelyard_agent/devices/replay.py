@@ -127,6 +127,8 @@ class ReplaySource:
             cpu_share=row.cpu_share if row.HasField("cpu_share") else None,
             rss_bytes=_optional(row, "rss_bytes"),
             threads=_optional(row, "threads"),
+            switches=_switches(row),
+            read_bytes=_optional(row, "read_bytes"),
         )
 
     def _playing(self, uid: str) -> Track:
@@ -177,6 +179,10 @@ def _info(device: batch_pb2.Device, metrics: dict[MetricClass, tuple[int, ...]])
 
 def _optional(row: batch_pb2.Process, name: str) -> int | None:
     return int(getattr(row, name)) if row.HasField(name) else None
+
+
+def _switches(row: batch_pb2.Process) -> tuple[int, int] | None:
+    return (row.voluntary_switches, row.involuntary_switches) if row.HasField("voluntary_switches") else None
 
 
 def open_replay(argument: str, entity: Literal["device", "host"] = "device") -> ReplaySource:

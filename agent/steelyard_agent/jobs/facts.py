@@ -24,6 +24,8 @@ class ProcessFacts:
         command: the program's name.
         container: the id of its container, in short; empty for none.
         cpu_share: cores that it used since it was last asked about; None the first time.
+        switches: how often its main thread gave its CPU up, and lost it.
+        read_bytes: that it made storage read.
         uid: the user's number.
         log: where its log can be read; empty for none.
         log_name: as STEELYARD_LOG names it; empty where the log is its output.
@@ -40,6 +42,8 @@ class ProcessFacts:
     cpu_share: float | None = None
     rss_bytes: int | None = None
     threads: int | None = None
+    switches: tuple[int, int] | None = None
+    read_bytes: int | None = None
     uid: int = -1
     log: str = ""
     log_name: str = ""
@@ -123,6 +127,8 @@ class ProcReader:
             cpu_share=cpu_share,
             rss_bytes=stat.rss_pages * self._files.page_bytes,
             threads=stat.threads,
+            switches=self._files.switches(pid),
+            read_bytes=self._files.read_bytes(pid),
             uid=known.uid,
             log=known.log,
             log_name=known.log_name,

@@ -20,6 +20,9 @@ _MOST_MAPS_BYTES: Final = 8 << 20
 _CHUNK_BYTES: Final = 1 << 14
 _WANTED: Final = VARIABLES | DECLARATIONS.keys() | {RUN}
 _LABEL: Final = re.compile(r'^([\w./-]+)="([^"\\]*)"$', re.MULTILINE)
+# First those that it wanted, then the others.
+_SWITCHES: Final = re.compile(r"^(?:non)?voluntary_ctxt_switches:\s*(\d+)$", re.MULTILINE)
+_READ_BYTES: Final = re.compile(r"^read_bytes: (\d+)$", re.MULTILINE)
 _OWNER_UIDS: Final = ("batch.kubernetes.io/controller-uid", "controller-uid")
 _OWNER_NAMES: Final = (
     "batch.kubernetes.io/job-name",
@@ -98,6 +101,16 @@ class ProcessFiles:
             start_ticks=int(fields[19]),
             rss_pages=int(fields[21]),
         )
+
+    def switches(self, pid: int) -> tuple[int, int] | None:
+        """How often the main thread gave its CPU up, and lost it, by /proc/PID/status."""
+        found = _SWITCHES.findall(self._text(pid, "status", 8192))
+        return (int(found[0]), int(found[1])) if len(found) == 2 else None
+
+    def read_bytes(self, pid: int) -> int | None:
+        """What it made storage read, by /proc/PID/io; only of processes that the agent may look into."""
+        found = _READ_BYTES.search(self._text(pid, "io", 4096))
+        return int(found[1]) if found else None
 
     def start_ms(self, stat: Stat) -> int:
         """Unix time that a process started, the same at each reading."""

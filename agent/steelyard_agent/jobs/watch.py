@@ -116,6 +116,7 @@ class JobWatch:
 
 
 def _process_row(key: int, ts_ms: int, device: DeviceProcess, facts: ProcessFacts) -> batch_pb2.Process:
+    voluntary, involuntary = facts.switches or (None, None)
     return batch_pb2.Process(
         ts_ms=ts_ms,
         device=key,
@@ -132,6 +133,9 @@ def _process_row(key: int, ts_ms: int, device: DeviceProcess, facts: ProcessFact
         cpu_share=facts.cpu_share,
         rss_bytes=facts.rss_bytes,
         threads=facts.threads,
+        voluntary_switches=voluntary,
+        involuntary_switches=involuntary,
+        read_bytes=facts.read_bytes,
     )
 
 

@@ -21,13 +21,19 @@ from steelyard_proto.v1 import batch_pb2
 TIME: Final[Any] = pa.timestamp("ms", tz="UTC")
 Row = dict[str, Any]
 
+_PROCESS_FIGURES: Final = (
+    "hbm_used_bytes", "rank", "local_rank", "world_size", "cpu_share", "rss_bytes", "threads", "voluntary_switches",
+    "involuntary_switches", "read_bytes",
+)  # fmt: skip
+
 _KEYS: Final[list[Any]] = [("agent", pa.uint32()), ("device_id", pa.uint32()), ("ts", TIME), ("epoch", pa.uint32())]
 SCHEMAS: Final[Mapping[int, pa.Schema]] = {
     batch_pb2.KIND_PROCESS: pa.schema(
         [*_KEYS, ("seq", pa.uint32()), ("pid", pa.uint32()), ("start_ts", TIME), ("hbm_used_bytes", pa.uint64()),
          ("rank", pa.int32()), ("local_rank", pa.int32()), ("world_size", pa.int32()), ("job", pa.string()),
          ("user", pa.string()), ("container", pa.string()), ("command", pa.string()), ("cpu_share", pa.float32()),
-         ("rss_bytes", pa.uint64()), ("threads", pa.uint32())]
+         ("rss_bytes", pa.uint64()), ("threads", pa.uint32()), ("voluntary_switches", pa.uint64()),
+         ("involuntary_switches", pa.uint64()), ("read_bytes", pa.uint64())]
     ),
     batch_pb2.KIND_EVENT: pa.schema(
         [*_KEYS, ("seq", pa.uint32()), ("severity", pa.string()), ("code", pa.string()), ("text", pa.string()),
@@ -80,7 +86,7 @@ def _process(process: batch_pb2.Process) -> Row:
     return {
         "pid": process.pid,
         "start_ts": process.start_ms or None,
-        **_present(process, "hbm_used_bytes", "rank", "local_rank", "world_size", "cpu_share", "rss_bytes", "threads"),
+        **_present(process, *_PROCESS_FIGURES),
         "job": process.job,
         "user": process.user,
         "container": process.container,

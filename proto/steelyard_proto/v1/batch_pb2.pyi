@@ -151,7 +151,7 @@ class Records(_message.Message):
     def __init__(self, kind: _Optional[_Union[Kind, str]] = ..., agent: _Optional[int] = ..., seq: _Optional[int] = ..., processes: _Optional[_Iterable[_Union[Process, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., job_intervals: _Optional[_Iterable[_Union[JobInterval, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., trainings: _Optional[_Iterable[_Union[Training, _Mapping]]] = ..., profiles: _Optional[_Iterable[_Union[Profile, _Mapping]]] = ..., profile_rows: _Optional[_Iterable[_Union[ProfileRow, _Mapping]]] = ..., stacks: _Optional[_Iterable[_Union[Stack, _Mapping]]] = ...) -> None: ...
 
 class Process(_message.Message):
-    __slots__ = ("ts_ms", "device", "pid", "start_ms", "hbm_used_bytes", "rank", "local_rank", "world_size", "job", "user", "container", "command", "cpu_share", "rss_bytes", "threads")
+    __slots__ = ("ts_ms", "device", "pid", "start_ms", "hbm_used_bytes", "rank", "local_rank", "world_size", "job", "user", "container", "command", "cpu_share", "rss_bytes", "threads", "voluntary_switches", "involuntary_switches", "read_bytes")
     TS_MS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +167,9 @@ class Process(_message.Message):
     CPU_SHARE_FIELD_NUMBER: _ClassVar[int]
     RSS_BYTES_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
+    VOLUNTARY_SWITCHES_FIELD_NUMBER: _ClassVar[int]
+    INVOLUNTARY_SWITCHES_FIELD_NUMBER: _ClassVar[int]
+    READ_BYTES_FIELD_NUMBER: _ClassVar[int]
     ts_ms: int
     device: int
     pid: int
@@ -182,7 +185,10 @@ class Process(_message.Message):
     cpu_share: float
     rss_bytes: int
     threads: int
-    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., hbm_used_bytes: _Optional[int] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., world_size: _Optional[int] = ..., job: _Optional[str] = ..., user: _Optional[str] = ..., container: _Optional[str] = ..., command: _Optional[str] = ..., cpu_share: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., threads: _Optional[int] = ...) -> None: ...
+    voluntary_switches: int
+    involuntary_switches: int
+    read_bytes: int
+    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., hbm_used_bytes: _Optional[int] = ..., rank: _Optional[int] = ..., local_rank: _Optional[int] = ..., world_size: _Optional[int] = ..., job: _Optional[str] = ..., user: _Optional[str] = ..., container: _Optional[str] = ..., command: _Optional[str] = ..., cpu_share: _Optional[float] = ..., rss_bytes: _Optional[int] = ..., threads: _Optional[int] = ..., voluntary_switches: _Optional[int] = ..., involuntary_switches: _Optional[int] = ..., read_bytes: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("ts_ms", "device", "severity", "code", "text", "source")

@@ -81,10 +81,10 @@ def put_minutes(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     store.insert("job_minute", table, token=uuid.uuid4().hex)
 
 
-def put_process(store: Store, job: str, device: int, now_s: int) -> None:
+def put_process(store: Store, job: str, device: int, now_s: int, **figures: int) -> None:
     """A process of the job on a device, as seen at that time."""
     row = {"agent": 1, "device_id": device, "ts": now_s * 1000, "epoch": 1, "seq": device, "pid": device, "job": job,
-           "user": "ines", "container": "", "command": "python3"}  # fmt: skip
+           "user": "ines", "container": "", "command": "python3", **figures}  # fmt: skip
     schema = SCHEMAS[batch_pb2.KIND_PROCESS]
     whole = {name: row.get(name) for name in schema.names}
     table = pa.Table.from_pylist([whole], schema).drop_columns([name for name in schema.names if whole[name] is None])

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -42,6 +43,28 @@ def test_everything_about_a_process(proc: FakeProc) -> None:
     assert facts.ranks == Ranks(3, 3, 8)
     assert facts.user.startswith("user")
     assert facts.cpu_share is None
+
+
+def test_what_a_process_has_waited_for(proc: FakeProc) -> None:
+    proc.add(50)
+    (proc.root / "50/status").write_text(
+        "Threads:\t24\nvoluntary_ctxt_switches:\t150\nnonvoluntary_ctxt_switches:\t7\n"
+    )
+    (proc.root / "50/io").write_text("rchar: 9\nread_bytes: 4096\nwrite_bytes: 1\ncancelled_write_bytes: 0\n")
+    # Another user's process hides what it read.
+    proc.add(51)
+    first, second = (Reading(proc).reader.read(pid) for pid in (50, 51))
+    assert first is not None
+    assert second is not None
+    assert (first.switches, first.read_bytes) == ((150, 7), 4096)
+    assert (second.switches, second.read_bytes) == (None, None)
+
+
+def test_the_kernels_own_files_tell_it_too() -> None:
+    voluntary, _involuntary = ProcessFiles().switches(os.getpid()) or (0, 0)
+    assert voluntary > 0
+    # Some kernels are built without it.
+    assert (ProcessFiles().read_bytes(os.getpid()) is not None) == Path("/proc/self/io").exists()
 
 
 def test_cores_in_use_since_the_last_look(proc: FakeProc) -> None:

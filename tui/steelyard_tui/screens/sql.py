@@ -33,6 +33,7 @@ _ALL_VIEWS: Final = "F3: all"
 VIEWS: Final = (
     "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
     "straggler_history", "shares", "claims", "chips", "device_history", "agents", "gaps", "events", "job_devices",
+    "processes",
 )  # fmt: skip
 _ENDINGS: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "table"}
 _RESULT_KEYS: Final = {

@@ -1,0 +1,5 @@
+-- what a process has waited for: its CPU, its data
+ALTER TABLE steelyard_store.process${local} ${on_cluster}
+    ADD COLUMN IF NOT EXISTS voluntary_switches Nullable(UInt64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS involuntary_switches Nullable(UInt64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS read_bytes Nullable(UInt64) CODEC(ZSTD(1))
