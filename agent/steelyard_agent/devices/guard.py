@@ -78,7 +78,6 @@ class GuardedSource:
         self._holders: list[Holders] = []
         # By device and class: a device's steps are the same at each tick.
         self._samples: dict[tuple[str, MetricClass], Step] = {}
-        self._polls: dict[str, Step] = {}
         self._crew = Crew(
             source.name,
             attempt=partial(attempt, monotonic=monotonic),
@@ -198,12 +197,12 @@ class GuardedSource:
         with self._crew.lock:
             tally = self._tally
             return GuardStats(
-                calls=tally.calls,
+                calls=tally.calls + self._crew.polled,
                 errors=tally.errors,
                 timeouts=tally.timeouts,
                 quarantined=self._roster.count("quarantined"),
                 absences=tally.absences,
-                sample_s=tally.sample_s,
+                sample_s=tally.sample_s + self._crew.polled_s,
                 absences_by_reason=dict(tally.by_reason),
                 abandoned=self._crew.abandoned,
                 problem=self._problem,
@@ -241,11 +240,12 @@ class GuardedSource:
     def _who(self, uid: str) -> Step:
         return Step(uid, _HOLDERS, lambda: self._source.processes(uid), self._deadline_s)
 
-    def _poll(self, uid: str) -> Step:
-        step = self._polls.get(uid)
-        if step is None:
-            step = self._polls[uid] = Step(uid, "poll", partial(self._source.poll, uid), self._deadline_s)
-        return step
+    def _plan_polls(self) -> None:
+        """Tells the crew what to call between jobs, whenever other devices are there than before."""
+        self._crew.polls = [
+            Step(info.uid, "poll", partial(self._source.poll, info.uid), self._deadline_s)
+            for info in self._roster.present()
+        ]
 
     # What came of it.
 
@@ -288,6 +288,7 @@ class GuardedSource:
         elif isinstance(error, DeviceLost) and self._roster.lose(step.uid, reason(error), self._monotonic()):
             if job is not None:
                 job.drop(step.uid)
+            self._plan_polls()
             self._note("warning", "device_lost", f"{step.uid} is gone: {error}", step.uid)
         elif error is not None and not isinstance(error, DeviceError):
             self._note_bug(step, error)
@@ -299,6 +300,7 @@ class GuardedSource:
         text = f"{step.what} has not returned within {step.deadline_s:g} s"
         if step.uid:
             self._roster.quarantine(step.uid, text, self._monotonic())
+            self._plan_polls()
             self._note("error", "device_quarantined", f"{step.uid}: {text}; left alone until it does", step.uid)
         else:
             self._note("error", "source_hangs", f"{self.name}: {text}")
@@ -310,12 +312,9 @@ class GuardedSource:
         if step.what == _DISCOVER:
             self._end_look(outcome)
         elif self._roster.release(step.uid) is not None:
+            self._plan_polls()
             text = f"{step.uid}: {step.what} returned after {outcome.seconds:.1f} s"
             self._note("info", "device_back", text, step.uid)
-
-    def polls(self) -> Sequence[Step]:
-        """What to call between jobs."""
-        return [self._poll(info.uid) for info in self._roster.present()]
 
     def _end_look(self, outcome: Outcome) -> None:
         self._is_looking = False
@@ -329,6 +328,7 @@ class GuardedSource:
         self._problem = ""
         self._has_looked = True
         self._crew.poll_period_s = self._source.capabilities.poll_period_s
+        self._plan_polls()
 
     def _note_bug(self, step: Step, error: BaseException) -> None:
         bug = f"{step.what}: {type(error).__name__}"

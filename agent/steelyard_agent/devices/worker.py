@@ -7,11 +7,16 @@ A job may be planned ahead, and then the thread wakes for it by itself: to be wo
 them more than a device's calls do.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
+
+from steelyard_proto.errors import DeviceError
+
+log = logging.getLogger(__name__)
 
 MAX_ABANDONED: Final = 8
 _NEVER: Final = float("inf")
@@ -96,10 +101,6 @@ class Watcher(Protocol):
     def returned(self, outcome: Outcome) -> None:
         """A call that had been left behind has ended after all."""
 
-    def polls(self) -> Sequence[Step]:
-        """What to call between jobs."""
-        ...
-
 
 @dataclass(slots=True, eq=False)
 class _Hand:
@@ -112,7 +113,14 @@ class _Hand:
 
 
 class Crew:
-    """One worker thread at a time; `lock` guards everything that a watcher keeps too."""
+    """One worker thread at a time; `lock` guards everything that a watcher keeps too.
+
+    Attributes:
+        poll_period_s: time between rounds of polls; None for no polls.
+        polls: what to call between jobs.
+        polled: polls that went well.
+        polled_s: time that they took.
+    """
 
     def __init__(
         self,
@@ -125,6 +133,9 @@ class Crew:
     ) -> None:
         self.lock = threading.Lock()
         self.poll_period_s: float | None = None
+        self.polls: Sequence[Step] = ()
+        self.polled = 0
+        self.polled_s = 0.0
         self.is_stopped = False
         self._name = name
         self._attempt = attempt
@@ -140,6 +151,8 @@ class Crew:
         self._hand: _Hand | None = None
         self._left_behind: set[_Hand] = set()
         self._next_poll_s = 0.0
+        # When the first of the jobs in the queue begins.
+        self._due_s = _NEVER
         # When the thread, if it waits, is going to wake by itself.
         self._wakes_s = _NEVER
         self._again_s = 0.0
@@ -160,6 +173,7 @@ class Crew:
         with self.lock:
             # Before the look at what hangs: that device is left out of this job too.
             self._queue.append(job)
+            self._due_s = min(self._due_s, job.at_s)
             self._replace_if_overdue()
             if self.is_stopped:
                 job.cancel()
@@ -253,7 +267,7 @@ class Crew:
     def _next(self, hand: _Hand) -> Step | None:
         while not self.is_stopped:
             now_s = self._monotonic()
-            if (job := self._due_job(now_s)) is not None:
+            if now_s >= self._due_s and (job := self._due_job(now_s)) is not None:
                 return self._begin(hand, job)
             if self.poll_period_s is None or now_s < self._next_poll_s:
                 self._wait(now_s)
@@ -262,8 +276,6 @@ class Crew:
         return None
 
     def _due_job(self, now_s: float) -> Job | None:
-        if not self._queue:
-            return None
         for job in list(self._queue):
             if job.at_s > now_s:
                 continue
@@ -275,19 +287,20 @@ class Crew:
             self._queue.remove(job)
             if job.is_done:
                 self._done.notify_all()
+        self._due_s = min((job.at_s for job in self._queue), default=_NEVER)
         return None
 
     def _wait(self, now_s: float) -> None:
-        times_s = [job.at_s for job in self._queue]
-        if self._again_s > now_s:
-            times_s.append(self._again_s)
-        if self.poll_period_s is not None:
-            times_s.append(self._next_poll_s)
-        self._wakes_s = min(times_s, default=_NEVER)
+        wakes_s = self._due_s
+        if now_s < self._again_s < wakes_s:
+            wakes_s = self._again_s
+        if self.poll_period_s is not None and self._next_poll_s < wakes_s:
+            wakes_s = self._next_poll_s
+        self._wakes_s = wakes_s
         self._is_waiting = True
         self.lock.release()
         try:
-            is_rung = self._bell.acquire(timeout=-1 if self._wakes_s == _NEVER else max(0.0, self._wakes_s - now_s))
+            is_rung = self._bell.acquire(timeout=-1 if wakes_s == _NEVER else max(0.0, wakes_s - now_s))
         finally:
             self.lock.acquire()
         if not is_rung and not self._is_waiting:
@@ -310,22 +323,37 @@ class Crew:
         return step
 
     def _poll(self, hand: _Hand, period_s: float, now_s: float) -> bool:
-        """Makes the polls that are due, without a job: ten rounds a second pay for each line. False if left behind."""
+        """Makes the polls that are due; ten rounds a second pay for each line. False if left behind."""
         # A poll that is late is left out, never caught up in a burst.
         next_s = self._next_poll_s + period_s
         self._next_poll_s = next_s if next_s > now_s else now_s + period_s
-        for step in self._watcher.polls():
+        started_s = now_s
+        for step in self.polls:
+            error: BaseException | None = None
             hand.current = step
-            hand.started_s = self._monotonic()
+            hand.started_s = started_s
             self.lock.release()
-            outcome = self._attempt(step)
+            try:
+                step.call()
+            except DeviceError as raised:
+                error = raised
+            except BaseException as raised:
+                log.warning("%s %s failed", step.uid, step.what, exc_info=True)
+                error = raised
+            ended_s = self._monotonic()
             self.lock.acquire()
             hand.current = None
-            if hand.is_abandoned:
-                self._left_behind.discard(hand)
-                self._watcher.returned(outcome)
-                return False
-            self._watcher.finished(None, outcome)
+            if error is not None or hand.is_abandoned:
+                outcome = Outcome(step, ended_s - started_s, error=error)
+                if hand.is_abandoned:
+                    self._left_behind.discard(hand)
+                    self._watcher.returned(outcome)
+                    return False
+                self._watcher.finished(None, outcome)
+            else:
+                self.polled += 1
+                self.polled_s += ended_s - started_s
+            started_s = ended_s
             if self.is_stopped:
                 break
         return True

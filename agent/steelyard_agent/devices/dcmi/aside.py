@@ -7,7 +7,7 @@ go on meanwhile.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -127,10 +127,6 @@ class Aside:
         uid = outcome.step.uid
         self._hanging.discard(uid)
         self._note("info", "slow_call_back", f"{uid}: {outcome.step.what} returned after {outcome.seconds:.1f} s", uid)
-
-    def polls(self) -> Sequence[Step]:
-        """Nothing between rounds."""
-        return ()
 
     def _note(self, severity: Severity, code: str, text: str, uid: str) -> None:
         self._events.append(Event(self._wall_ms(), severity, code, text, SOURCE, uid))
