@@ -88,12 +88,19 @@ def test_a_kill_of_the_collector_keeps_what_was_acknowledged(tmp_path: Path) -> 
             stream.send(batch(number, 1), lost(EVENT, 1, 4), events(number, 5, "after"))
             stream.await_ack(HOST, 1)
             stream.await_ack(EVENT, 5)
+        with grpc.insecure_channel(collector.address) as channel, Stream(channel) as stream:
+            # The newest block of its kind isn't the first agent's.
+            other = stream.greet(hello("other")).agent
+            stream.send(events(other, 1, "first"), lost(EVENT, 2, 3))
+            stream.await_ack(EVENT, 3)
         collector.kill()
         collector.serve()
         with grpc.insecure_channel(collector.address) as channel, Stream(channel) as stream:
             welcome = stream.greet(hello("k"))
             assert welcome.agent == number
             assert {item.kind: item.seq for item in welcome.committed} == {HOST: 1, EVENT: 5}
+        with grpc.insecure_channel(collector.address) as channel, Stream(channel) as stream:
+            assert {item.kind: item.seq for item in stream.greet(hello("other")).committed} == {EVENT: 3}
     finally:
         end([collector])
 

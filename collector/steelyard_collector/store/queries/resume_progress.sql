@@ -1,8 +1,8 @@
 SELECT agent, epoch, kind, max(seq) AS seq
-FROM steelyard_store.progress
+FROM
+(
+    SELECT agent, epoch, kind, seq FROM steelyard_store.progress
+    UNION ALL
+    SELECT agent, epoch, kind, seq_to AS seq FROM steelyard_store.gap
+) AS s
 GROUP BY agent, epoch, kind
-UNION ALL
-SELECT agent, epoch, kind, max(seq_to) AS seq
-FROM steelyard_store.gap
-GROUP BY agent, epoch, kind
-ORDER BY agent, epoch, kind, seq
