@@ -1,7 +1,8 @@
 """A node of stand-in GPUs for tests: the library, its scenario, a clock, and a source over them."""
 
 import ctypes
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from steelyard_agent.devices.nvml.source import NvmlSource
@@ -18,6 +19,7 @@ class NvmlNode:
     scenario: Scenario
     root: Path
     now_s: float = 100.0
+    _advancing: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.scenario.set({"clock": self.now_s})
@@ -34,15 +36,18 @@ class NvmlNode:
             library_paths=[str(self.library)],
             clock=lambda: self.now_s,
             sleep=self.advance,
+            # However busy this machine is: none of the GPUs that the tests add hangs.
+            later_look_s=3.0,
             hears_events=hears_events,
             proc=proc,
             sys=self.root / "sys",
         )
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass."""
-        self.now_s += seconds
-        self.scenario.set({"clock": self.now_s})
+        """Lets time pass; called by the threads that look at GPUs too."""
+        with self._advancing:
+            self.now_s += seconds
+            self.scenario.set({"clock": self.now_s})
 
     def live_samples(self) -> int:
         """GPM buffers that were not given back."""

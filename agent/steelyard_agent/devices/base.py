@@ -90,6 +90,18 @@ class ComplaintSource(Protocol):
 
 
 @runtime_checkable
+class PatientSource(Protocol):
+    """A source that makes calls in threads of its own, and goes on without those that don't return."""
+
+    def under_way_s(self) -> Sequence[float]:
+        """How long each of these calls has taken so far; called by any thread, and waits for nothing.
+
+        While there is any after a look for devices, the next look comes soon: it may have more to tell.
+        """
+        ...
+
+
+@runtime_checkable
 class LatencySource(Protocol):
     """A source whose driver says how long it takes over single figures."""
 

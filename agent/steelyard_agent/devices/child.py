@@ -86,7 +86,7 @@ def _serve(channel: Channel, guard: GuardedSource, deadline_s: float) -> None:
             events=guard.events(),
             # The agent counts what is absent, also while there is no process.
             stats=replace(guard.stats(), absences=0, absences_by_reason={}),
-            hangs_for_s=guard.hangs_for_s,
+            hangs_for_s=max(guard.hangs_for_s(), default=0.0),
         )
         told = devices
         channel.send(report)

@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Literal, cast
 
-from steelyard_agent.devices.base import DEVICES_CHANGED, Capabilities, ComplaintSource, EventSource, Source
+from steelyard_agent.devices.base import (
+    DEVICES_CHANGED,
+    Capabilities,
+    ComplaintSource,
+    EventSource,
+    PatientSource,
+    Source,
+)
 from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
 from steelyard_agent.devices.tally import GuardStats, Tally
 from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step
@@ -31,8 +38,9 @@ _HOLDERS: Final = "processes of"
 _FIRST_LOOK_S: Final = 10.0
 _LATER_LOOK_S: Final = 5.0
 _CLOSE_S: Final = 0.5
-# A source of which nothing answers is left in this process for so long: a driver that is being reloaded comes back.
-_ALL_HANG_S: Final = 60.0
+# What hangs at a look for devices, or leaves nothing else to ask, is left in this process for so long: a driver that is
+# being reloaded comes back.
+_LONG_S: Final = 60.0
 # Events wait here for the next batch; a source that flaps must not fill the memory.
 MAX_EVENTS: Final = 256
 
@@ -61,6 +69,8 @@ class GuardedSource:
         self._source = source
         # Asked once: a look at a protocol's methods costs as much as reading a device.
         self._events_of = source.events if isinstance(source, EventSource) else None
+        self._under_way_of = source.under_way_s if isinstance(source, PatientSource) else None
+        self._max_abandoned = max_abandoned
         self._deadline_s = deadline_s
         self._monotonic = monotonic
         self._wall_ms = wall_ms
@@ -151,24 +161,23 @@ class GuardedSource:
                 self._holders = self._read_holders(outcomes)
         return readings
 
-    @property
-    def hangs_for_s(self) -> float:
-        """How long the longest of the calls that hang has done so; 0 without any."""
-        if not self._crew.abandoned:
-            return 0.0
-        with self._crew.lock:
-            return max(0.0, self._monotonic() - self._crew.hangs_since_s)
+    def hangs_for_s(self) -> list[float]:
+        """How long each call has hung that does, those in threads of the source's own among them."""
+        beside = () if self._under_way_of is None else self._under_way_of()
+        return [*self._crew.hangs_for_s(), *(seconds for seconds in beside if seconds >= self._deadline_s)]
 
     def why_spent(self) -> str:
-        """Why nothing can be asked any more in this process; empty while something can."""
-        if not self._crew.abandoned:
-            return ""
+        """Why no more should be asked in this process; empty while it should."""
+        hanging = self.hangs_for_s()
+        if self._crew.is_stopped:
+            # Nothing is asked here any more, also if all of them have returned since.
+            return f"{len(hanging)} calls hang" if hanging else "too many calls have hung"
+        long = sum(seconds >= _LONG_S for seconds in hanging)
+        if long >= self._max_abandoned:
+            return f"{long} calls hang"
         with self._crew.lock:
-            hanging = f"{self._crew.abandoned} calls hang"
-            if self._crew.is_stopped:
-                return hanging
-            is_idle = self._monotonic() - self._crew.hangs_since_s >= _ALL_HANG_S and not self._roster.present()
-            return f"{hanging} and nothing else is left to ask" if is_idle else ""
+            is_idle = bool(long) and not self._roster.present()
+        return f"{len(hanging)} calls hang and nothing else is left to ask" if is_idle else ""
 
     def missing(self) -> frozenset[str]:
         """The uids of the devices that are lost or hang."""
@@ -194,6 +203,7 @@ class GuardedSource:
 
     def stats(self) -> GuardStats:
         """The counts so far."""
+        abandoned = len(self.hangs_for_s())
         with self._crew.lock:
             tally = self._tally
             return GuardStats(
@@ -204,7 +214,7 @@ class GuardedSource:
                 absences=tally.absences,
                 sample_s=tally.sample_s + self._crew.polled_s,
                 absences_by_reason=dict(tally.by_reason),
-                abandoned=self._crew.abandoned,
+                abandoned=abandoned,
                 problem=self._problem,
             )
 
@@ -323,6 +333,8 @@ class GuardedSource:
             self._note_failed_look(outcome.error, now_s)
             return
         changes = self._roster.update(cast(Sequence[DeviceInfo], outcome.value), now_s)
+        if self._under_way_of is not None and self._under_way_of():
+            self._roster.plan_look(now_s, failed=True)
         self._note_changes(changes)
         self._note_complaints()
         self._problem = ""

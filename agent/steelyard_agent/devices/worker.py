@@ -158,15 +158,12 @@ class Crew:
         self._again_s = 0.0
         self._threads = 0
 
-    @property
-    def abandoned(self) -> int:
-        """Threads that hang in a call."""
-        return len(self._left_behind)
-
-    @property
-    def hangs_since_s(self) -> float:
-        """When the longest of the calls that hang began; infinite without any."""
-        return min((hand.started_s for hand in self._left_behind), default=_NEVER)
+    def hangs_for_s(self) -> list[float]:
+        """How long each call has hung that does."""
+        if not self._left_behind:
+            return []
+        with self.lock:
+            return [self._monotonic() - hand.started_s for hand in self._left_behind]
 
     def submit(self, job: Job) -> None:
         """Hands a job over; the thread begins with the first call when it is time."""

@@ -98,5 +98,6 @@ def pass_through(node: Node, trouble: Trouble, well: dict[str, frozenset[str]]) 
     until(lambda: node.later().items() >= well.items(), 60)
     if not victims:
         assert len(node.tick()) > len(well), "what is new is read too"
-    assert node.guard.stats().abandoned == 0
+    # A slow call that was under way when the clock jumped is counted until it returns.
+    until(lambda: node.guard.stats().abandoned == 0)
     return codes | (node.codes() - _BY_JUMPS)

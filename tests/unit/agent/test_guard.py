@@ -212,14 +212,14 @@ def test_a_source_is_spent_after_a_minute_in_which_all_of_it_hangs() -> None:
     assert missing(tick(guard)) == {"gpu-0"}
     clock.ahead_s += 61
     assert guard.why_spent() == "", "there is another to ask"
-    assert guard.hangs_for_s > 60
+    assert max(guard.hangs_for_s()) > 60
     source.behaviours["gpu-1"] = source.behaviours["gpu-0"]
     assert missing(tick(guard)) == {"gpu-0", "gpu-1"}
     assert guard.why_spent() == "2 calls hang and nothing else is left to ask"
     gate.set()
     until(lambda: guard.stats().abandoned == 0)
     assert guard.why_spent() == ""
-    assert guard.hangs_for_s == 0
+    assert guard.hangs_for_s() == []
     guard.close()
 
 

@@ -148,6 +148,8 @@ def test_gpm_metric_failing_alone_is_absent_alone(node: NvmlNode, source: NvmlSo
 
 def test_gpm_window_under_100_ms_is_absent_and_the_next_covers_it(node: NvmlNode, source: NvmlSource) -> None:
     info = source.discover()[0]
+    node.advance(1)
+    named(source, info)
     node.advance(0.06)
     assert named(source, info)["core_active"] == Absent("GPM window under 100 ms")
     node.advance(0.06)

@@ -234,6 +234,68 @@ def test_a_gpu_that_hangs_at_the_first_look_hides_no_other(node: NvmlNode, sourc
     until(lambda: uids(source) == UIDS)
 
 
+@pytest.mark.parametrize("call", ["GetMigMode", "GetName", "GetFieldValues", "GetComputeRunningProcesses_v3"])
+def test_a_gpu_that_hangs_while_it_is_described_holds_no_other_up(
+    node: NvmlNode, source: NvmlSource, call: str
+) -> None:
+    before = node.live_samples()
+    node.scenario.set({"devices": 2})
+    guard = GuardedSource(source, deadline_s=10.0, monotonic=time.monotonic, wall_ms=lambda: 0)
+    guard.discover()
+    node.scenario.set({"devices": 3, f"hang.nvmlDevice{call}.2": 600})
+    # The look in which it is new, and one in which it is known to hang.
+    until(lambda: guard.discover() and source.complaints)
+    assert [info.uid for info in guard.discover()] == UIDS[:2]
+    node.advance(1)
+    guard.start_tick(["fast"])
+    assert all(isinstance(values[0], float) for _info, _class, values in guard.collect(30))
+    assert [event.code for event in guard.events()] == ["device_unreadable"], "no look has outlived its deadline"
+    assert max(source.under_way_s(), default=0.0) > 0
+    node.scenario.drop(f"hang.nvmlDevice{call}.2")
+    until(lambda: len(guard.discover()) == 3)
+    assert [event.code for event in guard.events()] == ["device_found"]
+    assert not source.under_way_s()
+    guard.close()
+    assert node.live_samples() == before
+
+
+def test_what_is_told_too_late_of_a_gpu_that_was_lost_meanwhile_is_not_believed(node: NvmlNode) -> None:
+    before = node.live_samples()
+    source = node.source()
+    assert uids(source) == UIDS
+    node.scenario.set({"hang.nvmlDeviceGetMigMode.1": 600})
+    until(lambda: source.discover() and source.complaints)
+    assert uids(source) == UIDS, "the ticks find out for themselves whether it answers"
+    node.scenario.set({"lost.1": 1})
+    with pytest.raises(DeviceLost):
+        source.sample(UIDS[1], "fast")
+    assert uids(source) == [UIDS[0], UIDS[2]]
+    node.scenario.drop("lost.1", "hang.nvmlDeviceGetMigMode.1")
+    until(lambda: uids(source) == UIDS)
+    node.advance(1)
+    assert any(not isinstance(value, Absent) for value in source.sample(UIDS[1], "fast"))
+    source.close()
+    assert node.live_samples() == before
+
+
+def test_a_gpu_whose_events_hang_costs_the_events_alone(node: NvmlNode) -> None:
+    source = node.source(hears_events=True)
+    node.scenario.set({"hang.nvmlDeviceRegisterEvents.1": 600})
+    assert uids(source) == UIDS
+    [complaint] = source.complaints
+    assert complaint.call == "nvmlDeviceRegisterEvents"
+    node.scenario.drop("hang.nvmlDeviceRegisterEvents.1")
+
+    def is_heard() -> bool:
+        node.scenario.set({"xid.1": 48})
+        found = source.events()
+        node.scenario.set({"xid.1": 0})
+        return bool(found)
+
+    until(is_heard)
+    source.close()
+
+
 def test_hang_costs_one_device(node: NvmlNode, source: NvmlSource) -> None:
     guard = GuardedSource(source, deadline_s=0.5, monotonic=time.monotonic, wall_ms=lambda: 0)
     guard.discover()

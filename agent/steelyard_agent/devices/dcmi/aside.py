@@ -83,6 +83,10 @@ class Aside:
             found.append(self._events.popleft())
         return found
 
+    def hangs_for_s(self) -> list[float]:
+        """How long each call has hung that does."""
+        return self._crew.hangs_for_s()
+
     def close(self) -> None:
         """Lets the thread end after the call that it is in."""
         self._crew.stop()

@@ -14,11 +14,11 @@ from steelyard_agent.devices.dcmi.energy import EnergyIntegral
 from steelyard_agent.devices.dcmi.errors import VENDOR
 from steelyard_agent.devices.dcmi.faults import FaultLog
 from steelyard_agent.devices.dcmi.readings import absent_for
-from steelyard_agent.devices.patience import PatientLook
+from steelyard_agent.devices.patience import FIRST_LOOK_S, LATER_LOOK_S, PatientLook
 from steelyard_agent.devices.pid_namespace import sees_host_pids
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.chips import ChipTable, load_chips
-from steelyard_proto.errors import DeviceError, DeviceLost
+from steelyard_proto.errors import DeviceError, DeviceLost, DeviceTimeout
 from steelyard_proto.metrics import MetricClass
 
 _log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class DcmiSource:
         library_paths: Sequence[str] = SEARCH_PATHS,
         chips: ChipTable | None = None,
         node: str = "",
+        later_look_s: float = LATER_LOOK_S,
         clock: Callable[[], float] = time.monotonic,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         proc: Path = Path("/proc"),
@@ -47,6 +48,7 @@ class DcmiSource:
             library_paths: where to look for libdcmi.so, in order.
             chips: the chip table; the shipped one by default.
             node: this node's name, for the uid of a device whose driver tells no die number.
+            later_look_s: how long a look waits for new cards while others are known, whose ticks wait for it.
             clock: monotonic seconds.
             wall_ms: Unix time for events, in ms.
             proc: root of procfs.
@@ -55,6 +57,7 @@ class DcmiSource:
         self._paths = tuple(library_paths)
         self._chips = chips if chips is not None else load_chips()
         self._node = node
+        self._later_look_s = later_look_s
         self._clock = clock
         self._wall_ms = wall_ms
         self._proc = proc
@@ -96,13 +99,21 @@ class DcmiSource:
         library = self._opened()
         numbers = self._card_ids(library)
         cards = {number: card for number in numbers if (card := self._well_known(number)) is not None}
+        # Of a card that is asked again and hasn't answered yet: its devices that are well.
+        partly = {
+            number: card for number in self._cards.keys() - cards.keys() if (card := self._partly(number)).devices
+        }
         failure: DeviceError | None = None
-        for number, result in self._look.look([number for number in numbers if number not in cards]):
+        patience_s = self._later_look_s if cards or partly else FIRST_LOOK_S
+        for number, result in self._look.look([number for number in numbers if number not in cards], patience_s):
             if isinstance(result, Card):
                 cards[number] = result
-            else:
-                failure = result
-                self._complain(result)
+                continue
+            failure = result
+            self._complain(result)
+            if not isinstance(result, DeviceTimeout):
+                partly.pop(number, None)
+        cards = {number: card for number, card in partly.items() if number in numbers} | cards
         self._cards = cards
         self._by_uid = {device.info.uid: device for number in sorted(cards) for device in cards[number].devices}
         self._lost.clear()
@@ -166,6 +177,10 @@ class DcmiSource:
         aside.turn()
         return aside.events()
 
+    def under_way_s(self) -> Sequence[float]:
+        """Of the looks at cards that haven't answered yet, and of what hangs in the thread aside."""
+        return [*self._look.under_way_s(), *(() if self._aside is None else self._aside.hangs_for_s())]
+
     def close(self) -> None:
         """Forgets the devices; DCMI has nothing to give back."""
         if self._aside is not None:
@@ -204,6 +219,10 @@ class DcmiSource:
         if card is None or not card.is_complete:
             return None
         return None if any(device.info.uid in self._lost for device in card.devices) else card
+
+    def _partly(self, number: int) -> Card:
+        devices = self._cards[number].devices
+        return Card(tuple(device for device in devices if device.info.uid not in self._lost), is_complete=False)
 
     def _integral(self, uid: str) -> EnergyIntegral:
         return self._energy.setdefault(uid, EnergyIntegral(self._clock))

@@ -20,6 +20,8 @@ from steelyard_proto.chips import ChipTable
 from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
 from steelyard_proto.metrics import MetricClass
 
+# Between the two samples of GPM that show whether a device has it; a little more than the driver's refresh.
+_GPM_WAIT_S: Final = 0.12
 _POWER: Final = 23
 _PROCESSES: Final = 67
 _REMAPPED: Final = 62
@@ -157,19 +159,56 @@ def finish(draft: Draft, around: Surroundings) -> KnownDevice:
     return KnownDevice(info, draft.calls, readings, draft.parent, gpm, holders, draft.is_cut)
 
 
+@dataclass(slots=True)
+class Seen:
+    """What one look at a GPU has found.
+
+    Attributes:
+        kept: devices that are known and well.
+        new: devices that were described.
+        complaints: why others could not be.
+    """
+
+    kept: list[KnownDevice] = field(default_factory=list)
+    new: list[KnownDevice] = field(default_factory=list)
+    complaints: list[DeviceError] = field(default_factory=list)
+
+    @property
+    def devices(self) -> list[KnownDevice]:
+        """All that are there."""
+        return self.kept + self.new
+
+    def close(self) -> None:
+        """Gives back what only this look holds."""
+        for device in self.new:
+            device.close()
+
+
 class Look:
-    """What one look at the node has found so far: devices that are known and well, and new ones."""
+    """One look at a GPU and its MIG instances."""
 
     def __init__(self, around: Surroundings) -> None:
-        self.kept: list[KnownDevice] = []
-        self.drafts: list[Draft] = []
+        self.seen = Seen()
+        self._drafts: list[Draft] = []
         self._around = around
 
     def start(self, calls: DeviceCalls, parent: DeviceCalls | None, index: int, *, is_cut: bool = False) -> None:
         """Begins to describe a device; raises as `start`."""
         draft = start(calls, parent, index, self._around)
         draft.is_cut = is_cut
-        self.drafts.append(draft)
+        self._drafts.append(draft)
+
+    def finish(self, sleep: Callable[[float], None]) -> None:
+        """Describes what was begun to the end."""
+        if any(draft.gpm is not None for draft in self._drafts):
+            sleep(_GPM_WAIT_S)
+        for draft in self._drafts:
+            try:
+                self.seen.new.append(finish(draft, self._around))
+            except DeviceError as error:
+                if draft.gpm is not None:
+                    draft.gpm.close()
+                self.seen.complaints.append(error)
 
 
 def _settled(draft: Draft) -> GpmSampler | None:

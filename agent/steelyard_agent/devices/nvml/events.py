@@ -26,18 +26,21 @@ _FAILURES_TO_END: Final = 3
 
 
 class EventThread:
-    """Waits for the events of the GPUs that it was started with."""
+    """Registers the events of GPUs and waits for them; ends by itself where no GPU tells any."""
 
-    def __init__(
-        self, library: NvmlLibrary, event_set: ctypes.c_void_p, gpus: Mapping[str, DeviceCalls], sink: Sink
-    ) -> None:
+    def __init__(self, library: NvmlLibrary, gpus: Mapping[str, DeviceCalls], sink: Sink) -> None:
+        """Begins. The library has been started for this thread, which stops it in the end."""
         self._gpus = {calls.handle.value or 0: (uid, calls) for uid, calls in gpus.items()}
         self._library = library
-        self._set = event_set
         self._sink = sink
+        self._is_registered = threading.Event()
         self._is_ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nvml-events", daemon=True)
         self._thread.start()
+
+    def has_registered(self, timeout_s: float) -> bool:
+        """Waits at most so long until all that happens is heard."""
+        return self._is_registered.wait(timeout_s)
 
     def stop(self, wait_s: float = 0.0) -> None:
         """Lets it end by itself, within two seconds if the driver keeps its own deadline."""
@@ -46,8 +49,16 @@ class EventThread:
             self._thread.join(wait_s)
 
     def _run(self) -> None:
+        event_set = _register_all(self._library, {uid: calls for uid, calls in self._gpus.values()})
+        self._is_registered.set()
+        if event_set is not None:
+            self._wait(event_set)
+            self._library.bound("nvmlEventSetFree", event_set)()
+        self._library.stop()
+
+    def _wait(self, event_set: ctypes.c_void_p) -> None:
         data = structs.EventData()
-        wait = self._library.bound("nvmlEventSetWait_v2", self._set, ctypes.byref(data), _WAIT_MS)
+        wait = self._library.bound("nvmlEventSetWait_v2", event_set, ctypes.byref(data), _WAIT_MS)
         failures = 0
         while not self._is_ended.is_set() and failures < _FAILURES_TO_END:
             code = wait()
@@ -57,8 +68,6 @@ class EventThread:
             elif code not in (OK, TIMEOUT):
                 failures += 1
                 self._is_ended.wait(1.0)
-        self._library.bound("nvmlEventSetFree", self._set)()
-        self._library.stop()
 
     def _tell(self, data: Any) -> None:
         uid, calls = self._gpus.get(data.device or 0, ("", None))
@@ -68,11 +77,16 @@ class EventThread:
 
 
 def listen(library: NvmlLibrary, gpus: Mapping[str, DeviceCalls], sink: Sink) -> EventThread | None:
-    """Registers the GPUs' events and starts to wait for them; None where no GPU tells any."""
+    """Starts to wait for the GPUs' events; None where the library can't be started."""
     try:
         library.start()
     except DeviceError:
         return None
+    return EventThread(library, gpus, sink)
+
+
+def _register_all(library: NvmlLibrary, gpus: Mapping[str, DeviceCalls]) -> ctypes.c_void_p | None:
+    """A set with all events of the GPUs; None where none tells any."""
     wanted = dict(gpus)
     while wanted:
         event_set = ctypes.c_void_p()
@@ -82,22 +96,20 @@ def listen(library: NvmlLibrary, gpus: Mapping[str, DeviceCalls], sink: Sink) ->
             break
         heard, spoilt_by = _registered(wanted, event_set)
         if heard and not spoilt_by:
-            return EventThread(library, event_set, heard, sink)
+            return event_set
         library.bound("nvmlEventSetFree", event_set)()
         if not spoilt_by:
             break
         del wanted[spoilt_by]
-    library.stop()
     return None
 
 
-def _registered(gpus: Mapping[str, DeviceCalls], event_set: ctypes.c_void_p) -> tuple[dict[str, DeviceCalls], str]:
-    """The GPUs that tell events, or the one that has left the set undefined, which has to be freed then."""
-    heard: dict[str, DeviceCalls] = {}
+def _registered(gpus: Mapping[str, DeviceCalls], event_set: ctypes.c_void_p) -> tuple[bool, str]:
+    """Whether any GPU tells events, and the one that has left the set undefined, which has to be freed then."""
+    heard = False
     for uid, calls in gpus.items():
         try:
-            if _register(calls, event_set):
-                heard[uid] = calls
+            heard = _register(calls, event_set) or heard
         except DeviceError as error:
             log.info("%s", error)
             if error.code == UNKNOWN:

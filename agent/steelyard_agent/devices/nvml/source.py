@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,23 +13,25 @@ from steelyard_agent.devices.nvml.enumeration import device_at, device_count, in
 from steelyard_agent.devices.nvml.errors import RELOAD, REOPEN, VENDOR
 from steelyard_agent.devices.nvml.reading import absent_for
 from steelyard_agent.devices.nvml.told import Sink
-from steelyard_agent.devices.patience import PatientLook
+from steelyard_agent.devices.patience import FIRST_LOOK_S, LATER_LOOK_S, PatientLook
 from steelyard_agent.devices.pid_namespace import sees_host_pids
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.chips import ChipTable, load_chips
-from steelyard_proto.errors import DeviceError, DeviceLost
+from steelyard_proto.errors import DeviceError, DeviceLost, DeviceTimeout
 from steelyard_proto.metrics import MetricClass
 
 if TYPE_CHECKING:
-    from steelyard_agent.devices.nvml.device import Draft, KnownDevice, Look, Surroundings
+    from steelyard_agent.devices.nvml.device import KnownDevice, Look, Seen, Surroundings
     from steelyard_agent.devices.nvml.events import EventThread
 
 _log = logging.getLogger(__name__)
 
-# Between the two samples of GPM that show whether a device has it; a little more than the driver's refresh.
-_GPM_WAIT_S: Final = 0.12
+# NVML may be called by several threads: a GPU's neighbours are described while its second sample of GPM is waited for.
+_EACH_S: Final = 0.02
 # Starting the library anew interrupts every device for a moment: not more often than this for one that is lost.
 _RESTART_S: Final = 600.0
+# To register events takes no time, unless a GPU hangs in it.
+_REGISTERED_S: Final = 0.5
 # The library is not shut down while a thread still waits in it for events.
 _LISTENER_ENDS_S: Final = 2.5
 
@@ -44,6 +46,7 @@ class NvmlSource:
         chips: ChipTable | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        later_look_s: float = LATER_LOOK_S,
         hears_events: bool = True,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         proc: Path = Path("/proc"),
@@ -56,6 +59,7 @@ class NvmlSource:
             chips: the chip table; the shipped one by default.
             clock: monotonic seconds.
             sleep: waits so many seconds.
+            later_look_s: how long a look waits for new devices while others are known, whose ticks wait for it.
             hears_events: wait for XIDs and ECC errors, in a thread.
             wall_ms: Unix time for events, in ms.
             proc: root of procfs.
@@ -67,7 +71,9 @@ class NvmlSource:
         self._sleep = sleep
         self._proc = proc
         self._sys = sys
-        self._patient = PatientLook(self._ask, VENDOR, "GPU")
+        self._later_look_s = later_look_s
+        self._patient = PatientLook(self._ask, VENDOR, "GPU", each_s=_EACH_S)
+        self._around: Surroundings | None = None
         self._library: NvmlLibrary | None = None
         self._is_started = False
         self._must_restart = False
@@ -107,12 +113,10 @@ class NvmlSource:
         """
         library = self._opened()
         try:
-            kept, drafts, failure = self._look(library)
+            found, failure = self._look(library)
         except DeviceError as error:
             self._note_code(error)
             raise
-        found = {device.info.uid: device for device in kept}
-        found.update(self._finished(drafts))
         for uid, device in self._by_uid.items():
             if found.get(uid) is not device:
                 device.close()
@@ -176,6 +180,10 @@ class NvmlSource:
         groups = self._device(uid).readings.values()
         return {metric: us for group in groups for one in group for metric, us in one.latencies_us().items()}
 
+    def under_way_s(self) -> Sequence[float]:
+        """Of the looks at GPUs that haven't answered yet."""
+        return self._patient.under_way_s()
+
     def events(self) -> Sequence[Event]:
         """What GPUs have told since the last call: XIDs, ECC errors. May be called by any thread; waits for nothing."""
         return self._sink.take()
@@ -213,7 +221,8 @@ class NvmlSource:
         if self._is_anything_inside():
             return
         # What was told late is of the library that ends now.
-        self._patient = PatientLook(self._ask, VENDOR, "GPU")
+        for seen in self._patient.forget():
+            seen.close()
         for device in self._by_uid.values():
             device.close()
         self._by_uid = {}
@@ -224,39 +233,75 @@ class NvmlSource:
             self._library.stop()
         self._is_started = False
 
-    def _look(self, library: NvmlLibrary) -> "tuple[list[KnownDevice], list[Draft], DeviceError | None]":
-        # Only here, for it imports pynvml: 5 MB that a node without the library need not spend.
-        from steelyard_agent.devices.nvml import device as devices
-
-        look = devices.Look(self._surroundings(library))
+    def _look(self, library: NvmlLibrary) -> "tuple[dict[str, KnownDevice], DeviceError | None]":
+        """The devices that are there now, and why one could not be described."""
+        self._around = self._surroundings(library)
+        indexes = range(device_count(library))
+        told = self._told(indexes)
+        # What was told too late for an earlier look may be of a device that has been lost since.
+        outdated = [index for index, seen in told.items() if not self._is_current(seen)]
+        told = {index: seen for index, seen in told.items() if index not in outdated} | self._told(outdated)
+        found: dict[str, KnownDevice] = {}
         failure: DeviceError | None = None
-        for index, told in self._patient.look(range(device_count(library))):
-            try:
-                if isinstance(told, DeviceError):
-                    raise told
-                self._look_at(told, index, look)
-            except DeviceError as error:
+        for index in indexes:
+            seen = told.get(index)
+            if isinstance(seen, DeviceError):
+                failure = seen
+                self._complain(seen)
+            if seen is None or isinstance(seen, DeviceTimeout):
+                # One that is known is kept: the ticks find out for themselves whether it answers.
+                devices = [device for device in self._well_known() if device.info.index == index]
+            else:
+                devices = [] if isinstance(seen, DeviceError) else seen.devices
+            found.update((device.info.uid, device) for device in devices)
+            for error in [] if seen is None or isinstance(seen, DeviceError) else seen.complaints:
                 failure = error
                 self._complain(error)
-        return look.kept, look.drafts, failure
+        return found, failure
 
-    def _ask(self, index: int) -> DeviceCalls:
-        """A GPU; one that isn't known yet has answered a call of the driver's."""
-        assert self._library is not None
-        calls = device_at(self._library, index)
-        if self._known(calls) is None:
-            calls.text("nvmlDeviceGetUUID")
-        return calls
+    def _told(self, indexes: Iterable[int]) -> "dict[int, Seen | DeviceError]":
+        patience_s = self._later_look_s if self._well_known() else FIRST_LOOK_S
+        return dict(self._patient.look(indexes, patience_s))
 
-    def _look_at(self, calls: DeviceCalls, index: int, look: "Look") -> None:
+    def _is_current(self, seen: "Seen | DeviceError") -> bool:
+        if isinstance(seen, DeviceError):
+            return True
+        well = self._well_known()
+        if all(any(device is one for one in well) for device in seen.kept):
+            return True
+        seen.close()
+        return False
+
+    def _well_known(self) -> "list[KnownDevice]":
+        return [device for uid, device in self._by_uid.items() if uid not in self._lost]
+
+    def _ask(self, index: int) -> "Seen":
+        """A GPU and its MIG instances; in a thread of its own, for any of these calls may hang.
+
+        Raises:
+            DeviceError: it gives no handle, or can't be described.
+        """
+        # Only here, for it imports pynvml: 5 MB that a node without the library need not spend.
+        from steelyard_agent.devices.nvml.device import Look
+
+        library, around = self._library, self._around
+        if library is None or around is None:
+            raise DeviceError("the source is closed", vendor=VENDOR, call="describe", device=f"GPU {index}")
+        look = Look(around)
+        calls = device_at(library, index)
         known = self._known(calls)
         if known is not None and known.is_inside:
-            look.kept.append(known)
-            look.kept.extend(device for device in self._by_uid.values() if device.parent is known.calls)
-            return
+            parts = [device for device in self._by_uid.values() if device.parent is known.calls]
+            look.seen.kept.extend((known, *parts))
+            return look.seen
+        self._look_at(known, calls, index, look)
+        look.finish(self._sleep)
+        return look.seen
+
+    def _look_at(self, known: "KnownDevice | None", calls: DeviceCalls, index: int, look: "Look") -> None:
         parts = instances(known.calls if known else calls)
         if known is not None and known.is_cut == bool(parts):
-            look.kept.append(known)
+            look.seen.kept.append(known)
             calls = known.calls
         else:
             look.start(calls, None, index, is_cut=bool(parts))
@@ -265,29 +310,11 @@ class NvmlSource:
             # An instance can be destroyed and another be given its handle.
             try:
                 if known is not None and known.parent is calls and part.text("nvmlDeviceGetUUID") == known.info.uid:
-                    look.kept.append(known)
+                    look.seen.kept.append(known)
                 else:
                     look.start(part, calls, index)
             except DeviceError as error:
-                self._complain(error)
-
-    def _finished(self, drafts: "list[Draft]") -> "dict[str, KnownDevice]":
-        from steelyard_agent.devices.nvml import device as devices
-
-        found: dict[str, KnownDevice] = {}
-        if not drafts or self._library is None:
-            return found
-        around = self._surroundings(self._library)
-        if any(draft.gpm is not None for draft in drafts):
-            self._sleep(_GPM_WAIT_S)
-        for draft in drafts:
-            try:
-                found[draft.identity.uid] = devices.finish(draft, around)
-            except DeviceError as error:
-                if draft.gpm is not None:
-                    draft.gpm.close()
-                self._complain(error)
-        return found
+                look.seen.complaints.append(error)
 
     def _listen(self, library: NvmlLibrary) -> None:
         from steelyard_agent.devices.nvml.events import listen
@@ -298,6 +325,9 @@ class NvmlSource:
             return
         before, self._listener = self._listener, listen(library, gpus, self._sink)
         self._heard = heard
+        if self._listener is not None and not self._listener.has_registered(_REGISTERED_S):
+            text = "hangs; until it returns no XID is heard"
+            self._complain(DeviceTimeout(text, vendor=VENDOR, call="nvmlDeviceRegisterEvents"))
         # The new one listens already: what happens meanwhile is told once, by it.
         if before is not None:
             before.stop()
@@ -337,7 +367,7 @@ class NvmlSource:
             self._must_restart = True
 
     def _is_anything_inside(self) -> bool:
-        return self._patient.hangs or any(device.is_inside for device in self._by_uid.values())
+        return bool(self._patient.under_way_s()) or any(device.is_inside for device in self._by_uid.values())
 
     def _complain(self, error: DeviceError) -> None:
         key = (error.device, error.call, error.code)
