@@ -20,7 +20,7 @@
  *     busy, core_active, cube, vector, hbm_busy, clock, clock_max, hbm_clock, power_w, chip_temp, hbm_temp, voltage,
  *     hbm_mib, hbm_used_mib, health, network_health, ecc, ecc_single, ecc_double, isolated, next_isolated, slowed_by,
  *     hccs_tx, hccs_rx (GiB/s), hccs_errors (of each of 7 links),
- *     hccs_tx_packets, hccs_rx_packets (of each), hccs_down (of these), ub_up (of 8 ports), ub_errors (of each), pcie_tx, pcie_rx (MB/ms), roce_tx, roce_rx (bytes),
+ *     hccs_tx_packets, hccs_rx_packets (of each), hccs_down (of these), pcie_retries, ub_up (of 8 ports), ub_errors (of each), pcie_tx, pcie_rx (MB/ms), roce_tx, roce_rx (bytes),
  *     roce_bad   figures
  *     virtual.N n                 the NPU is split into that many virtual ones: link calls answer -8002
  *     faults.N text               "80E01801 81078603": the error codes that are active
@@ -108,6 +108,10 @@ typedef struct {
 } HccsCounts;
 
 typedef struct {
+    unsigned int tx_err_cnt, rx_err_cnt, lcrc_err_cnt, ecrc_err_cnt, retry_cnt, rsv[32];
+} PcieErrors;
+
+typedef struct {
     unsigned int hccs_port_pcs_bitmap, pcs_lane_bitmap[16], reserve[16];
 } HccsLanes;
 
@@ -157,6 +161,7 @@ static const struct {
     SIZE(DieId),            SIZE(ProcessMemory),        AT(ProcessMemory, proc_mem_usage),
     SIZE(HccsBandwidth),    AT(HccsBandwidth, total_txbw), AT(HccsBandwidth, rx_bandwidth),
     SIZE(PcieBandwidth),    AT(PcieBandwidth, rx_cpl_bw), SIZE(HccsCounts), AT(HccsCounts, crc_err_cnt),
+    SIZE(PcieErrors),       AT(PcieErrors, retry_cnt),
     SIZE(HccsLanes),        AT(HccsLanes, pcs_lane_bitmap), SIZE(UbLinks), SIZE(UbPort), SIZE(PortList),
     AT(PortList, die_list_data), SIZE(UbCounts), AT(UbCounts, crc_error_sum),
     SIZE(NetworkCounts),    AT(NetworkCounts, mac_tx_total_oct_num), AT(NetworkCounts, mac_rx_bad_pkt_num),
@@ -612,6 +617,15 @@ int dcmi_get_device_info(int card, int device, int main_command, unsigned int co
             counts->rx_cnt[link] = (unsigned long long)scenario_number("hccs_rx_packets", npu, packets);
         }
         return is_chip("910A") || is_second ? NOT_SUPPORT : OK;
+    }
+    if (main_command == 55 && command == 1) {
+        PcieErrors *errors = out;
+        if (*size != sizeof *errors)
+            return INVALID_PARAMETER;
+        memset(errors, 0, sizeof *errors);
+        errors->lcrc_err_cnt = errors->ecrc_err_cnt = 1000;
+        errors->retry_cnt = (unsigned int)scenario_number("pcie_retries", npu, 0);
+        return is_chip("910A") ? NOT_SUPPORT : OK;
     }
     if (main_command == 16 && command == 1) {
         HccsLanes *lanes = out;

@@ -26,6 +26,7 @@ HOST_UID: Final = "host"
 _FIRST: Final = Absent("needs two readings")
 _NOT_PHYSICAL: Final = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd")
 _MEMORY: Final = (b"MemTotal", b"MemAvailable", b"SwapTotal", b"SwapFree", b"Dirty")
+_ACTIVE: Final = b"ACTIVE"
 _RDMA_WORD_BYTES: Final = 4  # InfiniBand counts 32-bit words
 
 
@@ -57,6 +58,7 @@ class HostSource:
         self._net = KeptFile(proc / "net/dev")
         self._pressure = {name: KeptFile(proc / "pressure" / name) for name in ("cpu", "memory", "io")}
         self._rdma: list[tuple[KeptFile, KeptFile]] = []
+        self._rdma_states: list[KeptFile] = []
         self._before: CpuTimes | None = None
         self._disks: frozenset[bytes] = frozenset()
         self._interfaces: frozenset[bytes] = frozenset()
@@ -89,7 +91,7 @@ class HostSource:
                 _Group((114,), lambda: self._waited("memory")),
                 _Group((115,), lambda: self._waited("io")),
             ),
-            "slow": (_Group((104,), self._memory_total),),
+            "slow": (_Group((104,), self._memory_total), _Group((116,), self._rdma_up)),
         }
         before = self._before
         self._groups = {
@@ -163,6 +165,11 @@ class HostSource:
         sent = sum(file.number() for _, file in self._rdma)
         return received * _RDMA_WORD_BYTES, sent * _RDMA_WORD_BYTES
 
+    def _rdma_up(self) -> tuple[Value, ...]:
+        if not self._rdma_states:
+            raise ValueError("no RDMA port")
+        return (float(sum(_ACTIVE in file.read() for file in self._rdma_states)),)
+
     def _waited(self, what: str) -> tuple[Value, ...]:
         return (parse_pressure(self._pressure[what].read()),)
 
@@ -191,12 +198,12 @@ class HostSource:
         root = self._sys / "class/infiniband"
         for counters in sorted(root.glob("*/ports/*/counters")):
             self._rdma.append((KeptFile(counters / "port_rcv_data"), KeptFile(counters / "port_xmit_data")))
+            self._rdma_states.append(KeptFile(counters.parent / "state"))
 
     def _close_rdma(self) -> None:
-        for pair in self._rdma:
-            for file in pair:
-                file.close()
-        self._rdma = []
+        for file in (*(file for pair in self._rdma for file in pair), *self._rdma_states):
+            file.close()
+        self._rdma, self._rdma_states = [], []
 
 
 def _answers(group: _Group) -> bool:

@@ -8,7 +8,8 @@ from steelyard_agent.model import Value
 MEMORY_BYTES: Final = 2048 << 30
 CPUS: Final = 192
 FAST: Final = (100, 101, 102, 103, 105, 106, 107, 108, 109, 110, 111, 112)
-SLOW: Final = (104,)
+SLOW: Final = (104, 116)
+_NICS: Final = 8
 
 
 class SimulatedHost:
@@ -47,4 +48,4 @@ class SimulatedHost:
 
     def slow(self) -> tuple[Value, ...]:
         """Values of `SLOW`."""
-        return (float(MEMORY_BYTES),)
+        return (float(MEMORY_BYTES), float(_NICS))

@@ -41,8 +41,8 @@ def test_structs_are_laid_out_as_in_c(library: Path) -> None:
         seen.add((name.value, field))
     assert {name for name, field in seen if not field} == {
         b"ChipInfoV2", b"MultiUtilization", b"HbmInfo", b"EccInfo", b"PcieInfo", b"DieId", b"ProcessMemory",
-        b"HccsBandwidth", b"PcieBandwidth", b"HccsCounts", b"HccsLanes", b"UbLinks", b"UbPort", b"PortList",
-        b"UbCounts", b"NetworkCounts",
+        b"HccsBandwidth", b"PcieBandwidth", b"HccsCounts", b"PcieErrors", b"HccsLanes", b"UbLinks", b"UbPort",
+        b"PortList", b"UbCounts", b"NetworkCounts",
     }  # fmt: skip
 
 
@@ -55,6 +55,7 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "pids.1": "4711:2048 4712:16", "slowed_by.1": 1028, "hccs_tx.1": 70, "hccs_rx.1": 35, "hccs_errors.1": 3,
         "pcie_tx.1": 6, "pcie_rx.1": 8, "roce_tx.1": 5000, "roce_rx.1": 7000, "roce_bad.1": 2,
         "hccs_tx_packets.1": 300, "hccs_rx_packets.1": 200, "hccs_down.1": 2,
+        "pcie_retries.1": 13,
     })  # fmt: skip
     numa = tmp_path / "sys/bus/pci/devices/0000:41:00.0/numa_node"
     numa.parent.mkdir(parents=True)
@@ -80,7 +81,7 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "link_rx_bytes_per_s": pytest.approx(35 * 2**30), "pcie_tx_bytes_per_s": 9e9, "pcie_rx_bytes_per_s": 11e9,
         "link_errors": 21, "link_up": 5.0, "link_tx_bytes": 7 * 300 * 20, "link_rx_bytes": 7 * 200 * 20,
         "ecc_corrected_hbm": 7, "ecc_uncorrected_hbm": 1, "roce_tx_bytes": 5000, "roce_rx_bytes": 7000,
-        "roce_errors": 6,
+        "roce_errors": 6, "pcie_replays": 13,
     }  # fmt: skip
     source.close()
 

@@ -131,9 +131,11 @@ def test_rdma_counts_words_of_four_bytes(proc, sys):
         counters = sys / "class/infiniband" / device / "ports/1/counters"
         write(counters / "port_rcv_data", f"{received}\n")
         write(counters / "port_xmit_data", f"{sent}\n")
+        write(counters.parent / "state", "4: ACTIVE\n" if device == "mlx5_0" else "1: DOWN\n")
     source = HostSource(proc=proc, sys=sys)
     figures = read(source)
     assert (figures["nic_rx_bytes"], figures["nic_tx_bytes"]) == (44, 88)
+    assert read(source, "slow")["nic_up"] == 1.0
     source.close()
 
 

@@ -184,6 +184,12 @@ def _link_errors(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
     return (sum(counts.crc_err_cnt),)
 
 
+def _pcie_replays(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
+    errors = structs.PcieErrors()
+    calls.info(structs.PCIE_ERRORS, errors)
+    return (int(errors.retry_cnt),)
+
+
 def _links_up(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
     name = "dcmi_get_device_info"
     lanes = structs.HccsLanes()
@@ -243,6 +249,7 @@ READINGS: Final = (
     SlowReading("HCCS links", "slow", (59,), _links_up),
     SlowReading("UB counters", "slow", (58,), _ub_link_errors),
     SlowReading("UB links", "slow", (59,), _ub_links_up),
+    SlowReading("PCIe counters", "slow", (64,), _pcie_replays),
     SlowReading("HCCS bandwidth", "fast", (52, 53), _hccs),
     SlowReading("PCIe bandwidth", "fast", (54, 55), _pcie),
 )

@@ -46,6 +46,8 @@ UB_MODE: Final = 0
 # dcmi_ub_port_status: linked with all lanes, with some
 UB_LINKED: Final = (1, 2)
 
+PCIE_ERRORS: Final = (55, 1)  # DCMI_MAIN_CMD_PCIE, DCMI_PCIE_SUB_CMD_PCIE_ERROR_INFO
+
 HEALTH_ABSENT: Final = 0xFFFFFFFF
 
 
@@ -155,6 +157,19 @@ class PcieBandwidth(ctypes.Structure):
         ("rx_p_bw", ctypes.c_uint * 3),
         ("rx_np_bw", ctypes.c_uint * 3),
         ("rx_cpl_bw", ctypes.c_uint * 3),
+    )
+
+
+class PcieErrors(ctypes.Structure):
+    """dcmi_pcie_link_error_info: since the driver was loaded."""
+
+    _fields_ = (
+        ("tx_err_cnt", ctypes.c_uint),
+        ("rx_err_cnt", ctypes.c_uint),
+        ("lcrc_err_cnt", ctypes.c_uint),
+        ("ecrc_err_cnt", ctypes.c_uint),
+        ("retry_cnt", ctypes.c_uint),
+        ("rsv", ctypes.c_uint * 32),
     )
 
 
