@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SCENARIO_ENTRIES 512
 
@@ -129,6 +130,9 @@ static inline void scenario_log(const char *function, int device) {
 static inline void scenario_hang(const char *key, int device) {
     for (double waited = 0; waited < scenario_number(key, device, 0); waited += 0.005) {
         struct timespec slice = {0, 5000000};
+        int only_in = (int)scenario_number("hangs_in", -1, 0);
+        if (only_in != 0 && only_in != getpid())
+            return;
         nanosleep(&slice, NULL);
     }
 }

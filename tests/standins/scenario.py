@@ -7,6 +7,7 @@ Keys (`.N` for device N, else for all):
     error.<function>[.N] code      the function answers this code
     hang.<function>[.N] seconds    the function blocks that long, or until the key is dropped
     hung.N seconds                 the same for every call about the device
+    hangs_in pid                   the process that hang and hung are for; by default each that has the library
     refused.N code                 every call about the device answers this code
     flaky.N share                  ... but only this share of them, at random
     missing.<function> 1           the function says that it doesn't exist

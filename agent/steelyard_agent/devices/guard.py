@@ -219,8 +219,13 @@ class GuardedSource:
             )
 
     def close(self) -> None:
-        """Closes the source, waiting half a second for it at most."""
-        job = Job(deque([Step("", "close", self._source.close, _CLOSE_S)]))
+        """Closes the source, waiting half a second for it at most; as long as it takes where too much has hung."""
+        step = Step("", "close", self._source.close, _CLOSE_S)
+        if self._crew.is_stopped:
+            # Too much has hung: there is no thread any more that would do it.
+            attempt(step, self._monotonic)
+            return
+        job = Job(deque([step]))
         self._crew.submit(job)
         self._crew.wait(job, self._monotonic() + _CLOSE_S)
         self._crew.stop()

@@ -5,6 +5,7 @@ ends: its calls that hang here may never end.
 """
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ class MovingSource:
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._events: list[Event] = []
+        self._is_left = False
 
     @property
     def name(self) -> str:
@@ -77,6 +79,10 @@ class MovingSource:
         """Plans the work of one tick; `collect` fetches what came of it."""
         if self._outside is None and (why := self._here.why_spent()):
             self._outside = self._move(why)
+        elif self._outside is not None and not self._is_left and not self._here.hangs_for_s():
+            # What hung here has returned: the library is given back, in a thread, for that may hang too.
+            self._is_left = True
+            threading.Thread(target=self._here.close, name=f"{self.name}-close", daemon=True).start()
         self._now.start_tick(metric_classes, at_s, again_s)
 
     def collect(self, timeout_s: float) -> list[Reading]:
@@ -110,7 +116,7 @@ class MovingSource:
         here, request = self._here, self._request
         text = f"{why}; {here.name} goes on in a process of its own"
         log.info("source_moved: %s", text)
-        # The source itself stays open: to close a library under calls that hang in it could end the agent.
+        # The source itself stays open as long: to close a library under calls that hang in it could end the agent.
         self._events = [*here.events(), Event(self._wall_ms(), "error", "source_moved", text, here.name)]
         task = Task(request.name, request.node, request.argument, self._deadline_s)
         known = Known(here.name, here.capabilities, {i.uid: i for i in here.devices()}, set(here.missing()))

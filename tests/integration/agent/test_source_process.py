@@ -1,16 +1,23 @@
 """A source of which too much hangs goes on in a process of its own, and what the guard says still holds there."""
 
+import ctypes
+import gc
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from steelyard_agent.devices.moving import MovingSource
+from steelyard_agent.devices.nvml.source import NvmlSource
 from steelyard_agent.devices.registry import SourceRequest, open_sources
 from steelyard_agent.model import Absent, Value
 from steelyard_proto.metrics import MetricClass
@@ -221,6 +228,91 @@ def test_a_vendors_devices_come_back_in_the_real_agent(tmp_path: Path) -> None:
         finally:
             agent.kill()
     assert server.seen.faults == []
+
+
+@dataclass
+class Gpus:
+    """Eight stand-in GPUs, guarded as in the agent; a process of its own has the library by the loader's path."""
+
+    guard: MovingSource
+    scenario: Scenario
+    library: Path
+    codes: list[str] = field(default_factory=list)
+
+    def present(self) -> int:
+        """How many GPUs gave figures at a tick."""
+        now_s = time.monotonic()
+        self.guard.start_tick(("fast",), now_s, now_s + 0.5)
+        rows = [values for _info, _class, values in self.guard.collect(5.0)]
+        self.codes += [event.code for event in self.guard.events()]
+        return sum(isinstance(values[0], float) for values in rows)
+
+    def live_samples(self) -> int:
+        """GPM's buffers that this process hasn't given back."""
+        return int(ctypes.CDLL(str(self.library)).standin_live_samples())
+
+
+@pytest.fixture
+def gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpus]:
+    library = build("nvml", tmp_path / "nvml")
+    scenario = Scenario(tmp_path / "scenario", devices=8, hangs_in=os.getpid())
+    monkeypatch.setenv(VARIABLE, str(scenario.path))
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
+    guard = MovingSource(
+        NvmlSource(library_paths=[str(library)]),
+        SourceRequest("nvml", "n1", ""),
+        deadline_s=0.5,
+        monotonic=time.monotonic,
+        wall_ms=lambda: 1_000,
+    )
+    yield Gpus(guard, scenario, library)
+    scenario.drop("hung")
+    guard.close()
+
+
+def test_gpus_that_hang_in_the_agent_are_read_by_a_process_and_nothing_is_left_behind(gpus: Gpus) -> None:
+    samples, threads, files = gpus.live_samples(), set(threading.enumerate()), open_files()
+    gpus.guard.discover(30.0)
+    until(lambda: gpus.present() == 8)
+    gpus.codes.clear()
+    gpus.scenario.set({"hung": 600})
+    assert gpus.present() < 8
+    until(lambda: gpus.present() == 8, 60)
+    assert gpus.codes.count("device_quarantined") == 8
+    assert gpus.codes.index("source_moved") == 8
+    assert gpus.codes.count("device_back") == 8
+    # They hang on in this process.
+    until(lambda: gpus.guard.stats().abandoned == 8)
+    [child] = psutil.Process().children()
+    gpus.scenario.drop("hung")
+    # What was held here is given back, and the figures go on.
+    until(lambda: gpus.present() == 8 and gpus.live_samples() == samples, 60)
+    until(lambda: not [one for one in set(threading.enumerate()) - threads if one.is_alive()])
+    assert gpus.guard.stats().abandoned == 0
+    before = child.num_fds(), child.num_threads()
+    for _ in range(50):
+        gpus.present()
+    assert (child.num_fds(), child.num_threads()) == before
+    gpus.guard.close()
+    assert not child.is_running()
+    gc.collect()
+    assert open_files() == files
+
+
+def test_a_process_whose_gpus_hang_too_is_closed_all_the_same(gpus: Gpus) -> None:
+    gpus.guard.discover(30.0)
+    gpus.scenario.set({"hung": 600})
+    assert gpus.present() < 8
+    until(lambda: gpus.present() == 8, 60)
+    [child] = psutil.Process().children()
+    gpus.scenario.set({"hangs_in": child.pid})
+    until(lambda: gpus.present() == 0, 60)
+    gpus.guard.close()
+    assert not child.is_running()
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 def told(server: IngestServer) -> list[str]:
