@@ -31,9 +31,9 @@ async def test_the_first_screen_weighs_the_chips(address: str, tmp_path: Path) -
         bars = [line.count("█") for line in screen_lines(pilot.app) if "█" in line]
         assert bars == sorted(bars, reverse=True)
         # The cursor stands on the first chip that something is said of; another one's words come by a key.
-        assert "MI300X: 0.85 [0.80, 0.90] over jobs like these; 1.2 devices = 1 H100" in text
+        assert "MI300X ~: 0.85 [0.80, 0.90] over jobs like these; 1.2 devices = 1 H100" in text
         await pilot.press("down")
-        await until_text(pilot, "910B: 0.41 [0.40, 0.42] over jobs like these; 2.4 devices = 1 H100")
+        await until_text(pilot, "910B ~: 0.41 [0.40, 0.42] over jobs like these; 2.4 devices = 1 H100")
         await until_text(pilot, "4 against 3 jobs of 1 workload")
 
 
@@ -74,7 +74,7 @@ async def test_a_chip_opens_its_jobs_and_the_mouse_selects(address: str, tmp_pat
         lines = screen_lines(pilot.app)
         y = next(at for at, line in enumerate(lines) if "910B ~" in line)
         await pilot.click(offset=(20, y + 1))
-        await until_text(pilot, "910B: 0.41")
+        await until_text(pilot, "910B ~: 0.41")
         await pilot.press("y")
         await until_text(pilot, "copied to the clipboard and to")
         [copied] = (tmp_path / "state" / "copies").iterdir()
@@ -82,7 +82,7 @@ async def test_a_chip_opens_its_jobs_and_the_mouse_selects(address: str, tmp_pat
         await pilot.press("enter")
         await until_text(pilot, "filter chips=910B origin=simulated")
         await pilot.press("escape", "escape")
-        await until_text(pilot, "910B: 0.41")
+        await until_text(pilot, "910B ~: 0.41")
         await pilot.press("p")
         await until_text(pilot, "PAUSED")
 

@@ -221,6 +221,8 @@ async def test_sql_runs_sorts_and_exports(address: str, tmp_path: Path) -> None:
         await pilot.press("ctrl+j")
         text = await until_text(pilot, "3 rows")
         assert "null" in text
+        # The rows don't say it of themselves.
+        await until_text(pilot, "the store holds ~ simulated data: see the column origin")
         await pilot.press("ctrl+e")
         await until_text(pilot, "Export to")
         await pilot.press(*["backspace"] * 200, *str(tmp_path / "out.parquet"), "enter")

@@ -107,7 +107,7 @@ def _window(
         kernels=sum(calls.values()), kernels_ns=sum(ns for _, ns in whole), gaps=sum(calls.values()) // 20,
         longest_gap_ns=max(idle_ns // 6, 1), loss_s=0.04 * step_s * _near(chance), loss_low_s=0.0,
         loss_high_s=0.09 * step_s, with_stacks=True, with_shapes=True,
-        notes=["simulated"], samples=int(_STEPS * step_s * _SAMPLED_HZ), sampled_hz=_SAMPLED_HZ,
+        samples=int(_STEPS * step_s * _SAMPLED_HZ), sampled_hz=_SAMPLED_HZ,
     )  # fmt: skip
     rows = [
         *(batch_pb2.ProfileRow(by="part", layer=layer, name=name, total_ns=ns, **tag) for layer, name, ns in parts),

@@ -42,7 +42,7 @@ def _window(store: Store, number: int, rank: int, **more: Any) -> None:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = open_store(f"chdb://{tmp_path_factory.mktemp('profiled')}/store")
-    register(store, [{"device_id": 41, "agent": 7}], now_ms=NOW_MS)
+    register(store, [{"device_id": 41, "agent": 7, "origin": "simulated"}], now_ms=NOW_MS)
     put_held(
         store, [{"job": "17", "device_id": 41, "agent": 7, "from_ts": NOW_MS - 3_600_000, "to_ts": NOW_MS + 900_000}]
     )
@@ -93,6 +93,16 @@ async def test_the_screen_leads_to_flame_graphs(address: str, tmp_path: Path) ->
         await until_text(pilot, "Flame graph of")
         await pilot.press("down", "enter")
         await until(pilot, lambda text: "rank 2" in text.splitlines()[0], "the older window")
+
+
+async def test_a_page_says_that_it_is_simulated_however_far_down(address: str, tmp_path: Path) -> None:
+    async with running_app(address, tmp_path, (80, 12)) as pilot:
+        await until_text(pilot, "1 compare")
+        pilot.app.post_message(Goto("job", job="17"))
+        text = await until_text(pilot, "lines below")
+        assert "SIMULATED" in text.splitlines()[3]
+        await pilot.press("pagedown")
+        await until(pilot, lambda text: text.splitlines()[1].startswith(" job 17  SIMULATED: no such job"), "the mark")
 
 
 async def test_a_profile_that_nobody_can_take_says_why(address: str, tmp_path: Path) -> None:

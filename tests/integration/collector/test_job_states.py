@@ -24,6 +24,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "loads": {"since": 3000, "process": True, "busy": 0.5, "facts": True, "state": "starting"},
     "dumb": {"since": 7200, "process": True, "busy": 0.9, "state": "running"},
     "holds": {"since": 7200, "state": "idle but held"},
+    "unsaid": {"since": 7200, "busy": None, "state": "running"},
     "done": {"since": 7200, "seen": 600, "step": 660, "closed": 1, "state": "finished"},
     "gone": {"since": 7200, "seen": 600, "step": 660, "state": "lost"},
 }
@@ -48,7 +49,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[st
             put_process(store, job, device, now_s)
         if told.get("facts"):
             put_facts(store, [{"job": job, "start_ts": now_s * 1000, "ts": now_s * 1000}])
-        sample = {"device_id": device, "ts": now_s * 1000, "seq": 1, "busy": float(told.get("busy", 0.0))}
+        sample = {"device_id": device, "ts": now_s * 1000, "seq": 1, "busy": told.get("busy", 0.0)}
         store.insert("raw_device", raw_block([sample]), token=uuid.uuid4().hex)
     jobs = "SELECT job FROM steelyard_store.job_minute"
     store.command(job_totals(now_s, jobs, now_s * 1000, ROLL_SETTINGS))

@@ -136,7 +136,8 @@ def test_two_chips_per_token_in_points_that_add_up(address: str, capsys: pytest.
         "B takes 30.0 % more time a step than A; of these points are 20.0 exposed all-reduce, 10.0 format conversion"
         in per_step
     )
-    assert "(simulated)" in per_step
+    assert "B  simulated profile " in per_step
+    assert (told["a"]["origin"], told["b"]["origin"]) == ("measured", "simulated")
 
 
 def test_what_is_not_there_is_said_with_the_reason(address: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,11 +22,12 @@ _SIDES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """One side; `tokens` are of a step on one device, where they are known."""
+    """One side; `tokens` are of a step on one device, where they are known, `origin` of a collector's."""
 
     profile: "Profile"
     stacks: "Callable[[], tuple[Stack, ...]]"
     tokens: int | None = None
+    origin: str = ""
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +83,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with client_of(arguments) as client:
         stored = [read_stored(client, wanted_of(name, from_ms, is_newest=arguments.newest)) for name in names]
         sides = [
-            _Opened(one.profile, one.stacks, round(one.tokens_per_step) if one.tokens_per_step else None)
+            _Opened(one.profile, one.stacks, round(one.tokens_per_step) if one.tokens_per_step else None, one.origin)
             for one in stored
         ]
         return _show(sides, steps, arguments)
@@ -132,7 +133,7 @@ def _show(sides: list[_Opened], steps: tuple[int, int] | None, arguments: argpar
 
         sys.stdout.write("\n".join(difference_lines(difference)) + "\n")
     elif arguments.format == "json":
-        sys.stdout.write(json.dumps(_document(difference), indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(_document(difference, sides), indent=1, ensure_ascii=False) + "\n")
     else:
         rows = _rows(difference)
         writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
@@ -174,8 +175,10 @@ def _side(side: "Side") -> dict[str, Any]:
     return {"path": side.path, "total_ns": side.total_ns, "divided_by": side.divisor, "each_ns": each_ns}
 
 
-def _document(difference: "Difference") -> dict[str, Any]:
-    sides = {"a": _side(difference.a), "b": _side(difference.b)}
+def _document(difference: "Difference", opened: list[_Opened]) -> dict[str, Any]:
+    origins = ({"origin": one.origin} if one.origin else {} for one in opened)
+    sides = dict(zip("ab", (_side(difference.a), _side(difference.b)), strict=True))
+    sides = {name: side | origin for (name, side), origin in zip(sides.items(), origins, strict=True)}
     return {**sides, "per": difference.per, "gap_percent": float(difference.gap), "by_class": _rows(difference)}
 
 

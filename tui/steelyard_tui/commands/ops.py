@@ -61,11 +61,12 @@ def add_stored_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is shown: its sums, how its stacks are read, and its name in short."""
+    """What is shown: its sums, how its stacks are read, its name in short; of a collector's the origin."""
 
     profile: "Profile"
     stacks: "Callable[[], tuple[Stack, ...]]"
     title: str
+    origin: str = ""
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -78,7 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from_ms = int((time.time() - arguments.since) * 1000)
     with client_of(arguments) as client:
         stored = read_stored(client, wanted_of(arguments.what, from_ms, is_newest=arguments.newest))
-        return _show(Opened(stored.profile, lambda: stored.stacks(arguments.stacks), stored.profile.path), arguments)
+        opened = Opened(stored.profile, lambda: stored.stacks(arguments.stacks), stored.profile.path, stored.origin)
+        return _show(opened, arguments)
 
 
 def _of_file(path: str, sampled_hz: float | None) -> Opened:
@@ -110,7 +112,8 @@ def _write(recording: Opened, arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
         from steelyard_tui.traces.load import document_of
 
-        sys.stdout.write(json.dumps(document_of(profile), indent=1, ensure_ascii=False) + "\n")
+        document = document_of(profile) | ({"origin": recording.origin} if recording.origin else {})
+        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     elif arguments.format == "speedscope":
         sys.stdout.write(as_speedscope(recording.stacks(), recording.title))
     elif arguments.format == "collapsed":
@@ -118,7 +121,7 @@ def _write(recording: Opened, arguments: argparse.Namespace) -> None:
     elif arguments.format == "pprof":
         _write_pprof(recording)
     elif arguments.format == "csv":
-        _write_csv(profile, by)
+        _write_csv(profile, by, {"origin": recording.origin} if recording.origin else {})
     else:
         from steelyard_tui.present.glyphs import ASCII, UNICODE
 
@@ -134,10 +137,10 @@ def _write_pprof(recording: Opened) -> None:
     sys.stdout.buffer.write(as_pprof(recording.stacks()))
 
 
-def _write_csv(profile: "Profile", by: str) -> None:
+def _write_csv(profile: "Profile", by: str, marks: dict[str, str]) -> None:
     from steelyard_tui.present.ops import rows_of
 
-    rows = [asdict(row) for row in rows_of(profile, by)]
+    rows = [asdict(row) | marks for row in rows_of(profile, by)]
     if rows:
         writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
         writer.writeheader()

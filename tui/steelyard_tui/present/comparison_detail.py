@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from steelyard_tui.comparison import Chip, Row, Weighed
 from steelyard_tui.present.comparison import Look, age_text, silence, unit_of
-from steelyard_tui.present.figures import chip_name, number, text_of
+from steelyard_tui.present.figures import chip_name, number, origin_mark, text_of
 from steelyard_tui.present.line import Line, Span
 from steelyard_tui.present.reasons import explain_none, why_no_share
 from steelyard_tui.present.shares import jobs_text, ratio_text, share_text
@@ -18,7 +18,7 @@ _WHOLE = 0.995
 
 def detail_lines(chip: Chip, weighed: Weighed, look: Look, height: int) -> list[Line]:
     """As much of it as fits in so many lines; what matters most comes first."""
-    name = chip_name(chip.row.get("chip"), chip.row.get("vendor"))
+    name = f"{chip_name(chip.row.get('chip'), chip.row.get('vendor'))} {origin_mark(chip.origin, look.glyphs)}".rstrip()
     return _fitted(name, [*_sentences(chip, weighed, look)], look, height)
 
 

@@ -21,7 +21,7 @@ _MOST_STRAGGLERS: Final = 4
 _MOST_GAPS: Final = 2
 _MOST_NODES: Final = 6
 _MOST_JOBS: Final = 6
-_ORIGINS: Final = {"simulated": "SIMULATED: no such job exists", "replayed": "REPLAYED: recorded before"}
+ORIGINS: Final = {"simulated": "SIMULATED: no such job exists", "replayed": "REPLAYED: recorded before"}
 
 
 def job_lines(page: JobPage, width: int, glyphs: Glyphs, *, has_profiles: bool = True) -> list[Line]:
@@ -58,7 +58,7 @@ def _head(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
         ago = duration(page.read_at.timestamp() - job["state_since"].timestamp())
         line.append((f" since {_moment(job['state_since'], page.read_at)} ({ago})", "ink"))
     yield tuple(line)
-    if note := _ORIGINS.get(text_of(job["origin"])):
+    if note := ORIGINS.get(text_of(job["origin"])):
         yield ((f"{glyphs.warn} {note}", "warn"),)
     yield from _wrapped("", ", ".join(_about(page)), width)
     yield from _wrapped("", _places(page), width)

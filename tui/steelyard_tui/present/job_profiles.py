@@ -200,5 +200,6 @@ def window_title(row: Mapping[str, Any]) -> str:
     rank = "" if row["rank"] is None else f" rank {row['rank']}"
     node = f" on {text_of(row['node'])}" if row["node"] else ""
     step = "" if row["step_s"] is None else f", {1000 * row['step_s']:.0f} ms a step"
-    origin = "" if row["origin"] == "measured" else f", {text_of(row['origin']) or 'of unknown origin'}"
-    return f"{row['ts']:%Y-%m-%d %H:%M:%S}{rank}{node}{step}{origin}"
+    # First, so that no narrow screen cuts it off.
+    origin = "" if row["origin"] == "measured" else f"{text_of(row['origin']) or 'of unknown origin'} "
+    return f"{origin}{row['ts']:%Y-%m-%d %H:%M:%S}{rank}{node}{step}"

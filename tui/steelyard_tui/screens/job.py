@@ -14,7 +14,7 @@ from steelyard_tui.job.page import JobPage, Row, read_page
 from steelyard_tui.job.stacks import read_stacks
 from steelyard_tui.messages import Back, Goto
 from steelyard_tui.present import frame
-from steelyard_tui.present.job import job_lines
+from steelyard_tui.present.job import ORIGINS, job_lines
 from steelyard_tui.present.job_profiles import profile_lines, window_title
 from steelyard_tui.present.line import Line, Span, clean, side_by_side, spread
 from steelyard_tui.screens.flame import FlameScreen
@@ -102,8 +102,11 @@ class JobScreen(LiveScreen):
         if self._told is None:
             return spread(((" job ", "quiet"), (clean(self._job), "strong")), (), width, ellipsis)
         below = len(self._lines()) - self._top - self._canvas.size.height
-        more: Line = ((f"{below} lines below ", "quiet"),) if below > 0 else ()
-        return spread((), more, width, ellipsis)
+        more: Line = ((f"{below} line{'s' * (below > 1)} below ", "quiet"),) if below > 0 else ()
+        # The page says it at its top, which is out of sight here.
+        note = ORIGINS.get(str(self._told.job["origin"]), "") if self._top else ""
+        job: Line = ((" job ", "quiet"), (f"{clean(self._job)}  ", "strong")) if self._top else ()
+        return spread((*job, (note, "warn")), more, width, ellipsis)
 
     def _lines(self) -> list[Line]:
         """The whole page."""

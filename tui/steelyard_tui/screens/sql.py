@@ -14,7 +14,7 @@ from steelyard_proto.errors import SteelyardError
 from steelyard_tui.client import Cancelled, SqlCall, SqlResult, WatchQuery
 from steelyard_tui.commands.formats import FORMATS, write_table
 from steelyard_tui.copies import short_path
-from steelyard_tui.present.figures import count
+from steelyard_tui.present.figures import count, origin_mark
 from steelyard_tui.present.frame import more_columns
 from steelyard_tui.present.line import Line, Span, clean, line_width
 from steelyard_tui.present.result import ResultRows, result_columns
@@ -30,6 +30,7 @@ from steelyard_tui.widgets.editor import make_editor
 from steelyard_tui.widgets.table import MOVES, LiveTable
 
 _ALL_VIEWS: Final = "F3: all"
+_KINDS: Final = 64
 VIEWS: Final = (
     "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
     "straggler_history", "shares", "claims", "chips", "device_history", "agents", "gaps", "events", "job_devices",
@@ -76,12 +77,13 @@ class SqlScreen(LiveScreen):
         return [self._editor, self._answer, self._table, self._message]
 
     def watched(self) -> WatchQuery:
-        """Next to nothing, so that the link is known and found again."""
-        return WatchQuery("fleet_live", columns=("chip",), limit=1, period_ms=self.session.period_ms)
+        """Next to nothing, so that the link is known and found again; and what of the fleet isn't measured."""
+        return WatchQuery("fleet_live", columns=("origin",), limit=_KINDS, period_ms=self.session.period_ms)
 
     def receive(self, page: Page) -> None:
         """The link lives; the rows are the answer's own."""
         self.page = page
+        self._answer.show([self._answer_line()])
         self.draw_frame()
 
     def on_mount(self) -> None:
@@ -130,7 +132,15 @@ class SqlScreen(LiveScreen):
         )
         hidden = more_columns(self._table.hidden_columns, self.session.glyphs)
         took: Span = (f"  in {self._took_s:.3g} s", "quiet")
-        return ((f" {more}", "strong"), took, *hidden, ("   ctrl+e exports", "quiet"))
+        return ((f" {more}", "strong"), took, *hidden, *self._origins(), ("   ctrl+e exports", "quiet"))
+
+    def _origins(self) -> Line:
+        """That some of what the store holds isn't measured, where the rows don't say of themselves."""
+        if self._rows is None or self.page is None or "origin" in self._rows.table.column_names:
+            return ()
+        found = {str(origin) for origin in self.page.columns.get("origin", ())} - {"measured", ""}
+        marked = (f"{origin_mark(origin, self.session.glyphs)} {origin}" for origin in sorted(found, reverse=True))
+        return ((f"   the store holds {', '.join(marked)} data: see the column origin", "title"),) if found else ()
 
     def _message_lines(self) -> list[Line]:
         if self._error:

@@ -61,11 +61,13 @@ class StoredRecording:
     Attributes:
         stacks: those of a kind; of the first kind that there is where none is named.
         tokens_per_step: on one device; None where the job's tokens aren't known.
+        origin: measured, simulated or replayed.
     """
 
     profile: "Profile"
     stacks: "Callable[..., tuple[Stack, ...]]"
     tokens_per_step: float | None
+    origin: str
 
 
 def wanted_of(name: str, from_ms: int, *, rank: int | None = None, is_newest: bool = False) -> Wanted:
@@ -110,7 +112,8 @@ def read_stored(client: "Client", wanted: Wanted) -> StoredRecording:
         return _stacks(_asked(client, "stored_stacks", chosen), kind, row["sampled_hz"])
 
     steps = row["device_steps"]
-    return StoredRecording(profile, stacks, row["tokens"] / steps if row["tokens"] and steps else None)
+    tokens_per_step = row["tokens"] / steps if row["tokens"] and steps else None
+    return StoredRecording(profile, stacks, tokens_per_step, row["origin"] or "unknown")
 
 
 def _asked(client: "Client", query: str, parameters: Mapping[str, str]) -> list[Row]:
@@ -169,12 +172,13 @@ def _profile(row: Row, parts: "tuple[Part, ...]", sums: Sequence[Row], notes: tu
 
 
 def _label(row: Row) -> str:
-    origin = "" if row["origin"] == "measured" else f" ({row['origin']})"
+    # First, so that no narrow screen cuts it off.
+    origin = "" if row["origin"] == "measured" else f"{row['origin'] or 'of unknown origin'} "
     first, last = (f"{row[name]:%Y-%m-%d %H:%M:%S}" for name in ("from_ts", "to_ts"))
     job = f"job {row['job']}" if row["job"] else "a process without a job"
     if row["windows"] == 1:
-        return f"profile {row['profile']} of {job} on {row['node'] or 'an unknown node'}, {first} UTC{origin}"
-    return f"{job}, {row['windows']} windows from {first} to {last} UTC{origin}"
+        return f"{origin}profile {row['profile']} of {job} on {row['node'] or 'an unknown node'}, {first} UTC"
+    return f"{origin}{job}, {row['windows']} windows from {first} to {last} UTC"
 
 
 def _split(row: Row, window_ns: int) -> "Split | None":

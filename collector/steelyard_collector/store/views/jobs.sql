@@ -25,6 +25,8 @@ FROM
             o.last_step_ts IS NOT NULL, if(p.job = '', 'idle but held', 'hung'),
             ifNull(h.busy, 0) >= 0.02, if(f.job = '', 'running', 'starting'),
             dateDiff('second', h.since, now64(3, 'UTC')) < 600, 'starting',
+            -- a while without figures is no idleness
+            h.busy IS NULL, if(f.job = '', 'running', 'starting'),
             'idle but held') AS state
     FROM
     (
