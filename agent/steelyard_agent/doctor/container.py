@@ -1,12 +1,15 @@
 """Check `container`: what a container or a unit withholds from the agent."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from steelyard_agent.devices.pid_namespace import sees_host_pids
+from steelyard_agent.doctor.cgroups import DeviceRule, read_limits
 from steelyard_agent.doctor.finding import Detail, Finding
 from steelyard_agent.doctor.node import Node
+from steelyard_agent.doctor.permissions import HARDWARE
 
 # What the agent needs with all sources on, and a margin.
 _NEEDS_BYTES: Final = 64 << 20
@@ -14,7 +17,7 @@ _NEEDS_CPU: Final = 0.02
 
 
 def check_container(node: Node) -> Sequence[Finding]:
-    """Whether this is a container, whether it sees the host's processes, and its limits of memory and CPU."""
+    """Whether this is a container, whether it sees the host's processes, and its limits of memory, CPU and devices."""
     kind = container_kind(node)
     findings = [
         Finding("container", "ok", f"runs in {kind}" if kind else "runs on the host itself", details={"kind": kind})
@@ -23,7 +26,7 @@ def check_container(node: Node) -> Sequence[Finding]:
         text = "the host's process ids can't be seen, so nobody knows who holds a device"
         remedy = "start the container with --pid=host (Kubernetes: hostPID: true)"
         findings.append(Finding("container", "warning", text, "processes", remedy))
-    return [*findings, *_limits(cgroups_of(node.root))]
+    return [*findings, *_limits(node)]
 
 
 def container_kind(node: Node) -> str:
@@ -37,29 +40,35 @@ def container_kind(node: Node) -> str:
     return node.environ.get("container", "")
 
 
-def cgroups_of(root: Path) -> list[Path]:
-    """The agent's own control group and those above it, whose limits hold too; none without the unified hierarchy."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return []
-    own = next((line[3:].lstrip("/") for line in lines if line.startswith("0::")), None)
-    top = root / "sys/fs/cgroup"
-    if own is None or not (top / "cgroup.controllers").exists():
-        return []
-    return [path for path in (top / own, *(top / own).parents) if path.is_relative_to(top)]
-
-
-def _limits(cgroups: Sequence[Path]) -> Iterator[Finding]:
-    if not cgroups:
-        text = "not known: this system has no unified hierarchy of control groups"
-        yield Finding("container", "note", text, "limits")
+def _limits(node: Node) -> Iterator[Finding]:
+    limits = read_limits(node.root)
+    if limits is None:
+        yield Finding("container", "note", "not known: no control group can be read here", "limits")
         return
-    memory_bytes = min((int(words[0]) for words in _each(cgroups, "memory.max") if words[0].isdigit()), default=None)
-    quotas = [words for words in _each(cgroups, "cpu.max") if len(words) == 2 and words[0].isdigit()]
-    cores = min((int(quota) / int(period) for quota, period in quotas), default=None)
-    yield _limit("memory limit", memory_bytes, _NEEDS_BYTES, "the agent may be killed", "allow 64 MB")
-    yield _limit("CPU limit", cores, _NEEDS_CPU, "ticks will be late", "allow 5 % of a core")
+    yield _limit("memory limit", limits.memory_bytes, _NEEDS_BYTES, "the agent may be killed", "allow 64 MB")
+    yield _limit("CPU limit", limits.cores, _NEEDS_CPU, "ticks will be late", "allow 5 % of a core")
+    if limits.device_rules is not None:
+        yield from _devices(node.root, limits.device_rules)
+
+
+def _devices(root: Path, rules: Sequence[DeviceRule]) -> Iterator[Finding]:
+    """Device files that are there, and may not be opened whatever their modes say."""
+    files = sorted({path for hardware in HARDWARE for name in hardware.files for path in (root / "dev").glob(name)})
+    withheld = [path for path in files if not _is_allowed(path, rules)]
+    if withheld:
+        text = f"the control group withholds {', '.join(f'/dev/{path.name}' for path in withheld)}"
+        remedy = "hand them in: --device (podman, docker), DeviceAllow= (a unit), a privileged container (Kubernetes)"
+        yield Finding("container", "problem", text, "devices", remedy)
+    elif files:
+        yield Finding("container", "ok", f"{len(files)} device files may be opened", "devices")
+
+
+def _is_allowed(path: Path, rules: Sequence[DeviceRule]) -> bool:
+    try:
+        number = path.stat().st_rdev
+    except OSError:
+        return True
+    return any(rule.allows(os.major(number), os.minor(number)) for rule in rules)
 
 
 def _limit(subject: str, value: float | None, needs: float, fear: str, remedy: str) -> Finding:
@@ -70,13 +79,3 @@ def _limit(subject: str, value: float | None, needs: float, fear: str, remedy: s
     if value < needs:
         return Finding("container", "warning", f"{text}; {fear}", subject, remedy, details)
     return Finding("container", "ok", text, subject, details=details)
-
-
-def _each(cgroups: Sequence[Path], name: str) -> Iterator[list[str]]:
-    for cgroup in cgroups:
-        try:
-            words = (cgroup / name).read_text(encoding="ascii").split()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if words:
-            yield words

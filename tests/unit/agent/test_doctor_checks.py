@@ -96,13 +96,72 @@ def test_container_limits_that_are_too_tight(config: Config, tmp_path: Path) -> 
 def test_container_without_limits_is_well(config: Config, tmp_path: Path) -> None:
     write(tmp_path, "proc/self/cgroup", "0::/\n")
     findings = check_container(Node(config, root=tmp_path))
-    assert said(findings, "note") == ["limits: not known: this system has no unified hierarchy of control groups"]
+    assert said(findings, "note") == ["limits: not known: no control group can be read here"]
     write(tmp_path, "sys/fs/cgroup/cgroup.controllers")
     write(tmp_path, "sys/fs/cgroup/memory.max", "max\n")
     write(tmp_path, "sys/fs/cgroup/cpu.max", "25000 100000\n")
     findings = check_container(Node(config, root=tmp_path))
     assert said(findings, "warning", "problem") == []
     assert said(findings, "ok")[1:] == ["memory limit: none", "CPU limit: 0.25 of a core"]
+
+
+def version_1(root: Path, cgroup: str, **mounts: str) -> None:
+    """Control groups as version 1 has them: a folder a controller; `mounts` say which part of its tree is mounted."""
+    write(root, "proc/self/cgroup", cgroup)
+    lines = [
+        f"{30 + number} 23 0:{number} {shown} /sys/fs/cgroup/{name} rw,nosuid shared:9 - cgroup cgroup rw,{name}\n"
+        for number, (name, shown) in enumerate(mounts.items())
+    ]
+    write(root, "proc/self/mountinfo", "22 1 0:21 / /proc rw - proc proc rw\n" + "".join(lines))
+
+
+def test_limits_of_version_1(config: Config, tmp_path: Path) -> None:
+    version_1(tmp_path, "4:memory:/pod/agent\n3:cpuset:/\n1:cpu:/pod/agent\n0::/\n", memory="/", cpu="/")
+    write(tmp_path, "sys/fs/cgroup/unified/cgroup.controllers")
+    # The highest number of pages is no limit; that of the group above is one.
+    write(tmp_path, "sys/fs/cgroup/memory/pod/agent/memory.limit_in_bytes", "9223372036854771712\n")
+    write(tmp_path, "sys/fs/cgroup/memory/pod/memory.limit_in_bytes", "33554432\n")
+    write(tmp_path, "sys/fs/cgroup/cpu/pod/agent/cpu.cfs_quota_us", "1000\n")
+    write(tmp_path, "sys/fs/cgroup/cpu/pod/agent/cpu.cfs_period_us", "100000\n")
+    write(tmp_path, "sys/fs/cgroup/cpu/pod/cpu.cfs_quota_us", "-1\n")
+    write(tmp_path, "sys/fs/cgroup/cpu/pod/cpu.cfs_period_us", "100000\n")
+    warnings = said(check_container(Node(config, root=tmp_path)), "warning")
+    assert [text for text in warnings if not text.startswith("processes")] == [
+        "memory limit: 34 MB; the agent may be killed",
+        "CPU limit: 0.01 of a core; ticks will be late",
+    ]
+
+
+def test_a_container_of_version_1_sees_its_own_group_as_the_topmost(config: Config, tmp_path: Path) -> None:
+    own = f"/docker/{'ab' * 32}"
+    version_1(tmp_path, f"4:memory:{own}\n2:cpu,cpuacct:{own}\n", memory=own, cpu=own)
+    write(tmp_path, "sys/fs/cgroup/memory/memory.limit_in_bytes", "268435456\n")
+    write(tmp_path, "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n")
+    write(tmp_path, "sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n")
+    findings = check_container(Node(config, root=tmp_path))
+    assert said(findings, "ok")[1:] == ["memory limit: 268 MB", "CPU limit: none"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "withheld"),
+    [
+        ("a *:* rwm\n", []),
+        ("c 1:* rwm\n", []),
+        ("c *:* m\nc 1:3 rwm\nb 1:5 rwm\n", ["/dev/nvidia1"]),
+        ("c 1:3 r\nc 136:* rwm\n", ["/dev/nvidia0", "/dev/nvidia1"]),
+    ],
+)
+def test_devices_that_version_1_withholds(config: Config, tmp_path: Path, rules: str, withheld: list[str]) -> None:
+    version_1(tmp_path, "5:devices:/system.slice/agent.service\n", devices="/")
+    write(tmp_path, "sys/fs/cgroup/devices/system.slice/agent.service/devices.list", rules)
+    (tmp_path / "dev").mkdir()
+    # Character devices that each Linux has: 1:3 and 1:5.
+    (tmp_path / "dev/nvidia0").symlink_to("/dev/null")
+    (tmp_path / "dev/nvidia1").symlink_to("/dev/zero")
+    findings = check_container(Node(config, root=tmp_path))
+    problems = [f"devices: the control group withholds {', '.join(withheld)}"] if withheld else []
+    assert said(findings, "problem") == problems
+    assert ("devices: 2 device files may be opened" in said(findings, "ok")) is (not withheld)
 
 
 def test_accelerators_without_device_files(config: Config, tmp_path: Path) -> None:
