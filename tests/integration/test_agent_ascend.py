@@ -56,7 +56,7 @@ def daemon(server: IngestServer, environ: dict[str, str], tmp_path: Path) -> Ite
     yield process
     if process.poll() is None:
         process.kill()
-        process.wait(5)
+        process.wait(60)
 
 
 def energies_mj(server: IngestServer) -> dict[int, list[int]]:
@@ -100,7 +100,7 @@ def test_a_910c_streams_its_packages_energy_once(server: IngestServer, daemon: "
     assert set(energies.get(1, [ABSENT])) == {ABSENT}
     assert server.seen.faults == []
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(5) == 0
+    assert daemon.wait(60) == 0
 
 
 def test_a_lost_die_costs_its_own_figures_and_is_an_event(

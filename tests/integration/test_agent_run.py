@@ -62,10 +62,10 @@ def test_steps_of_an_unmodified_command_reach_the_collector(server: IngestServer
         until(lambda: sum(step.steps for step in steps_of(server)) == 4, 20)
         assert training.stdin is not None
         training.stdin.close()
-        training.wait(10)
+        training.wait(60)
     finally:
         daemon.send_signal(signal.SIGTERM)
-        daemon.communicate(timeout=10)
+        daemon.communicate(timeout=60)
     assert not os.path.exists(socket)
     found = steps_of(server)
     assert {(step.job, step.pid, step.rank, step.origin) for step in found} == {("llama", training.pid, 0, "declared")}

@@ -15,7 +15,7 @@ DAY_MS = 86_400_000
 START_MS = 20_000 * DAY_MS
 
 
-def until(is_true: Callable[[], object], timeout_s: float = 10.0) -> None:
+def until(is_true: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Waits until something is so; fails when it isn't in time."""
     deadline_s = time.monotonic() + timeout_s
     while not is_true():

@@ -187,11 +187,9 @@ static void text(const char *key, int gpu, const char *fallback, char *out, size
 
 static double seconds(void) {
     static double start;
-    struct timespec now;
     if (has_scenario)
         return scenario_seconds();
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double at = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    double at = machine_seconds();
     if (start == 0)
         start = at;
     return at - start;
@@ -1001,10 +999,10 @@ int nvmlEventSetWait_v2(EventSet set, EventData *out, unsigned int timeout_ms) {
     /* Without a scenario nothing ever happens, and polling for it would look like the agent's cost. */
     unsigned int nap_ms = has_scenario ? 5 : timeout_ms;
     struct timespec nap = {nap_ms / 1000, (long)(nap_ms % 1000) * 1000000};
-    for (unsigned int waited = 0;; waited += nap_ms) {
+    for (double since = machine_seconds();;) {
         if (next_event(set, out))
             return OK;
-        if (waited >= timeout_ms)
+        if (machine_seconds() - since >= timeout_ms / 1000.0)
             return TIMEOUT;
         nanosleep(&nap, NULL);
         ENTER(NULL);

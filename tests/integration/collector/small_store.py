@@ -106,7 +106,7 @@ def doors(store: ChdbStore, authorize: Authorize = anybody, limits: QueryLimits 
         opened.close()
 
 
-def until(claim: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(claim: Callable[[], bool], seconds: float = 60.0) -> None:
     """Waits for a claim to come true."""
     deadline = time.monotonic() + seconds
     while not claim():

@@ -141,7 +141,7 @@ def test_a_tick_that_is_planned_leaves_out_what_hangs_until_then() -> None:
     guard.start_tick(("processes",))
     later_s = time.monotonic() + 0.05
     guard.collect(30.0)
-    guard.start_tick(("fast",), later_s, later_s + 1)
+    guard.start_tick(("fast",), later_s, later_s + 30)
     assert {uid for uid, row in readings(guard).items() if isinstance(row[0], Absent)} == {"gpu-3"}
     assert guard.stats().timeouts == 1
     gate.set()

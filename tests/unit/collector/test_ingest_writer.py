@@ -29,7 +29,7 @@ def message(seq: int, *, agent: int = 1, day: int = 20_000) -> Samples:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < give_up
         time.sleep(0.005)
@@ -110,7 +110,7 @@ def test_registry_rows_are_told_once_committed(store: MemoryStore) -> None:
     writer = writer_of(store, [])
     writer.start()
     writer.put_rows("agent", [{"agent": 1}], pa.schema([("agent", pa.uint32())]), done.set)
-    assert done.wait(5)
+    assert done.wait(60)
     assert writer.stop(5.0)
 
 
