@@ -134,7 +134,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock, node: ing
     sender = Sender(ring, directory, _target(config), time.time, asked=profiling)
 
     def observe() -> Observed:
-        stats = [guard.stats() for guard in guards]
+        stats = {guard.name: guard.stats() for guard in guards}
         return Observed(stats, sampler.counts, ring.counts, ring.bytes_on_disk(), sender.state)
 
     # A recording or a simulation has no processes here that could speak.

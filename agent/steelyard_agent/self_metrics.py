@@ -1,61 +1,114 @@
-"""The agent's figures about itself: metrics 200 to 216 of the catalogue."""
+"""The agent's figures about itself: metrics 200 to 257 of the catalogue.
+
+What each source takes and misses stands apart for each kind of source; one that isn't asked is absent.
+"""
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from steelyard_agent.devices.tally import GuardStats
+from steelyard_agent.devices.tally import GuardStats, added
 from steelyard_agent.model import Absent, Value
 from steelyard_agent.sampling.schedule import TickCounts
 from steelyard_agent.sending.state import SenderState
 from steelyard_agent.spool.ring import RingCounts
 
-METRICS: Final = tuple(range(200, 217))
+METRICS: Final = (*range(200, 218), *range(220, 227), *range(230, 258))
+# In the order of their metrics; all the rest are `others`.
+_SOURCES: Final = ("nvml", "dcmi", "amdgpu", "scrape", "cpu", "host")
+# How a reason for an absence begins, and which of the metrics counts it; what begins otherwise has failed.
+_HUNG, _LOST, _REFUSED, _FAILED = range(4)
+_REASONS: Final[Mapping[str, int]] = {
+    "quarantined": _HUNG,
+    "timed out": _HUNG,
+    "not read in time": _HUNG,
+    "too many calls": _HUNG,
+    "its process": _HUNG,
+    "lost": _LOST,
+    "not supported": _REFUSED,
+    "not permitted": _REFUSED,
+}
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _NEVER_MET: Final = Absent("no collector has answered yet")
+_NOT_ASKED: Final = Absent("no such source is asked")
+_NO_CALLS: Final = Absent("no call since the figure before")
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the agent's parts tell about themselves."""
+    """What the agent's parts tell about themselves; the guards by their sources' names."""
 
-    guards: Sequence[GuardStats]
+    guards: Mapping[str, GuardStats]
     ticks: TickCounts
     ring: RingCounts
     spool_bytes: int
     sender: SenderState
 
 
-def self_values(
-    seen: Observed, *, cpu_s: Callable[[], float] = time.process_time, proc: Path = Path("/proc")
-) -> tuple[Value, ...]:
-    """The values of `METRICS`, in their order.
+class SelfMetrics:
+    """Makes the values; remembers the counts that the next ones are told since."""
 
-    Source: the process's CPU clock, /proc/self/statm, and the counts of the agent's parts.
-    """
-    guards = seen.guards
-    return (
-        cpu_s(),
-        _resident_bytes(proc),
-        seen.ticks.late,
-        seen.ticks.missed,
-        _sum(g.calls for g in guards),
-        _sum(g.errors for g in guards),
-        _sum(g.timeouts for g in guards),
-        float(_sum(g.quarantined for g in guards)),
-        _sum(g.absences for g in guards),
-        seen.ring.spooled,
-        seen.sender.sent,
-        seen.sender.acked,
-        seen.ring.lost,
-        float(seen.spool_bytes),
-        seen.sender.reconnects,
-        _NEVER_MET if seen.sender.offset_ms is None else seen.sender.offset_ms,
-        float(sum(g.sample_s for g in guards)),
-    )
+    def __init__(self, *, cpu_s: Callable[[], float] = time.process_time, proc: Path = Path("/proc")) -> None:
+        self._cpu_s = cpu_s
+        self._proc = proc
+        self._before: dict[str, GuardStats] = {}
+
+    def values(self, seen: Observed) -> tuple[Value, ...]:
+        """The values of `METRICS`, in their order.
+
+        Source: the process's CPU clock, /proc/self/statm, and the counts of the agent's parts.
+        """
+        guards = seen.guards.values()
+        by_source = _by_source(seen.guards)
+        values = (
+            self._cpu_s(),
+            _resident_bytes(self._proc),
+            seen.ticks.late,
+            seen.ticks.missed,
+            _sum(g.calls for g in guards),
+            _sum(g.errors for g in guards),
+            _sum(g.timeouts for g in guards),
+            float(_sum(g.quarantined for g in guards)),
+            _sum(g.absences for g in guards),
+            seen.ring.spooled,
+            seen.sender.sent,
+            seen.sender.acked,
+            seen.ring.lost,
+            float(seen.spool_bytes),
+            seen.sender.reconnects,
+            _NEVER_MET if seen.sender.offset_ms is None else seen.sender.offset_ms,
+            float(sum(g.sample_s for g in guards)),
+            float(_sum(g.abandoned for g in guards)),
+            *(_read_ms(stats, self._before.get(name)) for name, stats in by_source.items()),
+            *(count for stats in by_source.values() for count in _absent(stats)),
+        )
+        self._before = {name: stats for name, stats in by_source.items() if stats is not None}
+        return values
+
+
+def _by_source(guards: Mapping[str, GuardStats]) -> dict[str, GuardStats | None]:
+    others = [stats for name, stats in guards.items() if name not in _SOURCES]
+    return {**{name: guards.get(name) for name in _SOURCES}, "others": added(*others) if others else None}
+
+
+def _read_ms(stats: GuardStats | None, before: GuardStats | None) -> Value:
+    if stats is None:
+        return _NOT_ASKED
+    calls = stats.calls - (before.calls if before else 0)
+    seconds = stats.sample_s - (before.sample_s if before else 0.0)
+    return seconds / calls * 1000 if calls > 0 else _NO_CALLS
+
+
+def _absent(stats: GuardStats | None) -> tuple[Value, ...]:
+    if stats is None:
+        return (_NOT_ASKED,) * 4
+    counts = [0, 0, 0, 0]
+    for reason, count in stats.absences_by_reason.items():
+        counts[next((kind for start, kind in _REASONS.items() if reason.startswith(start)), _FAILED)] += count
+    return tuple(counts)
 
 
 def _sum(counts: Iterable[int]) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from steelyard_agent.settings import default_text
+from steelyard_proto.metrics import catalogue
 from steelyard_proto.v1 import batch_pb2
 from tests.standins.agent_parts import until
 from tests.standins.ingest_server import Behaviour, IngestServer
@@ -164,7 +165,7 @@ def test_events_and_own_figures_arrive(server: IngestServer, state_dir: Path) ->
     batch = server.seen.batches(batch_pb2.KIND_AGENT_SAMPLES)[-1]
     layouts = {layout.id: layout for m in (*server.seen.hellos, *server.seen.describes) for layout in m.layouts}
     layout = layouts[batch.layout]
-    assert sorted([*layout.gauges, *layout.counters]) == list(range(200, 217))
+    assert sorted([*layout.gauges, *layout.counters]) == [metric.id for metric in catalogue().of("agent")]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from steelyard_agent.devices.base import ComplaintSource, LatencySource, Source
+from steelyard_agent.devices.base import ComplaintSource, LatencySource, PatientSource, Source
 from steelyard_agent.devices.guard import attempt
 from steelyard_agent.devices.worker import Outcome, Step
 from steelyard_agent.model import DeviceInfo
@@ -31,6 +31,7 @@ class Probe:
         holders: by uid, the processes.
         step: what is being asked; empty at the end.
         complaints: why devices that are there could not be described.
+        abandoned: threads of the source's own that hang in a call.
     """
 
     source: str
@@ -41,6 +42,7 @@ class Probe:
     holders: dict[str, Outcome] = field(default_factory=dict)
     step: str = "discover"
     complaints: Sequence[DeviceError] = ()
+    abandoned: int = 0
 
 
 def probe_all(
@@ -86,8 +88,13 @@ def _ask(probe: Probe, source: Source, monotonic: Callable[[], float], sleep: Ca
     if source.capabilities.has_processes:
         for info in probe.devices:
             probe.holders[info.uid] = call("processes", info.uid, lambda i=info: source.processes(i.uid))  # type: ignore[misc]
+    probe.abandoned = _abandoned(source)
     call("close", "", source.close)
     probe.step = ""
+
+
+def _abandoned(source: Source) -> int:
+    return len(source.under_way_s()) if isinstance(source, PatientSource) else 0
 
 
 def _latencies_us(source: Source, uid: str) -> Mapping[int, float]:

@@ -107,13 +107,20 @@ def _found(probe: Probe, seconds: float, library: str) -> Finding:
         )
         if value
     ]
-    text = ", ".join([_counted(probe.devices), *versions, f"found in {seconds * 1e3:.0f} ms"])
+    # Of all that was asked at the second of two readings, as the agent's own `..._read_ms` is.
+    reads_s = [outcome.seconds for outcome in probe.answers.values()]
+    read_ms = sum(reads_s) / len(reads_s) * 1e3 if reads_s else None
+    times = [f"found in {seconds * 1e3:.0f} ms", *([] if read_ms is None else [f"a read takes {read_ms:.1f} ms"])]
+    hanging = [f"calls that hang: {probe.abandoned}"] if probe.abandoned else []
+    text = ", ".join([_counted(probe.devices), *versions, *times, *hanging])
     details: dict[str, Detail] = {
         "devices": len(probe.devices),
         "library": library,
         "library_version": first.library_version,
         "driver_version": first.driver_version,
         "discover_ms": round(seconds * 1e3, 3),
+        "read_ms": None if read_ms is None else round(read_ms, 3),
+        "threads_abandoned": probe.abandoned,
     }
     return Finding("sources", "ok", text, probe.source, details=details)
 

@@ -10,7 +10,7 @@ from steelyard_agent.sampling.holders import Follower, Sighting
 from steelyard_agent.sampling.records import event_rows
 from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.sampling.schedule import Schedule
-from steelyard_agent.self_metrics import METRICS, Observed, self_values
+from steelyard_agent.self_metrics import METRICS, Observed, SelfMetrics
 from steelyard_agent.training.watch import Teller
 from steelyard_proto.v1 import batch_pb2
 
@@ -59,6 +59,7 @@ class SamplingLoop:
         self._flush_ms = flush_ms
         self._on_flush = on_flush
         self._own = own
+        self._self_metrics = SelfMetrics()
         self._follower = follower
         self._teller = teller
         self._own_schedule: Schedule | None = None
@@ -125,5 +126,5 @@ class SamplingLoop:
     def _take_own(self) -> None:
         if self._own is None or self._own_schedule is None or not self._own_schedule.take(self._clock.monotonic()):
             return
-        values = self_values(self._own.observe())
+        values = self._self_metrics.values(self._own.observe())
         self._gatherer.add_node("agent", "slow", self._own.period_ms, self._clock.wall_ms(), METRICS, values)

@@ -55,6 +55,8 @@ def test_what_was_found_with_its_versions(library: Path, scenario: Scenario, con
     assert str(finding.details["library"]).endswith("/libdcmi.so")
     assert finding.details["library_version"] == "24.1.0"
     assert finding.details["driver_version"] == "24.1.rc3"
+    assert float(finding.details["read_ms"] or 0) > 0
+    assert finding.details["threads_abandoned"] == 0
 
 
 def test_each_metric_with_its_range_and_cost(library: Path, scenario: Scenario, config: Config) -> None:
@@ -149,8 +151,10 @@ def test_a_source_that_hangs_is_left_behind_with_the_place(library: Path, scenar
 
 
 def test_a_card_that_hangs_is_named_and_the_others_are_there(library: Path, scenario: Scenario, config: Config) -> None:
-    scenario.set({"hang.dcmi_get_device_hbm_info.2": 3})
+    scenario.set({"hang.dcmi_get_device_hbm_info.2": 600})
     findings = by_subject(check_sources(Node(config, probed(source_over(library)))))
+    scenario.drop("hang.dcmi_get_device_hbm_info.2")
     assert findings["dcmi"].text.startswith("7 × ")
+    assert findings["dcmi"].text.endswith(", calls that hang: 1")
     assert findings["card 2"].level == "problem"
     assert "hangs" in findings["card 2"].text

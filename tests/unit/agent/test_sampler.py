@@ -1,16 +1,18 @@
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.guard import Holders, Reading
+from steelyard_agent.devices.tally import NO_STATS, GuardStats
 from steelyard_agent.directory import Directory, Identity
-from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event
+from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.loop import OwnFigures, SamplingLoop
 from steelyard_agent.sampling.sampler import Clock, Periods, Sampler
 from steelyard_agent.sampling.schedule import TickCounts
-from steelyard_agent.self_metrics import METRICS, Observed, self_values
+from steelyard_agent.self_metrics import METRICS, Observed, SelfMetrics
 from steelyard_agent.sending.state import SenderState
 from steelyard_agent.spool.ring import RingCounts
 from steelyard_proto.metrics import MetricClass, catalogue
@@ -97,7 +99,7 @@ PERIODS = Periods(
     },
     500,
 )
-NOTHING = Observed([], TickCounts(), RingCounts(), 0, SenderState())
+NOTHING = Observed({}, TickCounts(), RingCounts(), 0, SenderState())
 
 
 def build(time: Time, guards: Sequence[FakeGuard], **more: object) -> tuple[SamplingLoop, Kept, Sampler]:
@@ -195,7 +197,7 @@ def test_own_figures_are_of_the_agents_kind() -> None:
 
 
 def test_own_figures_fit_the_catalogue() -> None:
-    values = self_values(NOTHING)
+    values = SelfMetrics().values(NOTHING)
     assert len(values) == len(METRICS)
     known = catalogue().by_id
     for metric, value in zip(METRICS, values, strict=True):
@@ -206,6 +208,35 @@ def test_own_figures_fit_the_catalogue() -> None:
     rss = values[METRICS.index(201)]
     assert isinstance(rss, float)
     assert 5e6 < rss < 1e9
+
+
+def test_own_figures_tell_of_each_source_what_it_takes_and_misses() -> None:
+    reasons = {
+        "quarantined: fast has not returned within 0.5 s": 3,
+        "not read in time": 1,
+        "lost: gone: nvmlDeviceGetClockInfo (15)": 5,
+        "not permitted: nvmlDeviceGetUtilizationRates (4)": 7,
+        "failed: nvmlGpmMetricsGet (21)": 11,
+        "GPM window under 100 ms": 2,
+    }
+    nvml = replace(NO_STATS, calls=10, sample_s=0.02, absences_by_reason=reasons, abandoned=2)
+    chip = replace(NO_STATS, calls=4, sample_s=0.004)
+    own = SelfMetrics()
+
+    def told(**guards: GuardStats) -> dict[str, Value]:
+        values = own.values(replace(NOTHING, guards=guards))
+        return {catalogue().by_id[number].name: value for number, value in zip(METRICS, values, strict=True)}
+
+    first = told(nvml=nvml, mychip=chip, replay=chip)
+    assert first["threads_abandoned"] == 2.0
+    assert first["nvml_read_ms"] == pytest.approx(2.0)
+    assert first["others_read_ms"] == pytest.approx(1.0)
+    assert [first[f"nvml_absent_{kind}"] for kind in ("hung", "lost", "refused", "failed")] == [4, 5, 7, 13]
+    assert [first[f"others_absent_{kind}"] for kind in ("hung", "lost", "refused", "failed")] == [0, 0, 0, 0]
+    assert first["dcmi_read_ms"] == first["dcmi_absent_lost"] == Absent("no such source is asked")
+    second = told(nvml=replace(nvml, calls=20, sample_s=0.07), mychip=chip, replay=chip)
+    assert second["nvml_read_ms"] == pytest.approx(5.0), "since the figure before"
+    assert isinstance(second["others_read_ms"], Absent)
 
 
 def test_with_no_source_the_loop_rests() -> None:
