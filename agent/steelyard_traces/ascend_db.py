@@ -3,29 +3,19 @@
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from steelyard_proto.errors import TraceError
 from steelyard_traces.ascend_calls import HostCalls, data_waits, torch_calls
+from steelyard_traces.ascend_database import opened
+from steelyard_traces.ascend_folder import NoKernels
 from steelyard_traces.ascend_text import rank_of
 from steelyard_traces.ascend_work import AscendRecording, Task
 
-MAGIC: Final = b"SQLite format 3\x00"
 _NO_SHAPES: Final = ("", "", "")
 _Rows = Sequence[tuple[Any, ...]]
 _Shapes = dict[int, tuple[str, str, str]]
-
-
-def is_database(path: Path) -> bool:
-    """Whether a file is a database of SQLite."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError as error:
-        raise TraceError(f"{error.strerror}; name a file that you may read", path=str(path)) from error
 
 
 def read_ascend_db(path: Path) -> AscendRecording:
@@ -34,30 +24,13 @@ def read_ascend_db(path: Path) -> AscendRecording:
     Raises:
         TraceError: it is damaged, lacks a table or a column, or holds no kernel.
     """
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{_mode(path)}", uri=True)) as database:
-            return _recording(path, database)
-    except sqlite3.Error as error:
-        raise TraceError(
-            f"not read by SQLite ({error}); export it again, or copy it again once the profiler has ended",
-            path=str(path),
-        ) from error
+    with opened(path) as (database, tables):
+        return _recording(path, database, tables)
 
 
-def _mode(path: Path) -> str:
-    """Read as it lies, whoever locks it; where a tool has changes in a log beside it, with them."""
-    log = path.with_name(f"{path.name}-wal")
-    try:
-        has_log = log.stat().st_size > 0
-    except OSError:
-        has_log = False
-    return "mode=ro" if has_log else "mode=ro&immutable=1"
-
-
-def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:
-    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+def _recording(path: Path, database: sqlite3.Connection, tables: set[str]) -> AscendRecording:
     if "COMPUTE_TASK_INFO" not in tables and "COMMUNICATION_OP" not in tables:
-        raise TraceError(
+        raise NoKernels(
             "no table COMPUTE_TASK_INFO in it; name a recording: ascend_pytorch_profiler_*.db or msprof_*.db",
             path=str(path),
         )
@@ -73,7 +46,7 @@ def _recording(path: Path, database: sqlite3.Connection) -> AscendRecording:
     shapes = {row[0]: row[1:] for row in _shapes(database, ask)}
     good = [row for row in rows if isinstance(row[3], int) and isinstance(row[4], int) and row[3] <= row[4]]
     if not good:
-        raise TraceError("no kernel in its tables: none ran while it was recorded; record again", path=str(path))
+        raise NoKernels("no kernel in its tables: none ran while it was recorded; record again", path=str(path))
     launches: dict[int, int] = dict(ask("launches", "CANN_API"))
     skipped = len(rows) - len(good)
     calls: HostCalls = ask("calls", "PYTORCH_API")

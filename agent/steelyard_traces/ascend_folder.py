@@ -16,6 +16,10 @@ _RUNS: Final = ("*_ascend_pt", "*_ascend_ms")
 _NAMED: Final = 4
 
 
+class NoKernels(TraceError):
+    """Nothing in it tells of kernels; it may have other things."""
+
+
 @dataclass(frozen=True, slots=True)
 class AscendExport:
     """What can be read: tables of kernels, or one database."""
@@ -60,7 +64,7 @@ def find_export(path: Path) -> AscendExport:
             "`msprof --export=on --output=PROF_...` for a recording of msprof",
             path=str(path),
         )
-    raise TraceError(
+    raise NoKernels(
         f"no recording in it: neither {_OUTPUT}/{KERNELS} nor {_SUMMARY} nor a database; name a folder of "
         "torch_npu's profiler, or a trace file",
         path=str(path),

@@ -12,6 +12,8 @@ _SPLIT: Final = (
     "longest_gap_ns",
 )  # fmt: skip
 _OTHERS: Final = "(other paths)"
+# Of the frames of all paths, in characters: an agent takes documents of 32 MB.
+_MOST_CHARACTERS: Final = 12_000_000
 
 
 def as_document(profile: Profile) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def as_document(profile: Profile) -> dict[str, Any]:
         "devices": profile.devices,
         "steps": profile.step_count,
         "totals": {
-            "window_ns": window_ns,
+            "window_ns": None if profile.rates and not profile.parts else window_ns,
             "kernels": profile.kernels if profile.split else None,
             "kernels_ns": profile.kernels_ns,
             **_split(profile.split),
@@ -47,6 +49,7 @@ def as_document(profile: Profile) -> dict[str, Any]:
         "by_type": [_work(work, profile.chip) for work in profile.types],
         "by_core": [_core(work) for work in profile.cores],
         "calls": [_row(call) for call in profile.calls],
+        "rates": [asdict(rate) for rate in profile.rates],
         "notes": list(profile.notes),
     }
 
@@ -57,11 +60,18 @@ def stacks_document(stacks: Sequence[Stack], devices: int, most: int) -> dict[st
     Args:
         stacks: the longest first.
         devices: that worked; where none did the paths are of the host.
-        most: how many paths are told one by one.
+        most: how many paths are told one by one, or fewer where they are very deep.
     """
     kind = "device" if devices else "host"
-    told = [{"kind": kind, "frames": list(one.frames), "duration_ns": one.duration_ns} for one in stacks[:most]]
-    left = stacks[most:]
+    told: list[dict[str, Any]] = []
+    room = _MOST_CHARACTERS
+    for one in stacks[:most]:
+        # With what JSON puts around each.
+        room -= sum(len(frame) + 3 for frame in one.frames)
+        if room < 0:
+            break
+        told.append({"kind": kind, "frames": list(one.frames), "duration_ns": one.duration_ns})
+    left = stacks[len(told) :]
     if left:
         told.append({"kind": kind, "frames": [_OTHERS], "duration_ns": sum(one.duration_ns for one in left)})
     return {"stacks": told, "stacks_summed": len(left)}

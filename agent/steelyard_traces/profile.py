@@ -116,6 +116,28 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """How fast a device moved bytes one way, while it was sampled; what isn't told is None.
+
+    Attributes:
+        device: its index on the node.
+        link: hbm, ddr, hccs, pcie or roce.
+        direction: read or write, of memory; sent or received, of links.
+        part: of several the unit, the port or the kind of traffic; empty where there is one.
+        samples: that the mean is over.
+    """
+
+    device: int
+    link: str
+    direction: str
+    part: str
+    mean_bytes_per_s: float
+    min_bytes_per_s: float | None = None
+    max_bytes_per_s: float | None = None
+    samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One recording.
 
@@ -132,6 +154,7 @@ class Profile:
         types: by kernel or type.
         cores: by what it ran on.
         notes: what a reader must know: parts of the file that could not be used.
+        rates: of memory and links; a recording may have them alone.
     """
 
     path: str
@@ -152,6 +175,7 @@ class Profile:
     cores: tuple[Work, ...]
     calls: tuple[Calls, ...]
     notes: tuple[str, ...]
+    rates: tuple[Rate, ...] = ()
 
     @property
     def data_wait_ns(self) -> int | None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from steelyard_proto.errors import TraceError
-from steelyard_traces.ascend_db import is_database, read_ascend_db
-from steelyard_traces.ascend_folder import AscendExport, find_export
+from steelyard_traces.ascend_database import is_database
+from steelyard_traces.ascend_db import read_ascend_db
+from steelyard_traces.ascend_folder import AscendExport, NoKernels, find_export
+from steelyard_traces.ascend_rates import rates_profile, read_rates
 from steelyard_traces.ascend_summaries import refuse_summary, summary_notes
 from steelyard_traces.ascend_text import read_ascend_text
 from steelyard_traces.ascend_trace import read_ascend_trace
@@ -81,6 +83,18 @@ def _head(path: Path) -> bytes:
 
 
 def _ascend(path: Path) -> Recording:
+    try:
+        return _ascend_work(path)
+    except NoKernels:
+        # msprof may have sampled the device without any.
+        rates = read_rates(path)
+        if not rates:
+            raise
+    profile = rates_profile(path, rates)
+    return Recording(profile, lambda: ())
+
+
+def _ascend_work(path: Path) -> Recording:
     export = AscendExport(path.parent, (path,)) if path.is_file() else find_export(path)
     first = export.tables[0]
     recording = read_ascend_db(first) if is_database(first) else read_ascend_text(export.tables, export.folder)
@@ -88,4 +102,5 @@ def _ascend(path: Path) -> Recording:
     if not is_database(first):
         told = summary_notes(export.folder, profile.types, profile.split.communication_ns if profile.split else 0)
         profile = replace(profile, notes=(*profile.notes, *told))
+    profile = replace(profile, rates=read_rates(first if is_database(first) else export.folder))
     return Recording(profile, lambda: ascend_stacks(recording))

@@ -101,6 +101,9 @@ class TraceReader:
         self._end()
 
     def _result(self, status: int) -> dict[str, Any]:
+        if self._out.seek(0, os.SEEK_END) >= _MOST_RESULT_BYTES:
+            most = f"{_MOST_RESULT_BYTES / 1e6:.0f} MB"
+            raise Unread(f"its operators and stacks take more than {most}; ask for fewer steps, and without stacks")
         document = self._document()
         if status:
             raise Unread(self._reason(status, (document or {}).get("error")))

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("msgspec", reason="the extra `traces` is not installed")
 
 from steelyard_traces.__main__ import NOT_INSTALLED, TOO_LARGE, UNFORESEEN, UNREADABLE, document_or_error, main
+from steelyard_traces.document import stacks_document
+from steelyard_traces.profile import Stack
 from steelyard_traces.reading import read_recording
 from tests.standins.ascend_export import write_run
 from tests.standins.kineto_trace import call, kernel, launch, trace_text
@@ -57,6 +59,16 @@ def test_all_paths_are_told_where_there_is_room(tmp_path: Path, capsys: pytest.C
     assert [one["frames"] for one in document["stacks"]] == [["aten::op1"], ["aten::op2"], ["aten::op3"]]
     assert {one["kind"] for one in document["stacks"]} == {"host"}
     assert (document["stacks_summed"], document["totals"]["gaps"]) == (0, None)
+
+
+def test_very_deep_paths_leave_room_for_all_else() -> None:
+    deep = [Stack(tuple(f"{'f' * 100}{index}" for _ in range(1_000)), 5) for index in range(400)]
+    told = stacks_document(deep, 0, 2_000)
+    assert len(json.dumps(told)) < 16_000_000
+    assert 100 < len(told["stacks"]) < 400
+    assert told["stacks"][-1]["frames"] == ["(other paths)"]
+    assert told["stacks_summed"] == 401 - len(told["stacks"])
+    assert sum(one["duration_ns"] for one in told["stacks"]) == 2_000
 
 
 def test_an_export_without_a_timeline_tells_no_data_wait(tmp_path: Path) -> None:
