@@ -65,18 +65,18 @@ class RawStore:
         """
         name = canonical(profile)
         for suffix in _SUFFIXES:
+            path = self._folder / f"{name}{suffix}"
             try:
-                found = os.open(self._folder / f"{name}{suffix}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                facts = path.lstat()
             except OSError:
                 continue
-            facts = os.fstat(found)
             if stat.S_ISREG(facts.st_mode):
-                return f"{name}{suffix}", facts.st_size, _pieces(found)
-            os.close(found)
+                return path.name, facts.st_size, _pieces(path)
         raise NoTrace("its trace is not kept any more, or never was; see profiling.keep_hours and profiling.keep_mb")
 
     def drop(self, profile: str) -> None:
-        """Removes a trace."""
+        """Removes a trace, also one that isn't packed yet."""
+        shutil.rmtree(self.path_for(profile, ""), ignore_errors=True)
         for suffix in _SUFFIXES:
             self.path_for(profile, suffix).unlink(missing_ok=True)
 
@@ -102,7 +102,13 @@ def canonical(profile: str) -> str:
     return name
 
 
-def _pieces(descriptor: int) -> Iterator[bytes]:
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Opened when the first is asked for: whoever waits for long, or never asks, holds no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        # Dropped meanwhile: that the pieces are fewer bytes than were told says so.
+        return
     try:
         while piece := os.read(descriptor, PIECE_BYTES):
             yield piece

@@ -41,6 +41,18 @@ def test_a_trace_comes_in_pieces(tmp_path: Path) -> None:
     assert [len(part) for part in parts] == [PIECE_BYTES, PIECE_BYTES, 5]
 
 
+def test_a_trace_that_nobody_reads_holds_no_file_and_one_that_goes_meanwhile_has_no_pieces(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    profile = put(kept, b"content")
+
+    pieces = kept.open(profile)[2]
+    # A directory's own descriptor is gone by the time that it is looked at.
+    links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not [path for path in links if profile in path.name]
+    kept.drop(profile)
+    assert list(pieces) == []
+
+
 def test_the_old_and_the_oldest_go(tmp_path: Path) -> None:
     kept = store(tmp_path)
     stale, old, young, new = (put(kept, b"x" * 400, age_s) for age_s in (101, 50, 20, 1))
