@@ -19,7 +19,8 @@ from steelyard_agent.jobs.watch import open_reader
 from steelyard_agent.profiling.budget import Budget
 from steelyard_agent.profiling.loss import Loss
 from steelyard_agent.profiling.opening import open_profiling
-from steelyard_agent.profiling.py_spy import NoStacks, PySpy
+from steelyard_agent.profiling.py_spy import PySpy
+from steelyard_agent.profiling.sampled import Unsampled
 from steelyard_agent.profiling.service import ProfilingService
 from steelyard_agent.profiling.settings import Profiling
 from steelyard_agent.profiling.stack_windows import RATE_HZ
@@ -189,7 +190,7 @@ class _Cost:
 def _stacks_share(pid: int, folder: Path) -> float | None:
     try:
         spy = PySpy(pid, _STACKS_S, RATE_HZ, folder / "stacks.txt")
-    except NoStacks:
+    except Unsampled:
         return None
     while (sampled := spy.poll()) is None:
         time.sleep(0.2)

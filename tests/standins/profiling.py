@@ -66,6 +66,7 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
         "reader_bytes": 2 * 10**9,
         "continuous": (),
         "npu_monitor": (),
+        "msprof": (),
         "stacks": (),
         "stacks_socket": folder / "no-unit",
         "every_s": 60.0,
@@ -76,11 +77,12 @@ def profiling_settings(folder: Path, **others: object) -> Profiling:
 
 @contextmanager
 def open_for_test(
-    path: Path, blind_s: float = 0.0, appear_s: float = 0.2, spy: str = "", **others: object
+    path: Path, blind_s: float = 0.0, appear_s: float = 0.2, spy: str = "", msprof: str = "", **others: object
 ) -> Iterator[OpenProfiling]:
     """Profiling over `path`; `others` are settings."""
     settings = profiling_settings(path / "fabric", **others)
-    service = open_profiling(settings, path / "state", open_reader("node-1"), ways=Ways(blind_s, appear_s, 0.3, spy))
+    ways = Ways(blind_s, appear_s, 0.3, spy, msprof)
+    service = open_profiling(settings, path / "state", open_reader("node-1"), ways=ways)
     service.start(lambda: None)
     try:
         yield OpenProfiling(service, settings)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from steelyard_agent.help_format import HelpFormat
-from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled
+from steelyard_agent.profiling.py_spy import PySpy
+from steelyard_agent.profiling.sampled import Sampled, Unsampled
 from steelyard_agent.profiling.spy_socket import LONGEST_LINE
 
 HELP: Final = "run py-spy once for an agent, over standard input and output"
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         sampled = _sample(pid, seconds, rate_hz, arguments.program)
         answer: dict[str, object] = {"cpu_s": sampled.cpu_s}
         text = sampled.text.encode()
-    except NoStacks as error:
+    except Unsampled as error:
         answer = {"error": str(error)}
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + text)
     sys.stdout.buffer.flush()
@@ -52,10 +53,10 @@ def _asked(line: bytes) -> tuple[int, ...]:
         told: dict[str, Any] = json.loads(line)
         values = [told[name] for name, _, _ in _BOUNDS]
     except (ValueError, TypeError, KeyError) as error:
-        raise NoStacks("it was asked by no line of JSON with pid, seconds and rate_hz") from error
+        raise Unsampled("it was asked by no line of JSON with pid, seconds and rate_hz") from error
     for (name, least, most), value in zip(_BOUNDS, values, strict=True):
         if type(value) is not int or not least <= value <= most:
-            raise NoStacks(f"{name} is {value!r}; give {least} to {most}")
+            raise Unsampled(f"{name} is {value!r}; give {least} to {most}")
     return tuple(values)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from steelyard_agent.jobs.facts import ProcessFacts
+from steelyard_agent.profiling.child_windows import DEFAULT_MS, ChildWindows
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.raw_store import NoTrace, RawStore
 from steelyard_agent.profiling.request import DEFAULT_STEPS, MOST_DURATION_MS, MOST_STEPS, WindowSpec
-from steelyard_agent.profiling.stack_windows import DEFAULT_MS, StackWindows
 from steelyard_agent.profiling.trainers import Pair
-from steelyard_agent.profiling.window import Window, tool_of
+from steelyard_agent.profiling.window import Tool, Window, tool_of
 from steelyard_agent.profiling.windows import Clocks, Windows
 from steelyard_proto.v1 import ingest_pb2
 
@@ -46,7 +46,8 @@ class Asks:
         self,
         known: Callable[[], Sequence[Pair]],
         windows: Windows,
-        stacks: StackWindows,
+        stacks: ChildWindows,
+        rates: ChildWindows,
         store: RawStore,
         outbox: Outbox,
         clocks: Clocks,
@@ -59,6 +60,7 @@ class Asks:
         self._known = known
         self._windows = windows
         self._stacks = stacks
+        self._rates = rates
         self._store = store
         self._outbox = outbox
         self._clocks = clocks
@@ -83,6 +85,7 @@ class Asks:
             self._outbox.drop(ask.id)
             self._windows.cancel(ask.id)
             self._stacks.cancel(ask.id)
+            self._rates.cancel(ask.id)
             self._waiting = [one for one in self._waiting if one.ask != ask.id]
         else:
             self._fail(ask.id, "this agent is too old for what is asked; update it")
@@ -148,16 +151,18 @@ class Asks:
             )
             for trainer, who in chosen[:_MOST_WINDOWS]
         ]
-        if one.wanted.host_stacks:
-            span = WindowSpec(steps=0, duration_ms=one.spec.duration_ms or DEFAULT_MS)
-            windows += [
-                Window(str(uuid.uuid4()), ask, "asked", trainer, who, span, now_s, wall_ms, tool="py_spy")
-                for trainer, who in chosen[:_MOST_WINDOWS]
-            ]
+        span = WindowSpec(steps=0, duration_ms=one.spec.duration_ms or DEFAULT_MS)
+        others: tuple[tuple[Tool, bool], ...] = (("py_spy", one.wanted.host_stacks), ("msprof", one.wanted.link_rates))
+        windows += [
+            Window(str(uuid.uuid4()), ask, "asked", trainer, who, span, now_s, wall_ms, tool=tool)
+            for tool, is_wanted in others
+            if is_wanted
+            for trainer, who in chosen[:_MOST_WINDOWS]
+        ]
         if windows:
             self._asked[ask] = _Asked({window.id for window in windows})
         for window in windows:
-            (self._stacks if window.tool == "py_spy" else self._windows).begin(window)
+            {"py_spy": self._stacks, "msprof": self._rates}.get(window.tool, self._windows).begin(window)
         return bool(windows)
 
     def _send_trace(self, ask: str, profile: str) -> None:

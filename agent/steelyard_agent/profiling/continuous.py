@@ -24,7 +24,7 @@ LOOK_S: Final = 5.0
 
 
 class Beginner(Protocol):
-    """Has windows; see windows.py and stack_windows.py."""
+    """Has windows; see windows.py and child_windows.py."""
 
     def is_busy(self, trainer: Trainer) -> bool:
         """Whether a window of this process would have to wait."""
@@ -57,11 +57,13 @@ class Plan:
 
     def fits(self, trainer: Trainer) -> bool:
         """Whether the process has what profiles."""
+        if self.tool == "msprof":
+            return trainer.profiler != "kineto"
         return self.tool != "npu_monitor" or trainer.profiler == "npu"
 
     def counts(self, tool: str) -> bool:
         """Whether a window by this tool is one of the plan's kind."""
-        return self.tool == tool if self.tool else tool not in ("py_spy", "npu_monitor")
+        return self.tool == tool if self.tool else tool not in ("py_spy", "npu_monitor", "msprof")
 
     def includes(self, who: ProcessFacts) -> bool:
         """Whether the process's job has opted in."""

@@ -7,8 +7,25 @@ from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.window import Window
 
 
-class Outlet(Protocol):
-    """One kind of profiler."""
+class Keeper(Protocol):
+    """Has what a kind of profiler left read and kept."""
+
+    def take(self, window: Window, store: RawStore) -> Path:
+        """Moves what was left into the agent's own keeping; what is to be read. Sets the window's trace_bytes.
+
+        Raises:
+            Unusable: it is too large, or isn't the user's own.
+            OSError: it can't be read or written.
+        """
+        ...
+
+    def keep(self, window: Window, path: Path, store: RawStore) -> None:
+        """Puts what was read into the form in which it is kept, or drops it where nothing came of it."""
+        ...
+
+
+class Outlet(Keeper, Protocol):
+    """One kind of profiler in a process that asks what it is to do."""
 
     def refusal(self, window: Window) -> str:
         """Why this profiler can't have such a window; empty where it can."""
@@ -32,19 +49,6 @@ class Outlet(Protocol):
         Raises:
             Unusable: nothing will come.
         """
-        ...
-
-    def take(self, window: Window, store: RawStore) -> Path:
-        """Moves what was left into the agent's own keeping; what is to be read. Sets the window's trace_bytes.
-
-        Raises:
-            Unusable: it is too large, or isn't the user's own.
-            OSError: it can't be read or written.
-        """
-        ...
-
-    def keep(self, window: Window, path: Path, store: RawStore) -> None:
-        """Puts what was read into the form in which it is kept, or drops it where nothing came of it."""
         ...
 
     def drop(self, window: Window) -> None:

@@ -8,47 +8,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final
+
+from steelyard_agent.profiling.sampled import Sampled, Unsampled
 
 _NICENESS: Final = 19
 # Beyond the window: to find its way in the process, and to write.
 MORE_S: Final = 60.0
 MOST_BYTES: Final = 16_000_000
-
-
-class NoStacks(Exception):
-    """A process could not be sampled; says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """What came of it.
-
-    Attributes:
-        text: as py-spy writes it.
-        cpu_s: that py-spy took.
-    """
-
-    text: str
-    cpu_s: float
-
-
-class Spy(Protocol):
-    """A look into a process; what was seen is also in the file that was named."""
-
-    def poll(self) -> Sampled | None:
-        """What was seen; None while it looks.
-
-        Raises:
-            NoStacks: it could not look.
-        """
-        ...
-
-    def close(self) -> None:
-        """Ends it."""
-        ...
 
 
 class PySpy:
@@ -75,7 +43,7 @@ class PySpy:
             clock: seconds that never jump.
 
         Raises:
-            NoStacks: it isn't installed.
+            Unsampled: it isn't installed.
         """
         self._target = target
         self._clock = clock
@@ -99,7 +67,7 @@ class PySpy:
             )
         except OSError as error:
             self._errors.close()
-            raise NoStacks(
+            raise Unsampled(
                 "py-spy isn't installed; the agent needs steelyard[stacks] beside it to sample host stacks"
             ) from error
         # Gone already: its result will tell.
@@ -110,22 +78,22 @@ class PySpy:
         """What was seen; None while it looks.
 
         Raises:
-            NoStacks: it could not look.
+            Unsampled: it could not look.
         """
         pid, status, usage = os.wait4(self._child.pid, os.WNOHANG)
         if not pid:
             if self._clock() < self._late_s:
                 return None
             self.close()
-            raise NoStacks("py-spy did not come to an end")
+            raise Unsampled("py-spy did not come to an end")
         self._child.returncode = os.waitstatus_to_exitcode(status)
         try:
             if self._child.returncode:
-                raise NoStacks(self._reason())
+                raise Unsampled(self._reason())
             with self._target.open("rb") as file:
                 text = file.read(MOST_BYTES).decode("utf-8", "replace")
         except OSError as error:
-            raise NoStacks(f"py-spy left nothing: {error.strerror}") from error
+            raise Unsampled(f"py-spy left nothing: {error.strerror}") from error
         finally:
             self._errors.close()
         return Sampled(text, usage.ru_utime + usage.ru_stime)

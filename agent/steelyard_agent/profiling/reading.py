@@ -8,7 +8,7 @@ from typing import Final
 
 from steelyard_agent.profiling.child import Limits, TraceReader, Unread
 from steelyard_agent.profiling.landing import Unusable
-from steelyard_agent.profiling.outlet import Outlet
+from steelyard_agent.profiling.outlet import Keeper
 from steelyard_agent.profiling.raw_store import RawStore
 from steelyard_agent.profiling.rows import Document, Result, is_empty, profile_of, result_of
 from steelyard_agent.profiling.step_log import StepLog
@@ -35,7 +35,7 @@ class Reading:
 
     def __init__(
         self,
-        outlets: Mapping[Tool, Outlet],
+        outlets: Mapping[Tool, Keeper],
         store: RawStore,
         steps: StepLog,
         limits: Limits,

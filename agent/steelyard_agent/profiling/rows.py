@@ -59,6 +59,7 @@ def result_of(document: Document, profile: batch_pb2.Profile) -> Result:
             profile.notes.append(f"{count} {what} were found; the first {most} are kept")
     if document.get("stacks_summed"):
         profile.notes.append(f"{document['stacks_summed']} more paths of calls are one sum")
+    profile.rates.extend(_rate(rate) for rate in document["rates"])
     return Result(profile, tuple(rows[:_MOST_ROWS]), tuple(stacks))
 
 
@@ -89,7 +90,21 @@ def profile_of(window: Window, written_ms: int, run: str) -> batch_pb2.Profile:
 
 def is_empty(document: Document) -> bool:
     """Whether nothing at all ran in the window."""
-    return not document["totals"].get("window_ns") and not document["calls"]
+    return not (document["totals"].get("window_ns") or document["calls"] or document["rates"])
+
+
+def _rate(told: Document) -> batch_pb2.Rate:
+    rate = batch_pb2.Rate(
+        index=told["device"],
+        link=told["link"],
+        direction=told["direction"],
+        part=told["part"][:_LONGEST_NAME],
+        mean_bytes_per_s=told["mean_bytes_per_s"],
+    )
+    for name in ("min_bytes_per_s", "max_bytes_per_s", "samples"):
+        if told[name] is not None:
+            setattr(rate, name, told[name])
+    return rate
 
 
 def _part(profile: batch_pb2.Profile, part: Document) -> batch_pb2.ProfileRow:

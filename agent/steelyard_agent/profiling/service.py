@@ -5,14 +5,15 @@ import os
 import selectors
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from steelyard_agent.model import Event
+from steelyard_agent.model import DeviceInfo, Event
 from steelyard_agent.profiling.accounts import LOOK_S as ACCOUNTS_LOOK_S
 from steelyard_agent.profiling.accounts import Accounts
 from steelyard_agent.profiling.asks import Asks
+from steelyard_agent.profiling.child_windows import ChildWindows
 from steelyard_agent.profiling.config_file import ConfigFile
 from steelyard_agent.profiling.continuous import LOOK_S as CONTINUOUS_LOOK_S
 from steelyard_agent.profiling.continuous import Continuous
@@ -21,7 +22,7 @@ from steelyard_agent.profiling.landing import Landing
 from steelyard_agent.profiling.outbox import Outbox
 from steelyard_agent.profiling.reading import Failed, Reading
 from steelyard_agent.profiling.rows import Result, profile_of
-from steelyard_agent.profiling.stack_windows import StackWindows
+from steelyard_agent.profiling.stack_rows import stacks_result
 from steelyard_agent.profiling.step_log import StepLog
 from steelyard_agent.profiling.window import Window
 from steelyard_agent.profiling.windows import Clocks, Windows
@@ -36,6 +37,7 @@ _SWEEP_S: Final = 600.0
 _MOST_WAITING: Final = 1000
 _STOP_S: Final = 1.0
 _MOST_COMPLAINTS: Final = 100
+STACKS_HZ: Final = 25
 
 
 @dataclass(slots=True)
@@ -48,9 +50,13 @@ class Gathered:
 
 @dataclass(slots=True)
 class Holding:
-    """Who holds a device, by the sampling thread."""
+    """Who holds which devices, by the sampling thread."""
 
-    pids: tuple[int, ...] = ()
+    devices: Mapping[int, tuple[DeviceInfo, ...]] = field(default_factory=dict)
+
+    def of(self, pid: int) -> tuple[DeviceInfo, ...]:
+        """The accelerators that a process holds; none where that isn't known."""
+        return tuple(info for info in self.devices.get(pid, ()) if info.kind != "cpu")
 
 
 @dataclass(slots=True)
@@ -63,7 +69,8 @@ class Parts:
     asks: Asks
     accounts: Accounts
     continuous: tuple[Continuous, ...]
-    stacks: StackWindows
+    stacks: ChildWindows
+    rates: ChildWindows
     config_file: ConfigFile | None
     landing: Landing
     steps: StepLog
@@ -132,9 +139,9 @@ class ProfilingService:
         """Takes steps that processes told."""
         self._parts.steps.take(steps)
 
-    def note_holders(self, pids: Iterable[int]) -> None:
-        """Takes the processes that hold a device now."""
-        self._parts.holders.pids = tuple(pids)
+    def note_holders(self, devices: Mapping[int, tuple[DeviceInfo, ...]]) -> None:
+        """Takes the processes that hold devices now."""
+        self._parts.holders.devices = devices
 
     def take(self) -> Gathered:
         """What has come since the last call, for the spool."""
@@ -182,6 +189,7 @@ class ProfilingService:
                     self._complain_once(f"profiles fail: {error}")
         parts.reading.close()
         parts.stacks.close()
+        parts.rates.close()
         parts.endpoint.close()
 
     def _complain_once(self, text: str) -> None:
@@ -191,7 +199,7 @@ class ProfilingService:
 
     def _pause_s(self) -> float | None:
         parts = self._parts
-        if not all(part.is_idle for part in (parts.windows, parts.stacks, parts.reading, parts.asks)):
+        if not all(part.is_idle for part in (parts.windows, parts.stacks, parts.rates, parts.reading, parts.asks)):
             return _LOOK_S
         if any(one.is_on for one in parts.continuous):
             return CONTINUOUS_LOOK_S
@@ -208,12 +216,10 @@ class ProfilingService:
         if read is not None:
             window, outcome = read
             if isinstance(outcome, Failed):
-                parts.windows.fail(window, str(outcome))
+                self._fail(window, str(outcome))
             else:
                 self._store(window, outcome)
-        sampled = parts.stacks.advance()
-        if sampled is not None:
-            self._store(*sampled)
+        self._advance_children()
         for profile, loss in parts.accounts.settle():
             for one in parts.continuous:
                 if one.plan.counts(profile.profiler):
@@ -223,11 +229,27 @@ class ProfilingService:
             one.advance()
         self._sweep()
 
+    def _advance_children(self) -> None:
+        stacks, rates = self._parts.stacks.advance(), self._parts.rates.advance()
+        if stacks is not None:
+            window, sampled = stacks
+            result = stacks_result(window, sampled, STACKS_HZ, self._parts.steps.run_of(window.who.pid))
+            if result is None:
+                self._parts.stacks.fail(window, "no Python was seen in the process")
+            else:
+                self._store(window, result)
+        if rates is not None:
+            self._land(rates[0])
+
+    def _fail(self, window: Window, reason: str) -> None:
+        owner = self._parts.rates if window.tool == "msprof" else self._parts.windows
+        owner.fail(window, reason)
+
     def _land(self, window: Window) -> None:
         try:
             self._parts.reading.add(window)
         except Failed as error:
-            self._parts.windows.fail(window, str(error))
+            self._fail(window, str(error))
             return
         window.state, window.text = "parsing", f"{window.trace_bytes / 1e6:.1f} MB"
         self._parts.asks.tell(window)
@@ -263,6 +285,9 @@ def summary(profile: batch_pb2.Profile) -> str:
     """One line about a profile."""
     if profile.HasField("samples"):
         return f"{profile.samples} samples of host stacks, {profile.sampled_hz:g} a second"
+    if profile.profiler == "msprof":
+        links = dict.fromkeys(rate.link for rate in profile.rates)
+        return f"{len(profile.rates)} rates of {', '.join(links)}"
     words = [f"{profile.window_ns / 1e6:.1f} ms"]
     if profile.HasField("steps"):
         words.insert(0, f"{profile.steps} steps")

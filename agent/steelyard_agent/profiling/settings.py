@@ -39,6 +39,7 @@ class Profiling:
         reader_bytes: memory of the child that reads a trace.
         continuous: patterns of jobs that are profiled without being asked for; none where it is off.
         npu_monitor: the same of jobs whose kernels npu-monitor is to time.
+        msprof: the same of jobs whose NPUs' memory and links msprof is to sample.
         stacks: the same of jobs whose host stacks are sampled.
         stacks_socket: of the unit that samples host stacks for the agent, where it is on.
         every_s: between two such windows of a job on a node.
@@ -56,6 +57,7 @@ class Profiling:
     reader_bytes: int
     continuous: tuple[str, ...]
     npu_monitor: tuple[str, ...]
+    msprof: tuple[str, ...]
     stacks: tuple[str, ...]
     stacks_socket: Path
     every_s: float
@@ -82,6 +84,7 @@ def make_profiling(settings: Settings, environ: Mapping[str, str]) -> Profiling 
         reader_bytes=settings["profiling.reader_mb"].number * 1_000_000,
         continuous=tuple(settings["profiling.continuous"].text.split()),
         npu_monitor=tuple(settings["profiling.npu_monitor"].text.split()),
+        msprof=tuple(settings["profiling.msprof"].text.split()),
         stacks=tuple(settings["profiling.stacks"].text.split()),
         stacks_socket=Path(settings["profiling.stacks_socket"].text),
         every_s=settings["profiling.every_minutes"].number * 60.0,

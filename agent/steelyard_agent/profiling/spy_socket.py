@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from steelyard_agent.profiling.py_spy import MORE_S, MOST_BYTES, NoStacks, Sampled
+from steelyard_agent.profiling.py_spy import MORE_S, MOST_BYTES
+from steelyard_agent.profiling.sampled import Sampled, Unsampled
 
 LONGEST_LINE: Final = 1024
 _CONNECT_S: Final = 1.0
@@ -41,7 +42,7 @@ class SpySocket:
             clock: seconds that never jump.
 
         Raises:
-            NoStacks: nobody answers there.
+            Unsampled: nobody answers there.
         """
         self._target = target
         self._clock = clock
@@ -54,7 +55,7 @@ class SpySocket:
             self._socket.sendall(json.dumps({"pid": pid, "seconds": seconds, "rate_hz": rate_hz}).encode() + b"\n")
         except OSError as error:
             self._socket.close()
-            raise NoStacks(
+            raise Unsampled(
                 f"{path} does not answer ({error.strerror or error}); is steelyard-stacks.socket on?"
             ) from error
         self._socket.setblocking(False)
@@ -63,21 +64,21 @@ class SpySocket:
         """What was seen; None while it is looked.
 
         Raises:
-            NoStacks: nothing could be seen.
+            Unsampled: nothing could be seen.
         """
         try:
             while more := self._socket.recv(_CHUNK_BYTES):
                 self._heard += more
                 if len(self._heard) > MOST_BYTES + LONGEST_LINE:
-                    raise NoStacks(f"the unit sends more than {MOST_BYTES} bytes")
+                    raise Unsampled(f"the unit sends more than {MOST_BYTES} bytes")
         except BlockingIOError:
             if self._clock() < self._late_s:
                 return None
             self.close()
-            raise NoStacks("the unit did not come to an end") from None
-        except (OSError, NoStacks) as error:
+            raise Unsampled("the unit did not come to an end") from None
+        except (OSError, Unsampled) as error:
             self.close()
-            raise NoStacks(str(error)) from error
+            raise Unsampled(str(error)) from error
         self.close()
         return self._sampled()
 
@@ -90,12 +91,12 @@ class SpySocket:
         try:
             told: dict[str, Any] = json.loads(line)
             if reason := told.get("error"):
-                raise NoStacks(str(reason)[:300])
+                raise Unsampled(str(reason)[:300])
             cpu_s = float(told["cpu_s"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise NoStacks("the unit ended without an answer; see journalctl -u 'steelyard-stacks@*'") from error
+            raise Unsampled("the unit ended without an answer; see journalctl -u 'steelyard-stacks@*'") from error
         try:
             self._target.write_bytes(text)
         except OSError as error:
-            raise NoStacks(f"what it saw can't be kept: {error.strerror}") from error
+            raise Unsampled(f"what it saw can't be kept: {error.strerror}") from error
         return Sampled(text.decode("utf-8", "replace"), cpu_s)

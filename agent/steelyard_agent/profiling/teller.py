@@ -1,6 +1,6 @@
 """Lays profiles beside the steps that the training watch tells, so that both go to the spool by one way."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,8 +19,8 @@ class Profiles(Protocol):
         """Takes steps that processes told."""
         ...
 
-    def note_holders(self, pids: Iterable[int]) -> None:
-        """Takes the processes that hold a device now."""
+    def note_holders(self, devices: Mapping[int, tuple[DeviceInfo, ...]]) -> None:
+        """Takes the processes that hold devices now."""
         ...
 
     def take(self) -> Gathered:
@@ -47,7 +47,11 @@ class ProfilingTeller:
         # What trains on an accelerator has its CPU side too.
         looked.sort(key=lambda pair: pair[0].kind != "cpu")
         self._held = {process.pid: info for info, found in looked for process in found}
-        self._profiles.note_holders(self._held)
+        held: dict[int, tuple[DeviceInfo, ...]] = {}
+        for info, found in looked:
+            for process in found:
+                held[process.pid] = (*held.get(process.pid, ()), info)
+        self._profiles.note_holders(held)
         self._told = {pid: key for pid, key in self._told.items() if pid in self._held}
 
     def take(self, now_ms: int, key_of: Callable[[DeviceInfo], int]) -> Told:

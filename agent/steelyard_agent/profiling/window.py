@@ -9,7 +9,7 @@ from steelyard_agent.profiling.roster import Trainer
 
 State = Literal["requested", "warming_up", "recording", "parsing", "stored", "failed"]
 Cause = Literal["continuous", "asked"]
-Tool = Literal["kineto", "npu_trace", "npu_monitor", "dynamic_profile", "py_spy"]
+Tool = Literal["kineto", "npu_trace", "npu_monitor", "dynamic_profile", "py_spy", "msprof"]
 
 
 @dataclass(slots=True)

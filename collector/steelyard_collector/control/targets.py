@@ -109,5 +109,6 @@ def ask_of(ask_id: str, target: Target, request: control_pb2.ProfileRequest) -> 
             with_stacks=request.with_stacks,
             with_shapes=request.with_shapes,
             host_stacks=request.host_stacks,
+            link_rates=request.link_rates,
         ),
     )

@@ -16,6 +16,12 @@ _SPLIT: Final = (
 _LOSS: Final = ("loss_s", "loss_low_s", "loss_high_s")
 _NAMES: Final = ("profile", "job", "by", "layer", "name", "class_name", "core", "shapes", "precision")
 
+_RATE: Final[list[Any]] = [
+    ("index", pa.uint32()), ("link", pa.string()), ("direction", pa.string()), ("part", pa.string()),
+    ("mean_bytes_per_s", pa.float64()), ("min_bytes_per_s", pa.float64()), ("max_bytes_per_s", pa.float64()),
+    ("samples", pa.uint32()),
+]  # fmt: skip
+
 # The columns beside the keys that every record has.
 PROFILE_FIELDS: Final[list[Any]] = [
     *((name, pa.string()) for name in _TEXTS), ("written_ts", TIME), ("pid", pa.uint32()), ("start_ts", TIME),
@@ -23,6 +29,7 @@ PROFILE_FIELDS: Final[list[Any]] = [
     ("steps", pa.uint32()), *((name, pa.uint64()) for name in _SPLIT), *((name, pa.float64()) for name in _LOSS),
     ("with_stacks", pa.bool_()), ("with_shapes", pa.bool_()), ("trace_bytes", pa.uint64()),
     ("notes", pa.list_(pa.string())), ("samples", pa.uint32()), ("sampled_hz", pa.float64()),
+    ("rates", pa.list_(pa.struct(_RATE))),
 ]  # fmt: skip
 PROFILE_ROW_FIELDS: Final[list[Any]] = [
     *((name, pa.string()) for name in _NAMES), ("rank", pa.int32()), ("count", pa.uint64()), ("total_ns", pa.uint64()),
@@ -44,6 +51,7 @@ def profile_row(profile: batch_pb2.Profile) -> dict[str, Any]:
         "start_ts": profile.start_ms or None,
         "to_ts": profile.to_ms or None,
         "notes": list(profile.notes),
+        "rates": [_rate(rate) for rate in profile.rates],
     }
 
 
@@ -61,6 +69,13 @@ def stack_row(stack: batch_pb2.Stack) -> dict[str, Any]:
         **_same(stack, "profile", "job", "kind", "waits", "thread"),
         **_present(stack, "rank", "duration_ns", "samples"),
         "frames": list(stack.frames),
+    }
+
+
+def _rate(rate: batch_pb2.Rate) -> dict[str, Any]:
+    return {
+        **_same(rate, "index", "link", "direction", "part", "mean_bytes_per_s"),
+        **_present(rate, "min_bytes_per_s", "max_bytes_per_s", "samples"),
     }
 
 

@@ -61,6 +61,9 @@ _MAX_MS: Final = 4_102_444_800_000
 _MOST: Final = 3.2e9
 # More than any chip has done.
 _MOST_FLOPS: Final = 1e30
+_MOST_BYTES_PER_S: Final = 1e18
+_MOST_RATES: Final = 4096
+_RATES: Final = ("mean_bytes_per_s", "min_bytes_per_s", "max_bytes_per_s")
 _DEVICE_TEXTS: Final = ("driver_version", "library_version", "power_scope")
 
 
@@ -218,10 +221,29 @@ def _check_row(row: Any, kind: int, field: str) -> None:
             raise ContractError(f"{field}.{name}", f"is {value:g}; it must be finite")
     if kind == batch_pb2.KIND_PROFILE_ROW and not 0 <= row.flops < _MOST_FLOPS:
         raise ContractError(f"{field}.flops", f"is {row.flops:g}; it must be finite and not below 0")
-    if kind in _PROFILES and not _UUID.fullmatch(getattr(row, _PROFILES[kind])):
+    if kind in _PROFILES:
+        _check_profile(row, kind, field)
+
+
+def _check_profile(row: Any, kind: int, field: str) -> None:
+    if not _UUID.fullmatch(getattr(row, _PROFILES[kind])):
         raise ContractError(f"{field}.{_PROFILES[kind]}", "is no UUID in lower case")
-    if kind in _PROFILES and not row.job:
+    if not row.job:
         raise ContractError(f"{field}.job", "is empty; a process that nobody has scheduled is a job of its own")
+    if kind == batch_pb2.KIND_PROFILE:
+        _check_rates(row.rates, field)
+
+
+def _check_rates(rates: Sequence[batch_pb2.Rate], field: str) -> None:
+    if len(rates) > _MOST_RATES:
+        raise ContractError(f"{field}.rates", f"{len(rates)} rates; {_MOST_RATES} are allowed")
+    for index, rate in enumerate(rates):
+        for name in _RATES:
+            value = getattr(rate, name)
+            if not 0 <= value < _MOST_BYTES_PER_S:
+                raise ContractError(
+                    f"{field}.rates[{index}].{name}", f"is {value:g}; it must be finite and not below 0"
+                )
 
 
 def check_seq(field: str, seq: int) -> None:

@@ -16,6 +16,7 @@ VIEWS: Final = (
     "job_facts", "device_peak", "devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events",
     "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "straggler_history", "shares",
     "claims", "chips", "unknown_metrics", "job_devices", "processes", "profiles", "step_split", "ops", "stacks",
+    "rates",
 )  # fmt: skip
 _DEVICE_COLUMNS: Final = {
     "jobs": ("device_id", "agent", "vendor", "chip", "origin"),

@@ -394,7 +394,7 @@ class Training(_message.Message):
     def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., model: _Optional[str] = ..., architecture: _Optional[str] = ..., optimizer: _Optional[str] = ..., precision: _Optional[str] = ..., task: _Optional[str] = ..., parameters: _Optional[int] = ..., trainable_parameters: _Optional[int] = ..., matmul_parameters: _Optional[int] = ..., active_parameters: _Optional[int] = ..., layers: _Optional[int] = ..., heads: _Optional[int] = ..., hidden: _Optional[int] = ..., head_size: _Optional[int] = ..., experts: _Optional[int] = ..., active_experts: _Optional[int] = ..., sequence_length: _Optional[int] = ..., global_batch: _Optional[int] = ..., data_parallel: _Optional[int] = ..., tensor_parallel: _Optional[int] = ..., pipeline_parallel: _Optional[int] = ..., context_parallel: _Optional[int] = ..., expert_parallel: _Optional[int] = ..., declared_tokens_per_step: _Optional[int] = ..., price_per_device_hour: _Optional[float] = ..., currency: _Optional[str] = ..., recompute: bool = ..., software: _Optional[_Mapping[str, str]] = ..., origins: _Optional[_Mapping[str, str]] = ..., absent: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Profile(_message.Message):
-    __slots__ = ("ts_ms", "device", "id", "written_ms", "pid", "start_ms", "job", "run", "rank", "world_size", "profiler", "cause", "state", "reason", "to_ms", "format", "chip", "devices", "steps", "window_ns", "compute_ns", "communication_ns", "overlapped_ns", "memory_copy_ns", "idle_ns", "data_wait_ns", "kernels", "kernels_ns", "gaps", "longest_gap_ns", "loss_s", "loss_low_s", "loss_high_s", "with_stacks", "with_shapes", "trace_bytes", "notes", "samples", "sampled_hz")
+    __slots__ = ("ts_ms", "device", "id", "written_ms", "pid", "start_ms", "job", "run", "rank", "world_size", "profiler", "cause", "state", "reason", "to_ms", "format", "chip", "devices", "steps", "window_ns", "compute_ns", "communication_ns", "overlapped_ns", "memory_copy_ns", "idle_ns", "data_wait_ns", "kernels", "kernels_ns", "gaps", "longest_gap_ns", "loss_s", "loss_low_s", "loss_high_s", "with_stacks", "with_shapes", "trace_bytes", "notes", "samples", "sampled_hz", "rates")
     TS_MS_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -434,6 +434,7 @@ class Profile(_message.Message):
     NOTES_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
     SAMPLED_HZ_FIELD_NUMBER: _ClassVar[int]
+    RATES_FIELD_NUMBER: _ClassVar[int]
     ts_ms: int
     device: int
     id: str
@@ -473,7 +474,28 @@ class Profile(_message.Message):
     notes: _containers.RepeatedScalarFieldContainer[str]
     samples: int
     sampled_hz: float
-    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., id: _Optional[str] = ..., written_ms: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., profiler: _Optional[str] = ..., cause: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., to_ms: _Optional[int] = ..., format: _Optional[str] = ..., chip: _Optional[str] = ..., devices: _Optional[int] = ..., steps: _Optional[int] = ..., window_ns: _Optional[int] = ..., compute_ns: _Optional[int] = ..., communication_ns: _Optional[int] = ..., overlapped_ns: _Optional[int] = ..., memory_copy_ns: _Optional[int] = ..., idle_ns: _Optional[int] = ..., data_wait_ns: _Optional[int] = ..., kernels: _Optional[int] = ..., kernels_ns: _Optional[int] = ..., gaps: _Optional[int] = ..., longest_gap_ns: _Optional[int] = ..., loss_s: _Optional[float] = ..., loss_low_s: _Optional[float] = ..., loss_high_s: _Optional[float] = ..., with_stacks: bool = ..., with_shapes: bool = ..., trace_bytes: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., samples: _Optional[int] = ..., sampled_hz: _Optional[float] = ...) -> None: ...
+    rates: _containers.RepeatedCompositeFieldContainer[Rate]
+    def __init__(self, ts_ms: _Optional[int] = ..., device: _Optional[int] = ..., id: _Optional[str] = ..., written_ms: _Optional[int] = ..., pid: _Optional[int] = ..., start_ms: _Optional[int] = ..., job: _Optional[str] = ..., run: _Optional[str] = ..., rank: _Optional[int] = ..., world_size: _Optional[int] = ..., profiler: _Optional[str] = ..., cause: _Optional[str] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., to_ms: _Optional[int] = ..., format: _Optional[str] = ..., chip: _Optional[str] = ..., devices: _Optional[int] = ..., steps: _Optional[int] = ..., window_ns: _Optional[int] = ..., compute_ns: _Optional[int] = ..., communication_ns: _Optional[int] = ..., overlapped_ns: _Optional[int] = ..., memory_copy_ns: _Optional[int] = ..., idle_ns: _Optional[int] = ..., data_wait_ns: _Optional[int] = ..., kernels: _Optional[int] = ..., kernels_ns: _Optional[int] = ..., gaps: _Optional[int] = ..., longest_gap_ns: _Optional[int] = ..., loss_s: _Optional[float] = ..., loss_low_s: _Optional[float] = ..., loss_high_s: _Optional[float] = ..., with_stacks: bool = ..., with_shapes: bool = ..., trace_bytes: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., samples: _Optional[int] = ..., sampled_hz: _Optional[float] = ..., rates: _Optional[_Iterable[_Union[Rate, _Mapping]]] = ...) -> None: ...
+
+class Rate(_message.Message):
+    __slots__ = ("index", "link", "direction", "part", "mean_bytes_per_s", "min_bytes_per_s", "max_bytes_per_s", "samples")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    MEAN_BYTES_PER_S_FIELD_NUMBER: _ClassVar[int]
+    MIN_BYTES_PER_S_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_PER_S_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    link: str
+    direction: str
+    part: str
+    mean_bytes_per_s: float
+    min_bytes_per_s: float
+    max_bytes_per_s: float
+    samples: int
+    def __init__(self, index: _Optional[int] = ..., link: _Optional[str] = ..., direction: _Optional[str] = ..., part: _Optional[str] = ..., mean_bytes_per_s: _Optional[float] = ..., min_bytes_per_s: _Optional[float] = ..., max_bytes_per_s: _Optional[float] = ..., samples: _Optional[int] = ...) -> None: ...
 
 class ProfileRow(_message.Message):
     __slots__ = ("ts_ms", "device", "profile", "job", "rank", "by", "layer", "name", "class_name", "core", "count", "total_ns", "self_ns", "min_ns", "max_ns", "shapes", "flops", "precision")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n steelyard_proto/v1/control.proto\x12\x0csteelyard.v1\"\xaa\x01\n\x0eProfileRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\r\n\x05ranks\x18\x04 \x03(\x05\x12\r\n\x05steps\x18\x05 \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x06 \x01(\r\x12\x13\n\x0bwith_stacks\x18\x07 \x01(\x08\x12\x13\n\x0bwith_shapes\x18\x08 \x01(\x08\x12\x13\n\x0bhost_stacks\x18\t \x01(\x08\"\x83\x01\n\x0fProfileProgress\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x11\n\x04rank\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0b\n\x03job\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x0f\n\x07profile\x18\x07 \x01(\tB\x07\n\x05_rank\"\x1f\n\x0c\x46\x65tchRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"C\n\nFetchReply\x12\r\n\x05piece\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x11\n\tfile_name\x18\x03 \x01(\t\"<\n\x0cPauseRequest\x12\x12\n\x05pause\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x02 \x01(\tB\x08\n\x06_pause\"A\n\nPauseReply\x12\x11\n\tis_paused\x18\x01 \x01(\x08\x12\x10\n\x08since_ms\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t2\xd3\x01\n\x07\x43ontrol\x12H\n\x07Profile\x12\x1c.steelyard.v1.ProfileRequest\x1a\x1d.steelyard.v1.ProfileProgress0\x01\x12?\n\x05\x46\x65tch\x12\x1a.steelyard.v1.FetchRequest\x1a\x18.steelyard.v1.FetchReply0\x01\x12=\n\x05Pause\x12\x1a.steelyard.v1.PauseRequest\x1a\x18.steelyard.v1.PauseReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n steelyard_proto/v1/control.proto\x12\x0csteelyard.v1\"\xbe\x01\n\x0eProfileRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\r\n\x05ranks\x18\x04 \x03(\x05\x12\r\n\x05steps\x18\x05 \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x06 \x01(\r\x12\x13\n\x0bwith_stacks\x18\x07 \x01(\x08\x12\x13\n\x0bwith_shapes\x18\x08 \x01(\x08\x12\x13\n\x0bhost_stacks\x18\t \x01(\x08\x12\x12\n\nlink_rates\x18\n \x01(\x08\"\x83\x01\n\x0fProfileProgress\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x11\n\x04rank\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0b\n\x03job\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x0f\n\x07profile\x18\x07 \x01(\tB\x07\n\x05_rank\"\x1f\n\x0c\x46\x65tchRequest\x12\x0f\n\x07profile\x18\x01 \x01(\t\"C\n\nFetchReply\x12\r\n\x05piece\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x12\x11\n\tfile_name\x18\x03 \x01(\t\"<\n\x0cPauseRequest\x12\x12\n\x05pause\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x02 \x01(\tB\x08\n\x06_pause\"A\n\nPauseReply\x12\x11\n\tis_paused\x18\x01 \x01(\x08\x12\x10\n\x08since_ms\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t2\xd3\x01\n\x07\x43ontrol\x12H\n\x07Profile\x12\x1c.steelyard.v1.ProfileRequest\x1a\x1d.steelyard.v1.ProfileProgress0\x01\x12?\n\x05\x46\x65tch\x12\x1a.steelyard.v1.FetchRequest\x1a\x18.steelyard.v1.FetchReply0\x01\x12=\n\x05Pause\x12\x1a.steelyard.v1.PauseRequest\x1a\x18.steelyard.v1.PauseReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,17 +32,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'steelyard_proto.v1.control_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROFILEREQUEST']._serialized_start=51
-  _globals['_PROFILEREQUEST']._serialized_end=221
-  _globals['_PROFILEPROGRESS']._serialized_start=224
-  _globals['_PROFILEPROGRESS']._serialized_end=355
-  _globals['_FETCHREQUEST']._serialized_start=357
-  _globals['_FETCHREQUEST']._serialized_end=388
-  _globals['_FETCHREPLY']._serialized_start=390
-  _globals['_FETCHREPLY']._serialized_end=457
-  _globals['_PAUSEREQUEST']._serialized_start=459
-  _globals['_PAUSEREQUEST']._serialized_end=519
-  _globals['_PAUSEREPLY']._serialized_start=521
-  _globals['_PAUSEREPLY']._serialized_end=586
-  _globals['_CONTROL']._serialized_start=589
-  _globals['_CONTROL']._serialized_end=800
+  _globals['_PROFILEREQUEST']._serialized_end=241
+  _globals['_PROFILEPROGRESS']._serialized_start=244
+  _globals['_PROFILEPROGRESS']._serialized_end=375
+  _globals['_FETCHREQUEST']._serialized_start=377
+  _globals['_FETCHREQUEST']._serialized_end=408
+  _globals['_FETCHREPLY']._serialized_start=410
+  _globals['_FETCHREPLY']._serialized_end=477
+  _globals['_PAUSEREQUEST']._serialized_start=479
+  _globals['_PAUSEREQUEST']._serialized_end=539
+  _globals['_PAUSEREPLY']._serialized_start=541
+  _globals['_PAUSEREPLY']._serialized_end=606
+  _globals['_CONTROL']._serialized_start=609
+  _globals['_CONTROL']._serialized_end=820
 # @@protoc_insertion_point(module_scope)

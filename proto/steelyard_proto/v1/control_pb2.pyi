@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ProfileRequest(_message.Message):
-    __slots__ = ("job", "node", "pid", "ranks", "steps", "duration_ms", "with_stacks", "with_shapes", "host_stacks")
+    __slots__ = ("job", "node", "pid", "ranks", "steps", "duration_ms", "with_stacks", "with_shapes", "host_stacks", "link_rates")
     JOB_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class ProfileRequest(_message.Message):
     WITH_STACKS_FIELD_NUMBER: _ClassVar[int]
     WITH_SHAPES_FIELD_NUMBER: _ClassVar[int]
     HOST_STACKS_FIELD_NUMBER: _ClassVar[int]
+    LINK_RATES_FIELD_NUMBER: _ClassVar[int]
     job: str
     node: str
     pid: int
@@ -26,7 +27,8 @@ class ProfileRequest(_message.Message):
     with_stacks: bool
     with_shapes: bool
     host_stacks: bool
-    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., pid: _Optional[int] = ..., ranks: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., duration_ms: _Optional[int] = ..., with_stacks: bool = ..., with_shapes: bool = ..., host_stacks: bool = ...) -> None: ...
+    link_rates: bool
+    def __init__(self, job: _Optional[str] = ..., node: _Optional[str] = ..., pid: _Optional[int] = ..., ranks: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., duration_ms: _Optional[int] = ..., with_stacks: bool = ..., with_shapes: bool = ..., host_stacks: bool = ..., link_rates: bool = ...) -> None: ...
 
 class ProfileProgress(_message.Message):
     __slots__ = ("node", "pid", "rank", "job", "state", "text", "profile")

@@ -117,7 +117,7 @@ class Ask(_message.Message):
     def __init__(self, id: _Optional[str] = ..., profile: _Optional[_Union[ProfileAsk, _Mapping]] = ..., trace: _Optional[_Union[TraceAsk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ...) -> None: ...
 
 class ProfileAsk(_message.Message):
-    __slots__ = ("job", "pid", "ranks", "steps", "duration_ms", "with_stacks", "with_shapes", "host_stacks")
+    __slots__ = ("job", "pid", "ranks", "steps", "duration_ms", "with_stacks", "with_shapes", "host_stacks", "link_rates")
     JOB_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     RANKS_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +126,7 @@ class ProfileAsk(_message.Message):
     WITH_STACKS_FIELD_NUMBER: _ClassVar[int]
     WITH_SHAPES_FIELD_NUMBER: _ClassVar[int]
     HOST_STACKS_FIELD_NUMBER: _ClassVar[int]
+    LINK_RATES_FIELD_NUMBER: _ClassVar[int]
     job: str
     pid: int
     ranks: _containers.RepeatedScalarFieldContainer[int]
@@ -134,7 +135,8 @@ class ProfileAsk(_message.Message):
     with_stacks: bool
     with_shapes: bool
     host_stacks: bool
-    def __init__(self, job: _Optional[str] = ..., pid: _Optional[int] = ..., ranks: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., duration_ms: _Optional[int] = ..., with_stacks: bool = ..., with_shapes: bool = ..., host_stacks: bool = ...) -> None: ...
+    link_rates: bool
+    def __init__(self, job: _Optional[str] = ..., pid: _Optional[int] = ..., ranks: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., duration_ms: _Optional[int] = ..., with_stacks: bool = ..., with_shapes: bool = ..., host_stacks: bool = ..., link_rates: bool = ...) -> None: ...
 
 class TraceAsk(_message.Message):
     __slots__ = ("profile",)

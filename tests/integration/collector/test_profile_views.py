@@ -66,7 +66,29 @@ def test_a_newer_row_of_a_profile_replaces_the_older(told: Store) -> None:
     assert found == [{"loss_s": -0.01, "loss_high_s": 0.03}]
 
 
-@pytest.mark.parametrize("view", ["profiles", "ops", "step_split", "stacks"])
+def test_rates_of_memory_and_links_have_a_row_each(told: Store) -> None:
+    rates = [
+        batch_pb2.Rate(index=3, link="hbm", direction="read", part="0", mean_bytes_per_s=8e11),
+        batch_pb2.Rate(
+            index=3, link="hccs", direction="sent", mean_bytes_per_s=5e9, min_bytes_per_s=0, max_bytes_per_s=9e9,
+            samples=100,
+        ),
+    ]  # fmt: skip
+    sampled = batch_pb2.Profile(
+        ts_ms=NOW_MS, device=1, id=profile_id(7), job="21", rank=4, profiler="msprof", state="stored", rates=rates
+    )
+    put(told, batch_pb2.KIND_PROFILE, 7, profiles=[sampled])
+    hbm, hccs = asked(told, "SELECT * FROM steelyard.rates WHERE job = '21' ORDER BY link")
+    assert (hbm["profile"], hbm["device_id"], hbm["device_index"], hbm["chip"]) == (profile_id(7), 41, 3, "H100")
+    assert [hbm[name] for name in ("rank", "part", "mean_bytes_per_s", "min_bytes_per_s", "samples")] == [
+        4, "0", 8e11, None, None,
+    ]  # fmt: skip
+    assert [hccs[name] for name in ("part", "direction", "min_bytes_per_s", "max_bytes_per_s", "samples")] == [
+        None, "sent", 0, 9e9, 100,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("view", ["profiles", "ops", "step_split", "stacks", "rates"])
 def test_a_filter_of_the_job_finds_its_rows_by_the_tables_own_order(told: Store, view: str) -> None:
     plan = asked(told, f"EXPLAIN indexes = 1 SELECT count() FROM steelyard.{view} WHERE job = '17'")
     lines = [line for row in plan for line in row.values()]

@@ -136,6 +136,17 @@ def test_a_profile_without_a_name_or_a_job_is_refused(name: str, nonsense: str) 
     assert field_of(check_records, profiles, {}) == f"records.profiles[1].{name}"
 
 
+@pytest.mark.parametrize("name", ["mean_bytes_per_s", "min_bytes_per_s", "max_bytes_per_s"])
+@pytest.mark.parametrize("nonsense", [-1.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(name: str, nonsense: float) -> None:
+    good = {"ts_ms": NOW_MS, "id": "6e2e4ee1-54cf-4b3a-9b5c-9f4f0a6a5d1e", "job": "17"}
+    profile = batch_pb2.Profile(**good, rates=[batch_pb2.Rate(mean_bytes_per_s=5.0)])  # type: ignore[arg-type]
+    records = batch_pb2.Records(kind=batch_pb2.KIND_PROFILE, profiles=[profile])
+    assert check_records(records, {}) == NOW_MS // 86_400_000
+    records.profiles[0].rates.append(batch_pb2.Rate(**{name: nonsense}))  # type: ignore[arg-type]
+    assert field_of(check_records, records, {}) == f"records.profiles[0].rates[1].{name}"
+
+
 def test_a_bad_lost_range() -> None:
     check_lost(ingest_pb2.Lost(kind=DEVICE, seq_from=1, seq_to=1), "lost")
     assert field_of(check_lost, ingest_pb2.Lost(kind=DEVICE, seq_from=2, seq_to=1), "lost") == "lost.seq_from"

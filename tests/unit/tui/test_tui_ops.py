@@ -13,6 +13,7 @@ pytest.importorskip("msgspec", reason="the extra `traces` is not installed")
 from steelyard_proto.units import ABSENT
 from steelyard_tui.cli import main
 from tests.standins.kineto_trace import call, kernel, launch, trace_text
+from tests.standins.msprof import write_sampling
 
 SHORT_GEMM = "ampere_sgemm_32x128_nt"
 LONG = "void at::native::(anonymous namespace)::" + "very_long_name_" * 20
@@ -39,6 +40,20 @@ def trace(tmp_path: Path) -> str:
 def _said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     assert main(["ops", *arguments]) == 0
     return capsys.readouterr().out
+
+
+def test_of_a_device_that_was_sampled_the_rates_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(write_sampling(tmp_path))
+    out = _said(capsys, "--file", path)
+    lines = [line.split() for line in out.splitlines()]
+    assert out.splitlines()[0].endswith(": msprof, system sampling")
+    assert ["device", "moved", "GB/s", "least", "most"] in lines
+    assert ["3", "hbm", "0", "read", "0.839", "0.734", "0.944"] in lines
+    assert ["3", "pcie", "non-posted", "received", "0.002", "0.000", "0.005"] in lines
+    assert "where the time went" not in out
+    told = json.loads(_said(capsys, "--file", path, "--format", "json"))
+    assert told["rates"][0]["mean_bytes_per_s"] == 800 * (1 << 20)
+    assert _said(capsys, "--file", path, "--format", "csv") == ""
 
 
 def test_the_table_says_where_the_time_went(trace: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from steelyard_proto.units import ABSENT
 
 if TYPE_CHECKING:
-    from steelyard_traces.profile import Calls, Profile, Work
+    from steelyard_traces.profile import Calls, Profile, Rate, Work
 
 _NAME_CELLS: Final = 72
 _BY_TITLES: Final = {"operator": "operator", "type": "kernel or type", "core": "core", "call": "call on the host"}
@@ -16,6 +16,11 @@ Row = tuple[str, ...]
 def profile_lines(profile: "Profile", by: str, top: int, ellipsis: str) -> Iterator[str]:
     """The recording's facts, the step split by class, and the rows of one kind with the most time."""
     yield _headline(profile)
+    if profile.rates:
+        yield ""
+        yield from _rate_lines(profile.rates)
+    if profile.rates and not profile.parts:
+        return
     yield ""
     yield from aligned([("where the time went", "ms", *_per_step_title(profile), "share"), *_part_rows(profile)])
     if profile.split is not None and profile.split.overlapped_ns:
@@ -56,6 +61,8 @@ def _headline(profile: "Profile") -> str:
     facts += [profile.chip] if profile.chip else []
     facts += [f"rank {profile.rank}"] if profile.rank else []
     facts += [f"{profile.devices} devices"] if profile.devices > 1 else []
+    if profile.rates and not profile.parts:
+        return f"{profile.path}: {', '.join(facts)}"
     facts += ["no device: the host's busiest thread"] if not profile.devices else []
     if profile.step_count:
         a_step = _ms(profile.window_ns // profile.step_count // max(profile.devices, 1))
@@ -63,6 +70,20 @@ def _headline(profile: "Profile") -> str:
     else:
         facts.append("no steps marked")
     return f"{profile.path}: {', '.join(facts)}"
+
+
+def _rate_lines(rates: "Sequence[Rate]") -> Iterator[str]:
+    head = ("device", "moved", "GB/s", "least", "most")
+    rows = [
+        (str(rate.device), " ".join(filter(None, (rate.link, rate.part, rate.direction))),
+         *map(_gb_per_s, (rate.mean_bytes_per_s, rate.min_bytes_per_s, rate.max_bytes_per_s)))
+        for rate in rates
+    ]  # fmt: skip
+    yield from aligned([head, *rows])
+
+
+def _gb_per_s(bytes_per_s: float | None) -> str:
+    return ABSENT if bytes_per_s is None else f"{bytes_per_s / 1e9:,.3f}"
 
 
 def _per_step_title(profile: "Profile") -> Row:

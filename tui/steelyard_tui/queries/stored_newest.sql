@@ -1,1 +1,1 @@
-SELECT profile FROM profiles WHERE ${chosen} ORDER BY ts DESC LIMIT 1
+SELECT profile FROM profiles WHERE ${chosen} ORDER BY profiler IN ('py_spy', 'msprof'), ts DESC LIMIT 1

@@ -11,7 +11,7 @@ from steelyard_proto.errors import StoreError
 from steelyard_tui.queries import read_query
 
 if TYPE_CHECKING:
-    from steelyard_traces.profile import Calls, Part, Profile, Split, Stack, Work
+    from steelyard_traces.profile import Calls, Part, Profile, Rate, Split, Stack, Work
     from steelyard_tui.client import Client
 
 StackKind = Literal["device", "host", "sampled"]
@@ -106,7 +106,10 @@ def read_stored(client: "Client", wanted: Wanted) -> StoredRecording:
     }  # fmt: skip
     parts = _parts(_asked(client, "stored_parts", chosen))
     sums = _asked(client, "stored_ops", chosen)
-    profile = _profile(row, parts, sums, (*row["notes"], *_left_out(groups)))
+    # Sampled in windows of their own, with neither device nor steps: those of the whole job are shown beside its sums.
+    own = wanted.parameters | {"origin": row["origin"] or ""}
+    rates = _rates(_asked(client, "stored_rates", own))
+    profile = _profile(row, parts, sums, rates, (*row["notes"], *_left_out(groups)))
 
     def stacks(kind: StackKind | None = None) -> "tuple[Stack, ...]":
         return _stacks(_asked(client, "stored_stacks", chosen), kind, row["sampled_hz"])
@@ -138,12 +141,14 @@ def _none_there(client: "Client", wanted: Wanted) -> StoreError:
 
 
 def _left_out(groups: Sequence[Row]) -> Iterable[str]:
-    others = sum(group["windows"] for group in groups[1:])
+    others = sum(group["with_sums"] for group in groups[1:])
     if others:
         yield f"{others} windows are left out: of another chip, without a device, or without steps"
 
 
-def _profile(row: Row, parts: "tuple[Part, ...]", sums: Sequence[Row], notes: tuple[str, ...]) -> "Profile":
+def _profile(
+    row: Row, parts: "tuple[Part, ...]", sums: Sequence[Row], rates: "tuple[Rate, ...]", notes: tuple[str, ...]
+) -> "Profile":
     from steelyard_traces.profile import Profile
 
     is_even = row["least_devices"] == row["most_devices"]
@@ -168,7 +173,14 @@ def _profile(row: Row, parts: "tuple[Part, ...]", sums: Sequence[Row], notes: tu
         cores=_works(sums, "core"),
         calls=_calls(sums),
         notes=notes,
+        rates=rates,
     )
+
+
+def _rates(rows: Iterable[Row]) -> "tuple[Rate, ...]":
+    from steelyard_traces.profile import Rate
+
+    return tuple(Rate(**row) for row in rows)
 
 
 def _label(row: Row) -> str:

@@ -114,9 +114,23 @@ def test_npu_monitor_is_for_those_that_have_it_and_is_priced_by_its_own_windows(
     assert [(window.trainer.pid, window.tool, window.spec.duration_ms) for window in node.begun] == [
         (13, "npu_monitor", 10_000)
     ]
-    tools = ("kineto", "npu_trace", "npu_monitor", "py_spy")
+    tools = ("kineto", "npu_trace", "npu_monitor", "py_spy", "msprof")
     assert [tool for tool in tools if made.plan.counts(tool)] == ["npu_monitor"]
     assert [tool for tool in tools if by_steps.counts(tool)] == ["kineto", "npu_trace"]
+
+
+def test_msprof_is_for_trainings_on_npus() -> None:
+    node = Node()
+    made, roster, steps = open_continuous(node, "*")
+    made.plan = replace(made.plan, tool="msprof", spec=WindowSpec(0, 10_000))
+    train(steps, range(10, 14))
+    for _ in range(100):
+        roster.note(Sender(12, 0, ""), Request(3, 12), "npu")
+        roster.note_reader(13, 0)
+        run(node, made, roster, 5)
+    assert {(window.trainer.pid, window.tool) for window in node.begun} <= {(12, "msprof"), (13, "msprof")}
+    assert node.begun
+    assert [tool for tool in ("kineto", "py_spy", "msprof") if made.plan.counts(tool)] == ["msprof"]
 
 
 def test_it_slows_down_when_windows_cost_more_than_the_budget_and_says_so() -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from steelyard_agent.profiling.py_spy import NoStacks, PySpy, Sampled, find_program
+from steelyard_agent.profiling.py_spy import PySpy, find_program
+from steelyard_agent.profiling.sampled import Sampled, Unsampled
 from steelyard_agent.profiling.spy_socket import SpySocket
 from steelyard_proto.host_stacks import HostStack, parse_raw, waits_of
 from steelyard_proto.v1 import ingest_pb2
@@ -186,7 +187,7 @@ def said(path: Path, tmp_path: Path, pid: int = 77) -> str:
     try:
         spy = SpySocket(path, pid, 1, 25, tmp_path / "out")
         until(spy.poll)
-    except NoStacks as error:
+    except Unsampled as error:
         return str(error)
     return ""
 
@@ -213,12 +214,12 @@ def test_a_unit_that_makes_no_sense_is_told(tmp_path: Path, answer: bytes) -> No
         with connection:
             connection.recv(1024)
             connection.sendall(answer)
-        with pytest.raises(NoStacks, match="ended without an answer"):
+        with pytest.raises(Unsampled, match="ended without an answer"):
             until(spy.poll)
 
 
 def test_without_the_program_the_remedy_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NoStacks, match=r"steelyard\[stacks\]"):
+    with pytest.raises(Unsampled, match=r"steelyard\[stacks\]"):
         PySpy(os.getpid(), 1, 25, tmp_path / "out", program=str(tmp_path / "nowhere"))
 
 

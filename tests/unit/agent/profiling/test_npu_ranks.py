@@ -127,7 +127,7 @@ def test_without_a_daemon_they_read_the_agents_file_and_each_rank_has_its_own_wi
         open_for_test(home, blind_s=1e6, appear_s=20.0, has_npu_file=True) as opened,
         training(home, 2, PROF_CONFIG_PATH=str(folder)) as pids,
     ):
-        opened.service.note_holders(pids)
+        opened.service.note_holders(dict.fromkeys(pids, ()))
         until((home / "reads").exists)
         opened.ask(ingest_pb2.ProfileAsk(pid=pids[1], duration_ms=500))
         assert "ask for steps" in ended(opened)[1].text
