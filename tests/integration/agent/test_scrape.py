@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from steelyard_agent.devices.scrape.exporters import devices_of, exporter_of, exporters
 from steelyard_agent.devices.scrape.source import ScrapeSource, open_scrape
-from steelyard_agent.devices.scrape.text import read_series
+from steelyard_agent.devices.scrape.text import read_values, series_of
 from steelyard_agent.model import Absent, Value
 from steelyard_proto.errors import ConfigError, DeviceError, DeviceLost, DeviceTimeout
 from steelyard_proto.metrics import catalogue
@@ -183,7 +184,7 @@ def test_a_real_page_of_an_npu_that_told_nothing_gives_nothing_that_it_did_not_t
     page = (Path(SAMPLES) / "ascend/npu_exporter_metrics.txt").read_text(encoding="utf-8")
     exporter = exporter_of(page)
     assert exporter is not None
-    devices = devices_of(page, exporter)
+    devices, _ = devices_of(page, exporter)
     assert sorted(devices) == [str(index) for index in range(8)]
     # Clock, power, voltage, temperature and memory are written as 0.
     core_active = catalogue().by_name["core_active"].id
@@ -197,11 +198,21 @@ LINES = st.text(st.characters(codec="utf-8"), max_size=80) | st.sampled_from(dcg
 def test_no_page_breaks_it(lines: list[str]) -> None:
     page = "\n".join(lines)
     exporter = exporter_of(page)
-    for device in devices_of(page, exporter).values() if exporter else ():
+    for device in devices_of(page, exporter)[0].values() if exporter else ():
         for number, value in device.figures.items():
             assert math.isfinite(value)
             assert value >= 0
             assert isinstance(value, int) == (catalogue().by_id[number].kind != "gauge")
+
+
+@given(st.lists(LINES, max_size=30), st.data())
+def test_what_is_known_of_the_page_before_changes_nothing(lines: list[str], data: st.DataObject) -> None:
+    # The same series in part, with other values.
+    others = [re.sub(r" [\d.]+$", " 7", line) for line in lines if data.draw(st.booleans())]
+    page, exporter = dcgm_page(1) + "\n".join(lines), exporters()[0]
+    later = dcgm_page(data.draw(st.integers(1, 9)), data.draw(st.integers(1, 3))) + "\n".join(others)
+    _, layout = devices_of(page, exporter)
+    assert devices_of(later, exporter, layout) == devices_of(later, exporter)
 
 
 @given(st.text(), st.floats(allow_nan=False, allow_infinity=False))
@@ -210,5 +221,5 @@ def test_labels_and_values_come_back_as_they_were(label: str, value: float) -> N
     page = f'x_y{{a="{told}",b="}} 3"}} {value!r} 1606402000'
     if len(page.splitlines()) > 1:
         return  # other line ends than \n are no part of the format
-    (series,) = read_series(page, ("x_",))
-    assert (series.labels, series.value) == ({"a": label, "b": "} 3"}, value)
+    (head,), values = read_values(page, ("x_",))
+    assert (series_of(head), values) == (("x_y", {"a": label, "b": "} 3"}), [value])

@@ -1,13 +1,13 @@
 """What is known of exporters, and a page's devices with their figures by it; the knowledge is in exporters.toml."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from steelyard_agent.devices.scrape.text import Series, read_series
+from steelyard_agent.devices.scrape.text import read_values, series_of
 from steelyard_proto.metrics import catalogue
 
 _INT64_MAX: Final = (1 << 63) - 1
@@ -26,7 +26,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """One kind of exporter; the fields are explained in exporters.toml, `readings` are by metric id."""
+    """One kind of exporter; the fields are explained in exporters.toml.
+
+    Attributes:
+        readings: by metric id.
+        prefixes: how the names of all its series begin.
+    """
 
     name: str
     vendor: str
@@ -35,6 +40,7 @@ class Exporter:
     index: str
     name_labels: tuple[str, ...]
     readings: Mapping[int, Reading]
+    prefixes: tuple[str, ...]
     uid_label: str = ""
     uid_before: str = ""
     pci_label: str = ""
@@ -44,12 +50,6 @@ class Exporter:
     power_scope: Literal["", "device"] = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def prefixes(self) -> tuple[str, ...]:
-        """How the names of all its series begin."""
-        names = (name for reading in self.readings.values() for name in reading.names)
-        return tuple(dict.fromkeys((self.prefix, *(name for name in names if not name.startswith(self.prefix)))))
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -57,6 +57,29 @@ class Told:
 
     labels: Mapping[str, str]
     figures: Mapping[int, float | int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Which lines of a page a metric comes from, in groups: the mean of each, the sum of all."""
+
+    metric_id: int
+    reading: Reading
+    groups: tuple[tuple[int, ...], ...]
+    is_counter: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the figures stand on a page, and on all that have the same series in the same order.
+
+    Attributes:
+        heads: what stands before the values.
+        devices: by index, the labels, and where the metrics come from.
+    """
+
+    heads: tuple[str, ...]
+    devices: Mapping[str, tuple[Mapping[str, str], tuple[_Place, ...]]]
 
 
 @cache
@@ -68,14 +91,18 @@ def exporters() -> tuple[Exporter, ...]:
 
 def _exporter(entry: Mapping[str, Any]) -> Exporter:
     uid = entry.get("uid", {"label": "", "before": ""})
+    prefix: str = entry["prefix"]
+    readings = {catalogue().by_name[name].id: _reading(told) for name, told in entry["metric"].items()}
+    names = (name for reading in readings.values() for name in reading.names)
     return Exporter(
         name=entry["name"],
         vendor=entry["vendor"],
         kind=entry["kind"],
-        prefix=entry["prefix"],
+        prefix=prefix,
         index=entry["index"],
         name_labels=tuple(entry["name_labels"]),
-        readings={catalogue().by_name[name].id: _reading(told) for name, told in entry["metric"].items()},
+        readings=readings,
+        prefixes=tuple(dict.fromkeys((prefix, *(name for name in names if not name.startswith(prefix))))),
         uid_label=uid["label"],
         uid_before=uid["before"],
         pci_label=entry.get("pci_label", ""),
@@ -99,52 +126,77 @@ def _reading(told: Mapping[str, Any]) -> Reading:
 
 def exporter_of(page: str) -> Exporter | None:
     """Which exporter a page is of: the one most of whose metrics it has."""
-    counts = [(len({one.name for one in read_series(page, (known.prefix,))}), known) for known in exporters()]
+    counts = [(len(_names(page, known.prefix)), known) for known in exporters()]
     most, exporter = max(counts, key=lambda pair: pair[0])
     return exporter if most else None
 
 
-def devices_of(page: str, exporter: Exporter) -> dict[str, Told]:
-    """Each device of a page, by its index."""
-    by_device: dict[str, list[Series]] = {}
-    for series in read_series(page, exporter.prefixes):
-        index = series.labels.get(exporter.index)
-        if index and all(series.labels.get(label, "") in values for label, values in exporter.only.items()):
-            by_device.setdefault(index, []).append(series)
-    return {index: _told(series, exporter) for index, series in by_device.items()}
+def devices_of(page: str, exporter: Exporter, known: Layout | None = None) -> tuple[dict[str, Told], Layout]:
+    """Each device of a page, by its index; and the layout that the next page may have too.
+
+    Args:
+        page: the text.
+        exporter: whose it is.
+        known: the layout of an earlier page of this exporter.
+    """
+    heads, values = read_values(page, exporter.prefixes)
+    layout = known if known is not None and known.heads == heads else _layout_of(heads, exporter)
+    told = {index: Told(labels, _figures(places, values)) for index, (labels, places) in layout.devices.items()}
+    return told, layout
 
 
-def _told(series: Sequence[Series], exporter: Exporter) -> Told:
-    by_name: dict[str, list[Series]] = {}
-    for one in series:
-        by_name.setdefault(one.name, []).append(one)
-    figures: dict[int, float | int] = {}
+def _names(page: str, prefix: str) -> set[str]:
+    heads, _ = read_values(page, (prefix,))
+    return {series[0] for head in heads if (series := series_of(head)) is not None}
+
+
+def _layout_of(heads: tuple[str, ...], exporter: Exporter) -> Layout:
+    by_device: dict[str, dict[int, tuple[str, Mapping[str, str]]]] = {}
+    for line, head in enumerate(heads):
+        if (series := series_of(head)) is None:
+            continue
+        labels = series[1]
+        index = labels.get(exporter.index)
+        if index and all(labels.get(label, "") in values for label, values in exporter.only.items()):
+            by_device.setdefault(index, {})[line] = series
+    return Layout(
+        heads,
+        {index: (_labels_of(lines), tuple(_places(lines, exporter))) for index, lines in by_device.items()},
+    )
+
+
+def _labels_of(lines: Mapping[int, tuple[str, Mapping[str, str]]]) -> Mapping[str, str]:
+    """All labels of a device that say something; the first series' word counts."""
+    return {label: text for _, labels in reversed(list(lines.values())) for label, text in labels.items() if text}
+
+
+def _places(lines: Mapping[int, tuple[str, Mapping[str, str]]], exporter: Exporter) -> Iterator[_Place]:
     for metric_id, reading in exporter.readings.items():
-        figure = _figure(reading, by_name, is_counter=catalogue().by_id[metric_id].kind != "gauge")
-        if figure is not None:
-            figures[metric_id] = figure
-    labels = {label: text for one in reversed(series) for label, text in one.labels.items() if text}
-    return Told(labels, figures)
+        groups = [group for name in reading.names if (group := _lines_of(name, reading, lines))]
+        if reading.is_sum and len(groups) < len(reading.names):
+            continue
+        if groups:
+            wanted = groups if reading.is_sum else groups[:1]
+            yield _Place(metric_id, reading, tuple(wanted), catalogue().by_id[metric_id].kind != "gauge")
 
 
-def _figure(reading: Reading, by_name: Mapping[str, Sequence[Series]], *, is_counter: bool) -> float | int | None:
-    means: list[float] = []
-    for name in reading.names:
-        values = [
-            one.value
-            for one in by_name.get(name, ())
-            if all(one.labels.get(label) == value for label, value in reading.where.items())
-        ]
-        if values:
-            means.append(sum(values) / len(values))
-            if not reading.is_sum:
-                break
-        elif reading.is_sum:
-            return None
-    if not means:
-        return None
-    figure = sum(means) * reading.scale
-    # A driver's blank is a huge number, or less than nothing.
-    if figure < 0 or figure > _INT64_MAX or (reading.zero_is_absent and figure == 0):
-        return None
-    return round(figure) if is_counter else float(figure)
+def _lines_of(name: str, reading: Reading, lines: Mapping[int, tuple[str, Mapping[str, str]]]) -> tuple[int, ...]:
+    return tuple(
+        line
+        for line, (of, labels) in lines.items()
+        if of == name and all(labels.get(label) == value for label, value in reading.where.items())
+    )
+
+
+def _figures(places: Sequence[_Place], values: Sequence[float]) -> dict[int, float | int]:
+    figures: dict[int, float | int] = {}
+    for place in places:
+        figure = 0.0
+        for group in place.groups:
+            figure += values[group[0]] if len(group) == 1 else sum([values[line] for line in group]) / len(group)
+        figure *= place.reading.scale
+        # A driver's blank is a huge number, or less than nothing.
+        if figure < 0 or figure > _INT64_MAX or (place.reading.zero_is_absent and figure == 0):
+            continue
+        figures[place.metric_id] = round(figure) if place.is_counter else float(figure)
+    return figures

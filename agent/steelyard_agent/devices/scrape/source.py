@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from steelyard_agent.devices.base import Capabilities
-from steelyard_agent.devices.scrape.exporters import Exporter, Told, devices_of, exporter_of, exporters
+from steelyard_agent.devices.scrape.exporters import Exporter, Layout, Told, devices_of, exporter_of, exporters
 from steelyard_agent.devices.scrape.page import NotHttp, PageClient
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
 from steelyard_proto.chips import Chip, ChipTable, load_chips
@@ -25,6 +25,7 @@ _TIMEOUT_S: Final = 0.4
 _FRESH_S: Final = 0.5
 _MOST_BYTES: Final = 16 << 20
 _OK: Final = 200
+_NOT_TOLD: Final = Absent("the exporter's page has no value of it")
 _NOTE: Final = "by {}: as fresh as its own look at the driver, and the same until the next"
 
 
@@ -37,6 +38,7 @@ class _Endpoint:
     exporter: Exporter | None = None
     read_s: float = float("-inf")
     page: bytes = b""
+    layout: Layout | None = None
     told: Mapping[str, Told] = field(default_factory=dict)
     fault: DeviceError | None = None
 
@@ -108,10 +110,7 @@ class ScrapeSource:
         told = endpoint.told.get(index)
         if told is None:
             raise DeviceLost(f"{endpoint.url} no longer has it", vendor=VENDOR, call="sample", device=uid)
-        return [
-            told.figures.get(number, Absent("the exporter's page has no value of it"))
-            for number in info.metrics.get(metric_class, ())
-        ]
+        return [told.figures.get(number, _NOT_TOLD) for number in info.metrics.get(metric_class, ())]
 
     def poll(self, uid: str) -> None:
         """Nothing is read between samples."""
@@ -140,7 +139,7 @@ class ScrapeSource:
             if endpoint.exporter is None:
                 known = ", ".join(exporter.name for exporter in exporters())
                 raise _fault(endpoint, f"has no device of an exporter that is known ({known})")
-            endpoint.told = devices_of(page, endpoint.exporter)
+            endpoint.told, endpoint.layout = devices_of(page, endpoint.exporter, endpoint.layout)
             endpoint.page = received
         except DeviceError as error:
             endpoint.fault = error

@@ -4,47 +4,54 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/, the text-b
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from math import isfinite
 from typing import Final
 
-# Name, labels, value; a timestamp may follow. A label's value may hold an escaped quote.
-_SERIES: Final = re.compile(
-    r"""([A-Za-z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?[ \t]+(\S+)(?:[ \t]+\S+)?[ \t]*$""", re.ASCII
-)
+# A label's value may hold an escaped quote.
+_HEAD: Final = r"""([A-Za-z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?"""
+_SERIES: Final = re.compile(_HEAD, re.ASCII)
+# A timestamp may follow the value.
+_LINE: Final = re.compile(rf"({_HEAD})[ \t]+(\S+)(?:[ \t]+\S+)?[ \t]*$", re.ASCII)
 _LABEL: Final = re.compile(r"""([A-Za-z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)\"""", re.ASCII)
 _ESCAPES: Final = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 _ESCAPE: Final = re.compile(r"\\.")
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line of a page; its value is finite."""
+def read_values(page: str, prefixes: tuple[str, ...]) -> tuple[tuple[str, ...], list[float]]:
+    """The lines whose series' names begin so, in order: what stands before the value, and the value.
 
-    name: str
-    labels: Mapping[str, str]
-    value: float
-
-
-def read_series(page: str, prefixes: tuple[str, ...]) -> Iterator[Series]:
-    """The series whose names begin so, in order.
-
-    What is no series, or has no finite value, is left out: one odd line hides no other.
+    Only what has a finite value: one odd line hides no other. What stands before it is left as it is, for it is the
+    same on each page: `series_of` tells what it says.
     """
+    heads: list[str] = []
+    values: list[float] = []
     for line in page.splitlines():
         if not line.startswith(prefixes):
             continue
-        found = _SERIES.match(line)
-        if found is None:
-            continue
-        name, labels, text = found.groups()
+        # As nearly every line is: labels, a blank, a value.
+        head, _, text = line.rpartition(" ")
+        if not head.endswith("}") or not text or "\t" in text:
+            found = _LINE.match(line)
+            if found is None:
+                continue
+            head, text = found[1], found[4]
         try:
             value = float(text)
         except ValueError:
             continue
         if isfinite(value):
-            yield Series(name, {key: _unescaped(told) for key, told in _LABEL.findall(labels or "")}, value)
+            heads.append(head)
+            values.append(value)
+    return tuple(heads), values
+
+
+def series_of(head: str) -> tuple[str, Mapping[str, str]] | None:
+    """The name and the labels of a series; None where it is none."""
+    found = _SERIES.fullmatch(head)
+    if found is None:
+        return None
+    return found[1], {key: _unescaped(told) for key, told in _LABEL.findall(found[2] or "")}
 
 
 def _unescaped(text: str) -> str:
