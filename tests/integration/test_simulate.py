@@ -107,7 +107,7 @@ def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_pa
     truth = tmp_path / "truth.jsonl"
     process = simulate(
         "--fleet", fleet, "--collector", collector.address, "--seconds", 4, "--flush", 1, "--truth", truth,
-        "--fault", "xid,node=h-1,device=1,from_s=0.5,code=48", "--fault", "ecc,node=c-1,device=0,from_s=0.5",
+        "--fault", "xid,node=h-1,device=1,code=48", "--fault", "ecc,node=c-1,device=0,from_s=0.5",
     )  # fmt: skip
     code, err = finish(process)
     assert (code, err) == (0, "")
@@ -126,6 +126,7 @@ def test_a_fleet_sends_what_it_says(collector: IngestServer, fleet: Path, tmp_pa
     assert len({device.uid for device in devices}) == 6
     events = [event for records in collector.seen.records(batch_pb2.KIND_EVENT) for event in records.events]
     codes = {event.code: event.ts_ms for event in events}
+    assert all(event.HasField("device") for event in events)
     assert codes.keys() == {"device_lost", "device_back", "xid_48", "npu_fault_80E01801"}
     faults = {line["fault"]: line for line in told.faults}
     assert codes["xid_48"] == faults["xid"]["from_ms"]

@@ -29,18 +29,18 @@ def state_event(at_ms: int, uid: str, state: str) -> Event:
 
 
 def moments(
-    faults: Iterable[Fault], infos: Iterable[DeviceInfo], after_s: float, until_s: float, zero_ms: int
+    faults: Iterable[Fault], infos: Iterable[DeviceInfo], since_s: float, until_s: float, zero_ms: int
 ) -> list[Event]:
     """What happened to the devices since the last look, by time.
 
     Args:
         faults: of the node.
         infos: its devices.
-        after_s: the last look, on the simulation's clock.
-        until_s: now.
+        since_s: the last look, on the simulation's clock.
+        until_s: now, which the next look begins with.
         zero_ms: the Unix time at which that clock begins.
     """
-    new = [fault for fault in faults if fault.kind in MOMENTS and after_s < fault.from_s <= until_s]
+    new = [fault for fault in faults if fault.kind in MOMENTS and since_s <= fault.from_s < until_s]
     found = [event for fault in new for info in infos for event in _told(fault, info, zero_ms)]
     return sorted(found, key=lambda event: event.ts_ms)
 

@@ -113,7 +113,8 @@ class SimulatedNode:
         self._skew_ms = zlib.crc32(plan.name.encode()) % _MOST_SKEW_MS
         self._infos: list[DeviceInfo] = source.all_devices()
         self._missing: dict[str, str] = {}
-        self._looked_s = source.now_s()
+        # The fleet's clock began some milliseconds before this node was made.
+        self._looked_s = min(0.0, source.now_s())
 
     def start(self) -> None:
         """Begins to send."""
@@ -230,7 +231,8 @@ class SimulatedNode:
         looked_s, self._looked_s = self._looked_s, self.source.now_s()
         events += moments(self.plan.faults, present, looked_s, self._looked_s, self._zero_ms)
         if events:
-            self.gatherer.put_records(batch_pb2.KIND_EVENT, event_rows(events, self.gatherer.find_key))
+            keys = {info.uid: self.gatherer.key_of(info) for info in self._infos}
+            self.gatherer.put_records(batch_pb2.KIND_EVENT, event_rows(events, keys.get))
         return present
 
     def _hello(self) -> ingest_pb2.Hello:
