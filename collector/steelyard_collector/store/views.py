@@ -15,8 +15,8 @@ from steelyard_proto.v1 import batch_pb2
 VIEWS: Final = (
     "job_facts", "device_peak", "devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events",
     "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "straggler_history", "shares",
-    "claims", "chips", "unknown_metrics", "job_devices", "processes", "profiles", "step_split", "ops", "stacks",
-    "rates",
+    "claims", "chips", "unknown_metrics", "job_devices", "processes", "host_history", "profiles", "step_split", "ops",
+    "stacks", "rates",
 )  # fmt: skip
 _DEVICE_COLUMNS: Final = {
     "jobs": ("device_id", "agent", "vendor", "chip", "origin"),
@@ -122,6 +122,7 @@ def _columns(known: Catalogue) -> dict[str, str]:
         "hbm_total_bytes": _HBM_TOTAL,
         "agent_metrics": _listed(f"    m.{name} AS {name}" for name in agent),
         "newest_agent_metrics": _listed(f"        argMax(raw_agent.{name}, ts) AS {name}" for name in agent),
+        "host_metrics": _listed(f"    h.{metric.name} AS {metric.name}" for metric in known.of("host")),
         "kind_numbers": ", ".join(map(str, kinds)),
         "kind_names": ", ".join(f"'{name}'" for name in kinds.values()),
         "raw": _of_level(history, lambda metric: True, _raw),

@@ -10,7 +10,7 @@ import pytest
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from tests.integration.collector.fleet_rows import raw_block, register
-from tests.integration.collector.job_rows import put_held, put_process
+from tests.integration.collector.job_rows import put_held
 from tests.integration.collector.store_kinds import KINDS, empty_store
 
 # Long enough that nobody's state changes while these tests run.
@@ -157,27 +157,3 @@ def test_what_a_killed_collector_left_behind_is_made_up_for_at_the_start(store: 
     at_seq_4 = store.query("SELECT power_w FROM steelyard.fleet_live WHERE chip = 'H100'")["power_w"][0].as_py()
     store.load_fleet()
     assert not math.isclose(fleet(store)["H100"]["power_w"], at_seq_4)
-
-
-def test_a_cut_gpu_counts_once_in_its_nodes_figures(store: Store) -> None:
-    part = {"agent": 9, "vendor": "amd", "chip": "", "part": "partition", "package_uid": "dev-90"}
-    gpus = [{"device_id": n, "agent": 9, "vendor": "amd", "chip": "MI325X"} for n in (90, 93)]
-    register(store, [*gpus, {"device_id": 91} | part, {"device_id": 92} | part], now_ms=now() + 2)
-    busy = {90: 0.25, 91: 0.5, 92: 0.0, 93: 0.75}
-    put(
-        store,
-        10,
-        *({"device_id": n, "busy": told, "power_w": 500.0 if n in (90, 93) else None} for n, told in busy.items()),
-    )
-    [row] = store.query("SELECT busy, power_w, devices FROM steelyard.nodes WHERE node = 'n9'").to_pylist()
-    assert row == {"busy": 0.5, "power_w": 1000.0, "devices": 4}
-
-
-def test_processes_stand_with_their_device_and_what_they_waited_for(store: Store) -> None:
-    put_process(
-        store, "waits", 3, now() // 1000, rank=5, voluntary_switches=70, involuntary_switches=4, read_bytes=1 << 40
-    )
-    [row] = store.query("SELECT * FROM steelyard.processes WHERE job = 'waits'").to_pylist()
-    assert (row["node"], row["uid"], row["pid"], row["rank"]) == ("n1", "dev-3", 3, 5)
-    assert (row["voluntary_switches"], row["involuntary_switches"], row["read_bytes"]) == (70, 4, 1 << 40)
-    assert (row["user"], row["container"], row["threads"]) == ("ines", None, None)

@@ -34,7 +34,7 @@ _KINDS: Final = 64
 VIEWS: Final = (
     "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
     "straggler_history", "shares", "claims", "chips", "device_history", "agents", "gaps", "events", "job_devices",
-    "processes",
+    "processes", "host_history",
 )  # fmt: skip
 _ENDINGS: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "table"}
 _RESULT_KEYS: Final = {
