@@ -39,6 +39,8 @@ class Directory:
         self._declared: list[batch_pb2.Device] = []
         self._layouts: list[batch_pb2.Layout] = []
         self._keys: dict[str, int] = {}
+        # As it came last: who asks for a device's key mostly brings the same facts as before.
+        self._infos: dict[str, DeviceInfo] = {}
         self._positions: dict[int, int] = {}
 
     def restore(self, hello: ingest_pb2.Hello | None) -> None:
@@ -54,8 +56,11 @@ class Directory:
     def add_device(self, info: DeviceInfo) -> int:
         """Gives a device its key, the earlier one where it was seen before, and takes over its present facts."""
         with self._lock:
+            if self._infos.get(info.uid) is info:
+                return self._keys[info.uid]
             key = self._keys.get(info.uid) or max(self._positions, default=0) + 1
             self._put(device_message(key, info))
+            self._infos[info.uid] = info
             return key
 
     def key_of(self, uid: str) -> int | None:
