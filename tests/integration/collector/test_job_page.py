@@ -79,7 +79,9 @@ def fill(store: Store, now_s: int) -> None:
     train(store, "hangs", now_s - 3600, now_s - 1200, silent_s={4: 40}, now_s=now_s)
     train(store, "runs-1", now_s - 1200, now_s, now_s=now_s, host_gap_s=4.0)
     # Steps whose devices nobody allotted; they run while their newest minute isn't five minutes old.
-    minutes = [{"job": "loose", "bucket": (now_s // 60 + 7 * n) * 60, "tokens": 6e5, "device_s": 60.0} for n in range(3)]
+    minutes = [
+        {"job": "loose", "bucket": (now_s // 60 + 7 * n) * 60, "tokens": 6e5, "device_s": 60.0} for n in range(3)
+    ]
     put_minutes(store, [{**minute, "evaluate_steps": 0, "evaluate_device_s": 0.0, "evaluate_tokens": None,
                          "first_steps": 0, "first_device_s": 0.0, "first_tokens": None,
                          "step_hist": [(69, 20)]} for minute in minutes])  # fmt: skip
