@@ -68,6 +68,8 @@ class Msprof:
                 stdout=self._said,
                 stderr=subprocess.STDOUT,
                 cwd=target,
+                # Its logs go with the rest, and not to a home that the agent may not have.
+                env={**os.environ, "ASCEND_PROCESS_LOG_PATH": str(target / "log")},
                 # It has children, which end with it.
                 start_new_session=True,
             )

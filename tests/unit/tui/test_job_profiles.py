@@ -85,6 +85,8 @@ def test_nobody_who_profiled_says_nothing() -> None:
     assert "compute" not in failed
     sampled = text(profiles=(window(1, 0, samples=12),), profile_parts=(), profile_operators=())
     assert "12 samples of its host's stacks" in sampled
+    rates = text(profiles=(window(1, 0, profiler="msprof"),), profile_parts=(), profile_operators=())
+    assert "rates of its devices' memory and links" in rates
 
 
 def test_of_many_ranks_those_that_compute_least_are_shown() -> None:

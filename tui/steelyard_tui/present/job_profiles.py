@@ -139,6 +139,8 @@ def _window_line(row: Row, splits: Mapping[str, Split], width: int, glyphs: Glyp
     split = splits.get(str(row["profile"]))
     if split is None or not any(split):
         told = f"{count(row['samples'])} samples of its host's stacks" if row["samples"] else "no time in it"
+        if row["profiler"] == "msprof":
+            told = "rates of its devices' memory and links"
         return label, (fit(told, room, "left", glyphs.ellipsis), "quiet")
     step = "" if row["step_s"] is None else _time(row["step_s"], glyphs)
     tail: list[Span] = [(f" {step:>8}", "ink"), (f"  {_cost(row, glyphs)}", "quiet")]

@@ -39,7 +39,9 @@ def stand_in(folder: Path, body: str = "", *flags: str) -> str:
     """A program in msprof's place: does what `body` says, then samples; its words are in `told`."""
     script = folder / "msprof"
     sample = f'exec {sys.executable} -m tests.standins.msprof {" ".join(flags)} "$@"'
-    script.write_text(f'#!/bin/sh\necho "$@" >{folder}/told\n{body}\ncd {ROOT} && {sample}\n')
+    script.write_text(
+        f'#!/bin/sh\necho "$@" >{folder}/told\nmkdir "$ASCEND_PROCESS_LOG_PATH" || exit 9\n{body}\ncd {ROOT} && {sample}\n'
+    )
     script.chmod(0o755)
     return str(script)
 
