@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 
@@ -104,8 +105,10 @@ def _programs(pid: int) -> dict[str, psutil.Process]:
     while True:
         found = {}
         for child in psutil.Process(pid).children(recursive=True):
-            _, program, argument, *_ = [*child.cmdline(), "", "", ""]
-            found[f"{Path(program).name} {argument}"] = child
+            # What they start for a moment may be over when it is looked at.
+            with suppress(psutil.NoSuchProcess):
+                _, program, argument, *_ = [*child.cmdline(), "", "", ""]
+                found[f"{Path(program).name} {argument}"] = child
         if wanted <= found.keys():
             return found
         assert time.monotonic() < end, f"only {sorted(found)} after {DEADLINE_S} s"
