@@ -218,6 +218,13 @@ def test_rates_of_several_workloads_are_not_mixed(store: Store) -> None:
     assert (row["jobs"], row["devices"], row["workloads"]) == (2, 2, 2)
 
 
+def test_jobs_without_tokens_are_no_several_workloads(store: Store) -> None:
+    for job, model in (("a", "llama"), ("b", "gpt")):
+        train(store, job, facts={"model": model}, tokens=None, tokens_absent="no integer tensor went in")
+    row = live(store)["chip", "H100"]
+    assert (row["workloads"], row["tokens_absent"]) == (2, "no integer tensor went in")
+
+
 def test_no_tokens_is_absent_with_its_reason(store: Store) -> None:
     train(store, "a", tokens=None, tokens_absent="no integer tensor went in")
     row = live(store)["job", "a"]

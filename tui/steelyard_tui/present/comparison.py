@@ -288,7 +288,7 @@ def _note(chip: Chip, look: Look) -> Line:
     if chip.row.get("tokens_absent"):
         parts.append((text_of(chip.row.get("tokens_absent")), "quiet"))
     elif chip.row.get("mfu_basis"):
-        parts.append((f"MFU of {text_of(chip.row.get('mfu_basis'))}", "quiet"))
+        parts.append((f"MFU's peak: {text_of(chip.row.get('mfu_basis'))}", "quiet"))
     elif chip.row.get("mfu_absent"):
         parts.append((f"no MFU: {text_of(chip.row.get('mfu_absent'))}", "quiet"))
     return tuple(span for part in parts for span in (part, ("  ", "quiet")))

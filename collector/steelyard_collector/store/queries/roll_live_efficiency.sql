@@ -9,7 +9,7 @@ SELECT
     nullIf(e.part, '') AS part, nullIf(e.origin, '') AS origin, e.jobs AS jobs, e.devices AS devices, e.workloads AS workloads,
     if(e.workloads = 1, e.any_workload, NULL) AS workload, nullIf(e.tokens_origin, '') AS tokens_origin,
     -- rates of several workloads are no rate of anything
-    multiIf(e.workloads > 1, 'several workloads: see them by job', e.tokens IS NULL, coalesce(nullIf(e.tokens_absent, ''), 'no tokens of productive steps'), NULL) AS tokens_absent,
+    multiIf(e.workloads > 1 AND e.is_told, 'several workloads: see them by job', e.tokens IS NULL, coalesce(nullIf(e.tokens_absent, ''), 'no tokens of productive steps'), NULL) AS tokens_absent,
     toDateTime64(e.from_ts, 3, 'UTC') AS from_ts, toDateTime64(e.to_ts, 3, 'UTC') AS to_ts,
 ${efficiency_figures},
     ${ver} AS ver
@@ -17,7 +17,7 @@ FROM
 (
     SELECT
         u.* EXCEPT (step_hist, tokens, wall_tokens, energy_tokens, cost),
-        if(u.workloads > 1, NULL, u.tokens) AS tokens, if(u.workloads > 1, NULL, u.wall_tokens) AS wall_tokens,
+        u.tokens IS NOT NULL AS is_told, if(u.workloads > 1, NULL, u.tokens) AS tokens, if(u.workloads > 1, NULL, u.wall_tokens) AS wall_tokens,
         if(u.workloads > 1, NULL, u.energy_tokens) AS energy_tokens, if(u.workloads > 1 OR u.currencies > 1, NULL, u.cost) AS cost,
         mapKeys(u.step_hist) AS step_bins, if(u.workloads > 1, [], arrayCumSum(mapValues(u.step_hist))) AS steps_up_to
     FROM
