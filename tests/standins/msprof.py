@@ -89,4 +89,4 @@ def _write_tables(folder: Path, devices: Sequence[int]) -> None:
 if __name__ == "__main__":
     told = dict(word.removeprefix("--").split("=", 1) for word in sys.argv[1:] if "=" in word)
     indexes = [int(index) for index in told["sys-devices"].split(",")]
-    write_sampling(Path(told["output"]), indexes, has_database="--tables-only" not in sys.argv)
+    write_sampling(Path(told["output"]), indexes)

@@ -35,13 +35,11 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
-def stand_in(folder: Path, body: str = "", *flags: str) -> str:
+def stand_in(folder: Path, body: str = "") -> str:
     """A program in msprof's place: does what `body` says, then samples; its words are in `told`."""
     script = folder / "msprof"
-    sample = f'exec {sys.executable} -m tests.standins.msprof {" ".join(flags)} "$@"'
-    script.write_text(
-        f'#!/bin/sh\necho "$@" >{folder}/told\nmkdir "$ASCEND_PROCESS_LOG_PATH" || exit 9\n{body}\ncd {ROOT} && {sample}\n'
-    )
+    begin = f'#!/bin/sh\necho "$@" >{folder}/told\nmkdir "$ASCEND_PROCESS_LOG_PATH" || exit 9\n{body}\n'
+    script.write_text(f'{begin}cd {ROOT} && exec {sys.executable} -m tests.standins.msprof "$@"\n')
     script.chmod(0o755)
     return str(script)
 
