@@ -22,7 +22,7 @@ _DEVICE_COLUMNS: Final = {
     "jobs": ("device_id", "agent", "vendor", "chip", "origin"),
     "devices": (
         "device_id", "agent", "vendor", "chip", "part", "origin", "memory_bytes", "uid", "kind", "name", "package_uid",
-        "device_index", "pci_address", "driver_version", "power_scope", "first_seen",
+        "device_index", "pci_address", "numa_node", "driver_version", "power_scope", "first_seen",
     ),
 }  # fmt: skip
 _JOB_GAUGES: Final = ("busy", "core_active", "tensor_active", "hbm_bw_active", "power_w")

@@ -22,7 +22,9 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with empty_store(request.param, tmp_path_factory.mktemp(request.param)) as dsn:
         store = open_store(dsn)
         store.command(f"INSERT INTO steelyard_store.live_window (id, window_ms, ver) VALUES (1, {WINDOW_MS}, 1)")
-        register(store, [{"device_id": 3, "agent": 1}], now_ms=now())
+        register(
+            store, [{"device_id": n, "agent": 1, "numa_node": numa} for n, numa in ((3, 1), (4, -1))], now_ms=now()
+        )
         yield store
         store.close()
 
@@ -46,6 +48,11 @@ def test_a_cut_gpu_counts_once_in_its_nodes_figures(store: Store) -> None:
     )
     [row] = store.query("SELECT busy, power_w, devices FROM steelyard.nodes WHERE node = 'n9'").to_pylist()
     assert row == {"busy": 0.5, "power_w": 1000.0, "devices": 4}
+
+
+def test_a_device_says_where_it_sits(store: Store) -> None:
+    told = store.query("SELECT uid, numa_node FROM steelyard.devices WHERE node = 'n1' ORDER BY uid").to_pylist()
+    assert told == [{"uid": "dev-3", "numa_node": 1}, {"uid": "dev-4", "numa_node": None}]
 
 
 def test_processes_stand_with_their_device_and_what_they_waited_for(store: Store) -> None:

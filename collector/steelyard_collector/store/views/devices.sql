@@ -12,6 +12,7 @@ SELECT
     nullIf(v.package_uid, '') AS package_uid,
     v.device_index AS device_index,
     nullIf(v.pci_address, '') AS pci_address,
+    nullIf(v.numa_node, -1) AS numa_node,
     v.origin AS origin,
     nullIf(v.driver_version, '') AS driver_version,
     nullIf(v.power_scope, '') AS power_scope,
