@@ -28,6 +28,11 @@ def test_a_cluster_s_table_is_replicated_and_distributed(migration: Migration) -
     )
 
 
+def test_no_number_stands_for_two_migrations() -> None:
+    numbers = [migration.id for migration in migrations(EMBEDDED)]
+    assert len(set(numbers)) == len(numbers)
+
+
 def test_the_embedded_store_has_nothing_of_a_cluster() -> None:
     for migration in migrations(EMBEDDED):
         assert len(migration.statements) == 1
