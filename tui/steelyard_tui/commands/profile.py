@@ -33,7 +33,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--with-stack", action="store_true", help="with the host's Python stacks: costs more")
     parser.add_argument("--with-shapes", action="store_true", help="with the operators' input shapes, for FLOP/s")
     parser.add_argument("--host-stacks", action="store_true", help="py-spy samples the process meanwhile")
-    parser.add_argument("--link-rates", action="store_true", help="msprof samples its NPUs' memory and links after it")
+    parser.add_argument("--link-rates", action="store_true", help="msprof samples its NPUs' memory and links too")
     parser.add_argument("--json", action="store_true", help="the result as JSON, as `steelyard ops` has it")
     switch = parser.add_argument_group("continuous profiles, of the whole fleet").add_mutually_exclusive_group()
     switch.add_argument("--pause", action="store_true", help="stop them until --resume, also over a restart")
