@@ -11,6 +11,7 @@
  *     mcu 1                       each card has a device more, which is no NPU
  *     cards, devices_in_card, process_count   answered in place of the true count
  *     library, driver text        versions
+ *     release number              of the kernel's driver: a library that was loaded under another one refuses (-8012)
  *     npu_name.N, chip_name.N, chip_type.N text; npu_name "-" is empty
  *     die.N 0                     the die tells no number
  *     booting.N 1                 every call about the NPU answers -8012
@@ -216,6 +217,15 @@ static int npu_of(int card, int device) {
     return npu;
 }
 
+static int release = -1; /* of the driver that this library was loaded under */
+
+static int enter_library(const char *function, int npu) {
+    int now = (int)scenario_number("release", -1, 0);
+    if (release < 0)
+        release = now;
+    return release != now ? NOT_READY : scenario_enter(function, npu, INVALID_DEVICE, NO_FUNCTION);
+}
+
 /* Set while a function of the second set calls one of the first. */
 static __thread int is_second;
 
@@ -226,7 +236,7 @@ static int enter(const char *function, int card, int device) {
         return NOT_SUPPORT;
     if (npu < 0)
         return npu;
-    int code = scenario_enter(function, npu, INVALID_DEVICE, NO_FUNCTION);
+    int code = enter_library(function, npu);
     if (code == OK && scenario_number("booting", npu, 0) != 0)
         code = NOT_READY;
     if (code == OK)
@@ -257,7 +267,7 @@ static unsigned int hbm_busy(int npu) { return percent("hbm_busy", npu, 55 * wav
 /* The library. */
 
 int dcmi_init(void) {
-    int code = scenario_enter("dcmi_init", -1, INVALID_DEVICE, NO_FUNCTION);
+    int code = enter_library("dcmi_init", -1);
     return code != OK ? code : is_chip("950") ? NOT_SUPPORT : OK;
 }
 
@@ -277,7 +287,7 @@ int dcmi_get_driver_version(char *out, unsigned int length) {
 }
 
 int dcmi_get_card_list(int *count, int *ids, int length) {
-    int code = scenario_enter("dcmi_get_card_list", -1, INVALID_DEVICE, NO_FUNCTION);
+    int code = enter_library("dcmi_get_card_list", -1);
     if (code != OK)
         return code;
     *count = 0;

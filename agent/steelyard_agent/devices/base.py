@@ -102,6 +102,15 @@ class PatientSource(Protocol):
 
 
 @runtime_checkable
+class OutdatedSource(Protocol):
+    """A source whose library can't be loaded anew in the same process."""
+
+    def why_outdated(self) -> str:
+        """Why only a new process can read the devices; empty while this one can. Called by any thread."""
+        ...
+
+
+@runtime_checkable
 class LatencySource(Protocol):
     """A source whose driver says how long it takes over single figures."""
 

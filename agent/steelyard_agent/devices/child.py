@@ -54,6 +54,7 @@ def main(words: Sequence[str]) -> int:
         _serve(channel, guard, task.deadline_s)
     except OSError:
         guard.close()
+    # The agent starts another.
     return 0
 
 
@@ -66,7 +67,7 @@ def _end_with(agent: int) -> None:
 
 def _serve(channel: Channel, guard: GuardedSource, deadline_s: float) -> None:
     told: list[DeviceInfo] = []
-    while True:
+    while not guard.why_outdated():
         tick = channel.receive()
         assert isinstance(tick, Tick)
         now_s = time.monotonic()

@@ -17,6 +17,7 @@ from steelyard_agent.devices.base import (
     Capabilities,
     ComplaintSource,
     EventSource,
+    OutdatedSource,
     PatientSource,
     Source,
 )
@@ -70,6 +71,7 @@ class GuardedSource:
         # Asked once: a look at a protocol's methods costs as much as reading a device.
         self._events_of = source.events if isinstance(source, EventSource) else None
         self._under_way_of = source.under_way_s if isinstance(source, PatientSource) else None
+        self._why_outdated = source.why_outdated if isinstance(source, OutdatedSource) else None
         self._max_abandoned = max_abandoned
         self._deadline_s = deadline_s
         self._monotonic = monotonic
@@ -166,8 +168,14 @@ class GuardedSource:
         beside = () if self._under_way_of is None else self._under_way_of()
         return [*self._crew.hangs_for_s(), *(seconds for seconds in beside if seconds >= self._deadline_s)]
 
+    def why_outdated(self) -> str:
+        """Why only a new process can read the source; empty while this one can."""
+        return "" if self._why_outdated is None else self._why_outdated()
+
     def why_spent(self) -> str:
         """Why no more should be asked in this process; empty while it should."""
+        if outdated := self.why_outdated():
+            return outdated
         hanging = self.hangs_for_s()
         if self._crew.is_stopped:
             # Nothing is asked here any more, also if all of them have returned since.

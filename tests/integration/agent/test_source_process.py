@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from steelyard_agent.devices.dcmi.source import DcmiSource
 from steelyard_agent.devices.moving import MovingSource
 from steelyard_agent.devices.nvml.source import NvmlSource
 from steelyard_agent.devices.registry import SourceRequest, open_sources
@@ -309,6 +311,53 @@ def test_a_process_whose_gpus_hang_too_is_closed_all_the_same(gpus: Gpus) -> Non
     until(lambda: gpus.present() == 0, 60)
     gpus.guard.close()
     assert not child.is_running()
+
+
+def test_a_library_that_was_replaced_under_the_agent_is_loaded_by_a_new_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DCMI can't be ended, so its old library stays in the process that has loaded it."""
+    library = build("dcmi", tmp_path / "dcmi")
+    scenario = Scenario(tmp_path / "scenario")
+    monkeypatch.setenv(VARIABLE, str(scenario.path))
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
+    clock = Clock()
+    guard = MovingSource(
+        DcmiSource(library_paths=[str(library)], node="n1"),
+        SourceRequest("dcmi", "n1", ""),
+        deadline_s=0.5,
+        monotonic=clock,
+        wall_ms=lambda: 1_000,
+    )
+    npus = Gpus(guard, scenario, library)
+
+    def upgrade(release: int) -> None:
+        shutil.copy(library, tmp_path / "newer")
+        scenario.set({"release": release})
+        os.replace(tmp_path / "newer", library)
+
+    def are_back() -> bool:
+        # The next look for devices, which comes by itself after minutes.
+        clock.ahead_s += 301
+        return npus.present() == 8
+
+    try:
+        guard.discover(30.0)
+        until(lambda: npus.present() == 8)
+        scenario.set({"error.dcmi_get_card_list": -8012, "error.dcmi_init": -8012})
+        until(lambda: "discover_failed" in npus.codes or are_back() is None, 60)
+        scenario.drop("error.dcmi_get_card_list", "error.dcmi_init")
+        until(are_back, 60)
+        assert "source_moved" not in npus.codes, "a driver that was reloaded with the same library needs no new process"
+        upgrade(2)
+        until(lambda: are_back() is None or "source_moved" in npus.codes, 60)
+        until(lambda: npus.present() == 8, 60)
+        [first] = psutil.Process().children()
+        upgrade(3)
+        until(lambda: npus.present() == 8 and not first.is_running(), 60)
+    finally:
+        guard.close()
+    assert psutil.Process().children() == []
 
 
 def open_files() -> int:

@@ -9,6 +9,7 @@ other names; here and in what is told of errors they go by the names of the firs
 """
 
 import ctypes
+import os
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_uint, c_void_p
 from functools import partial
@@ -103,7 +104,13 @@ class DcmiLibrary:
     def __init__(self, library: ctypes.CDLL, path: str, *, is_second: bool = False) -> None:
         self.path = path
         self.is_second = is_second
+        self._file = _file_of(library)
+        self._identity = _identity(self._file)
         self._functions = {name: _resolve(library, name, is_second) for name in _SIGNATURES}
+
+    def is_replaced(self) -> bool:
+        """Whether there is another file now where this library was loaded from."""
+        return _identity(self._file) not in (None, self._identity)
 
     def has(self, name: str) -> bool:
         """Whether this version of the library has the function."""
@@ -159,6 +166,29 @@ def open_library(paths: Sequence[str] = SEARCH_PATHS) -> DcmiLibrary:
 def decode(text: bytes) -> str:
     """A driver's text; bytes that aren't UTF-8 are replaced, so that a bad name never stops a device."""
     return text.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
+
+
+class _Found(ctypes.Structure):
+    """Dl_info of dlfcn.h."""
+
+    _fields_ = [("file", c_char_p), ("base", c_void_p), ("symbol", c_char_p), ("address", c_void_p)]
+
+
+def _file_of(library: ctypes.CDLL) -> str:
+    """The file that the loader took; empty if it doesn't say."""
+    found = _Found()
+    function = getattr(library, "dcmi_init", None)
+    if function is None or not ctypes.CDLL(None).dladdr(function, ctypes.byref(found)):
+        return ""
+    return os.fsdecode(found.file or b"")
+
+
+def _identity(file: str) -> tuple[int, int, int] | None:
+    try:
+        told = os.stat(file)
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino, told.st_mtime_ns
 
 
 def _initialised(library: ctypes.CDLL, path: str) -> DcmiLibrary:

@@ -63,6 +63,8 @@ class DcmiSource:
         self._proc = proc
         self._sys = sys
         self._library: DcmiLibrary | None = None
+        # The library that has refused the newest looks.
+        self._refused: DcmiLibrary | None = None
         self._cards: dict[int, Card] = {}
         self._by_uid: dict[str, KnownDevice] = {}
         self._look = PatientLook(self._describe, VENDOR, "card")
@@ -96,8 +98,13 @@ class DcmiSource:
             LibraryMissing: no libdcmi.so.
             DeviceError: it refuses, or no device of any card answers.
         """
-        library = self._opened()
-        numbers = self._card_ids(library)
+        loaded = self._library
+        try:
+            numbers = self._card_ids(self._opened())
+        except DeviceError:
+            self._refused = loaded or self._refused
+            raise
+        self._refused = None
         cards = {number: card for number in numbers if (card := self._well_known(number)) is not None}
         # Of a card that is asked again and hasn't answered yet: its devices that are well.
         partly = {
@@ -176,6 +183,15 @@ class DcmiSource:
             return ()
         aside.turn()
         return aside.events()
+
+    def why_outdated(self) -> str:
+        """After an upgrade under the agent the old library refuses; the new file can't be loaded beside it.
+
+        DCMI can't be ended: what it has started here may still run in the old code, which must not be unloaded.
+        """
+        if self._refused is None or not self._refused.is_replaced():
+            return ""
+        return f"{self._refused.path} was replaced and the one that is loaded refuses"
 
     def under_way_s(self) -> Sequence[float]:
         """Of the looks at cards that haven't answered yet, and of what hangs in the thread aside."""
