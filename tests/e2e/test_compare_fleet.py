@@ -83,7 +83,7 @@ def train(folder: Path, address: str) -> None:
     truth = Truth(folder / TRUTH, plan)
     around = Surroundings(folder / "fleet", Target(address=address), truth, 1, now_s)
     nodes = open_fleet(plan, around, clock)
-    outcome = run_fleet(nodes, clock, seconds=MINUTES * 60, flush_ms=60_000, drain_s=60)
+    outcome = run_fleet(nodes, clock, seconds=MINUTES * 60, flush_ms=60_000, drain_s=180)
     truth.close()
     assert outcome.acknowledged == outcome.spooled, outcome
 
