@@ -84,10 +84,10 @@ def read_facts(said: Datagram) -> Facts:
                 text = said.text(key)
                 _put(facts, name, _PRECISIONS.get(text.lower(), text) if name == "precision" else text, origin)
                 break
-    for name, most in _NUMBERS.items():
-        _take_number(facts, said, name, lambda text, most=most: _whole(text, most))  # type: ignore[misc]
-    _take_number(facts, said, _TOKENS, lambda text: _whole(text, _MOST_TOKENS))
-    _take_number(facts, said, _PRICE, _price)
+    for name, most in (*_NUMBERS.items(), (_TOKENS, _MOST_TOKENS)):
+        wanted = f"whole number from 1 to {most}"
+        _take_number(facts, said, name, lambda text, most=most: _whole(text, most), wanted)  # type: ignore[misc]
+    _take_number(facts, said, _PRICE, _price, f"price of a device-hour from 0 to {_MOST_PRICE:.0f}")
     if said.text("recompute") in ("0", "1"):
         _put(facts, "recompute", said.text("recompute") == "1", "inferred")
     for key, text in said.fields.items():
@@ -99,7 +99,9 @@ def read_facts(said: Datagram) -> Facts:
     return facts
 
 
-def _take_number(facts: Facts, said: Datagram, name: str, read: Callable[[str], int | float | None]) -> None:
+def _take_number(
+    facts: Facts, said: Datagram, name: str, read: Callable[[str], int | float | None], wanted: str
+) -> None:
     declared = said.text(f"declared.{name}")
     if declared:
         value = read(declared)
@@ -107,8 +109,9 @@ def _take_number(facts: Facts, said: Datagram, name: str, read: Callable[[str], 
             _put(facts, name, value, "declared")
             return
         variable = _VARIABLES.get(name, f"STEELYARD_{name.upper()}")
-        wanted = "a price" if name == _PRICE else "a whole number above 0"
-        facts.problems.append(f"{variable}={declared[:40]} is not {wanted}; it is left out")
+        facts.problems.append(
+            f"{variable}={declared[:40]} is no {wanted}; it is left out; mend it before the next start"
+        )
     exact = read(said.text(f"exact.{name}"))
     inferred = exact if exact is not None else read(said.text(name))
     if inferred is not None:

@@ -145,8 +145,7 @@ def _training(now: _Totals, before: _Totals, ts_ms: int, said: Datagram) -> Row:
     counts = tuple(_difference(a, b) for a, b in zip(now.counts, before.counts, strict=True))
     absent = said.text("tokens_absent")
     if now.counts[0] is None:
-        is_said = said.text("origin") == "declared"
-        absent = absent or ("the script gives no count of tokens" if is_said else "no tensor of tokens was seen")
+        absent = absent or _reason(said)
     elif now.token_steps - before.token_steps != steps:
         # A sum over some of the steps would be a wrong rate.
         counts, absent = (None, None, None, None), "not known for each of these steps"
@@ -165,6 +164,14 @@ def _training(now: _Totals, before: _Totals, ts_ms: int, said: Datagram) -> Row:
         total_s=now.seconds,
         first_ms=ts_ms,
         loss=said.figure("loss"),
+    )
+
+
+def _reason(said: Datagram) -> str:
+    if said.text("refused_tokens"):
+        return "the count that the script gives is no whole number of at least 0"
+    return (
+        "the script gives no count of tokens" if said.text("origin") == "declared" else "no tensor of tokens was seen"
     )
 
 

@@ -325,12 +325,27 @@ def float8_layers() -> Truth:
     return {**right(), "facts": {"precision": "float8"}}
 
 
-def float8_by_transformer_engine() -> Truth:
+def in_transformer_engines_autocast(module: str, recipe: SimpleNamespace, precision: str) -> Truth:
     model = Model()
-    state = SimpleNamespace(is_fp8_enabled=lambda: True)
-    sys.modules["transformer_engine.pytorch.fp8"] = SimpleNamespace(FP8GlobalStateManager=state)  # type: ignore[assignment]
+    state = SimpleNamespace(is_fp8_enabled=lambda: True, get_fp8_recipe=lambda: recipe)
+    sys.modules[module] = SimpleNamespace(FP8GlobalStateManager=state)  # type: ignore[assignment]
     train(model, sgd(model))
-    return {**right(), "facts": {"precision": "float8"}}
+    return {**right(), "facts": {"precision": precision}}
+
+
+def float8_by_transformer_engine() -> Truth:
+    # Up to its version 2.7 recipes have no such question, and the state stands here up to 2.8.
+    return in_transformer_engines_autocast("transformer_engine.pytorch.fp8", SimpleNamespace(), "float8")
+
+
+def float8_by_a_new_transformer_engine() -> Truth:
+    recipe = SimpleNamespace(nvfp4=lambda: False)
+    return in_transformer_engines_autocast("transformer_engine.pytorch.quantization", recipe, "float8")
+
+
+def float4_by_transformer_engine() -> Truth:
+    recipe = SimpleNamespace(nvfp4=lambda: True)
+    return in_transformer_engines_autocast("transformer_engine.pytorch.quantization", recipe, "float4")
 
 
 CASES: tuple[Callable[[], Truth], ...] = (
@@ -340,5 +355,5 @@ CASES: tuple[Callable[[], Truth], ...] = (
     compiled_loss_around_the_model, compiled_whole_step, checkpointed_layers, tokenizers_batch,
     embedding_outside_of_forward, forward_called_by_its_name, exported_model, forked_child, spawned_child,
     workers_that_load_data, low_rank_adapters, autocast_around_the_forward, autocast_inside_of_the_forward,
-    float8_layers, float8_by_transformer_engine,
+    float8_layers, float8_by_transformer_engine, float8_by_a_new_transformer_engine, float4_by_transformer_engine,
 )  # fmt: skip

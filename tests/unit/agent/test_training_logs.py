@@ -179,7 +179,8 @@ def test_what_the_environment_declares_counts_for_a_log_too(log: Path) -> None:
     write(log, line(30) + line(40))
     told = node.hear()
     assert [event.text for event in told.events if event.code == "declared_nonsense"] == [
-        "process 1: STEELYARD_TOKENS_PER_STEP=-5 is not a whole number above 0; it is left out"
+        "process 1: STEELYARD_TOKENS_PER_STEP=-5 is no whole number from 1 to 1000000000000; it is left out; mend it"
+        " before the next start"
     ]
     # Without the world's size nobody knows how many ranks say the same tokens.
     node.alive = {2: dataclasses.replace(node.alive[1], pid=2, declared=declared)}

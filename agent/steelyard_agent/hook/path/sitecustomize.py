@@ -1,12 +1,14 @@
 """Loads the training hook in every Python of a job, and then the sitecustomize that would have been loaded without us.
 
-Stands on PYTHONPATH while `steelyard-agent run` runs a job. Never raises, never prints. Valid for Python 3.8.
+Stands on PYTHONPATH while `steelyard-agent run` runs a job. Never raises, never prints. Loads the hook from Python 3.8
+on, and is itself valid for Python 2.7 too: a job may run a tool of that age.
 """
 
 import sys
 
 
-def _start_hook() -> None:
+def _start_hook():
+    # type: () -> None
     if sys.version_info < (3, 8):
         return
     try:
@@ -17,7 +19,8 @@ def _start_hook() -> None:
         pass
 
 
-def _run_next() -> None:
+def _run_next():
+    # type: () -> None
     """Runs the next sitecustomize on the path, whose errors are shown by Python as they would be without us."""
     import os
 

@@ -1,5 +1,6 @@
 """Datagrams to the local agent, written as docs/training.md says. Standard library only, valid for Python 3.8."""
 
+import atexit
 import os
 import time
 
@@ -15,6 +16,8 @@ class Sender:
         import socket
 
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        # A Python that shows its warnings would tell of one that is left open.
+        atexit.register(self._socket.close)
         self._addresses = _addresses()
         self._is_connected = False
         self._look_s = 0.0

@@ -56,18 +56,30 @@ def _install():
     except Exception:
         return
     try:
-        from steelyard_watch import Watcher
-        from torch._compile import _disable_dynamo
-        from torch.optim.optimizer import register_optimizer_step_post_hook
-
-        watcher = Watcher(sender)
-
-        def after_step(optimizer, args, kwargs):  # type: ignore[no-untyped-def]
-            watcher.on_step(optimizer)
-
-        # Dynamo would trace a hook, or fold its guards away; it is told to leave this one alone. It marks the function,
-        # which it can't do to a method.
-        register_optimizer_step_post_hook(_disable_dynamo(after_step))
+        _watch(sender)
     except Exception as error:
-        # A torch that lacks what the hook needs, which began with 2.1.
         sender.send("off", [("reason", "%s: %s" % (type(error).__name__, error))])
+
+
+def _watch(sender):  # type: ignore[no-untyped-def]
+    # Of a torch that is imported only in part yet.
+    version = tuple(int(part) for part in sys.modules["torch"].__version__.split(".")[:2])
+    if version < (2, 1):
+        raise RuntimeError("torch %d.%d is too old; the hook needs 2.1 or later" % version)
+    from steelyard_watch import Watcher
+
+    watcher = Watcher(sender)
+    if version < (2, 3):
+        from steelyard_old_torch import after_steps
+
+        after_steps(watcher.on_step)
+        return
+    from torch._compile import _disable_dynamo
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    def after_step(optimizer, args, kwargs):  # type: ignore[no-untyped-def]
+        watcher.on_step(optimizer)
+
+    # Dynamo would trace a hook, or fold its guards away; it is told to leave this one alone. It marks the function,
+    # which it can't do to a method.
+    register_optimizer_step_post_hook(_disable_dynamo(after_step))

@@ -7,12 +7,24 @@ valid for Python 3.8.
 import sys
 
 
-def compiling_test():  # type: ignore[no-untyped-def]
-    """Torch's own test of whether a call is being traced, which its compiler knows by what it is."""
+def untraced(function):  # type: ignore[no-untyped-def]
+    """Calls a function, unless torch is tracing the call, which its compiler knows by what its own test is."""
     import torch
 
-    # Before torch 2.3 it stood elsewhere.
-    return getattr(torch.compiler, "is_compiling", None) or torch._utils.is_compiling
+    is_compiling = getattr(torch.compiler, "is_compiling", None)
+    if is_compiling is None:
+        # Before torch 2.3 it knew another, and traced the hooks of a module that was compiled in place by themselves.
+        # Torch has imported both by the time that there is an optimizer.
+        import torch._dynamo
+
+        is_compiling = torch._dynamo.external_utils.is_compiling
+        function = torch._dynamo.disable(function)
+
+    def call(*args):  # type: ignore[no-untyped-def]
+        if not is_compiling():
+            function(*args)
+
+    return call
 
 
 def look_once(root, tell):  # type: ignore[no-untyped-def]
@@ -23,19 +35,32 @@ def look_once(root, tell):  # type: ignore[no-untyped-def]
         tell: takes the precision's name.
     """
     _look(root, tell)
-    layer = next((module for module in root.modules() if _is_layer(module)), root)
-    if layer is not root:
+    layer = _first_layer(root)
+    if layer is not None and layer is not root:
         _look(layer, tell)
+
+
+def _first_layer(module):  # type: ignore[no-untyped-def]
+    """Not within a compiled part, whose calls aren't seen; None for none."""
+    if _is_compiled(module):
+        return None
+    if _is_layer(module):
+        return module
+    return next(filter(None, map(_first_layer, module.children())), None)
+
+
+def _is_compiled(module):  # type: ignore[no-untyped-def]
+    """Whether it was compiled as a whole, in place or by a wrapper."""
+    return getattr(module, "_compiled_call_impl", None) is not None or type(module).__name__ == "OptimizedModule"
 
 
 def _look(module, tell):  # type: ignore[no-untyped-def]
     import torch
 
-    is_compiling = compiling_test()
     handles = []
 
     def look(module, args):  # type: ignore[no-untyped-def]
-        if is_compiling() or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
             return
         try:
             while handles:
@@ -47,7 +72,7 @@ def _look(module, tell):  # type: ignore[no-untyped-def]
         if precision is not None:
             tell(precision)
 
-    handles.append(module.register_forward_pre_hook(look))
+    handles.append(module.register_forward_pre_hook(untraced(look)))
 
 
 def _is_layer(module):  # type: ignore[no-untyped-def]
@@ -62,9 +87,9 @@ def _is_layer(module):  # type: ignore[no-untyped-def]
 
 
 def _precision(module):  # type: ignore[no-untyped-def]
-
-    if type(module).__name__ == "Float8Linear" or _is_float8():
-        return "float8"
+    quantized = "float8" if type(module).__name__ == "Float8Linear" else _transformer_engines()
+    if quantized is not None:
+        return quantized
     parameter = next((p for p in module.parameters() if p.is_floating_point()), None)
     if parameter is None:
         return None
@@ -80,16 +105,24 @@ def _cast(kind):  # type: ignore[no-untyped-def]
         return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
     except (TypeError, AttributeError):
         # Before torch 2.4 each kind had calls of its own.
+        if kind == "cpu":
+            return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else None
         own = torch if kind == "cuda" else getattr(torch, kind)
         told = torch.get_autocast_gpu_dtype if kind == "cuda" else own.get_autocast_dtype
         return told() if own.is_autocast_enabled() else None
 
 
-def _is_float8():
-    # type: () -> bool
-    """Whether the call is within Transformer Engine's autocast."""
-    state = getattr(sys.modules.get("transformer_engine.pytorch.fp8"), "FP8GlobalStateManager", None)
-    return state is not None and bool(state.is_fp8_enabled())
+def _transformer_engines():  # type: ignore[no-untyped-def]
+    """What Transformer Engine's autocast, within which the call may be, computes in; None outside of one."""
+    # Before its version 2.9 it stood in fp8.
+    for name in ("transformer_engine.pytorch.quantization", "transformer_engine.pytorch.fp8"):
+        state = getattr(sys.modules.get(name), "FP8GlobalStateManager", None)
+        if state is not None:
+            if not state.is_fp8_enabled():
+                return None
+            is_four_bits = getattr(state.get_fp8_recipe(), "nvfp4", None)
+            return "float4" if is_four_bits is not None and is_four_bits() else "float8"
+    return None
 
 
 def name_of(dtype):  # type: ignore[no-untyped-def]

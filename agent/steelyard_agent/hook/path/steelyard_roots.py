@@ -5,7 +5,7 @@ Standard library only until torch is there, valid for Python 3.8.
 
 import weakref
 
-from steelyard_precision import look_once
+from steelyard_precision import look_once, untraced
 from steelyard_tokens import Finder, argument_names
 
 _MAX_SCANS = 6
@@ -14,10 +14,15 @@ _NO_NAMES = Finder(())
 
 
 class Roots:
-    """Modules whose calls are told to `on_forward(module, args, kwargs)`; holds none of them alive."""
+    """Modules whose calls are told to `on_forward(module, args, kwargs)`; holds none of them alive.
 
-    def __init__(self, on_forward):  # type: ignore[no-untyped-def]
+    What goes wrong in a call of the trainer's is told to `on_error(error)`.
+    """
+
+    def __init__(self, on_forward, on_error):  # type: ignore[no-untyped-def]
         self._on_forward = on_forward
+        self._on_error = on_error
+        self._hook = None  # type: ignore[var-annotated]
         self._watched = {}  # type: ignore[var-annotated]
         # By id, with a reference: ids are given again to the parameters of the next training.
         self._known = {}  # type: ignore[var-annotated]
@@ -93,11 +98,13 @@ class Roots:
         self.has_embedding = self.has_embedding or any(
             isinstance(m, torch.nn.Embedding) or "embed" in type(m).__name__.lower() for m in module.modules()
         )
+        # Made now: when the hook is installed torch isn't imported as a whole yet.
+        self._hook = self._hook or untraced(self._on_forward)
         compiled = getattr(module, "_compiled_call_impl", None)
         if compiled is None:
-            module.register_forward_pre_hook(self._on_forward, with_kwargs=True)
+            module.register_forward_pre_hook(self._hook, with_kwargs=True)
         else:
-            _wrap_compiled(module, compiled, self._on_forward)
+            _wrap_compiled(module, compiled, self._hook)
         key = id(module)
         reference = weakref.ref(module, lambda _: self._watched.pop(key, None))
         self._watched[key] = (reference, size, Finder(argument_names(module)))
@@ -117,10 +124,13 @@ class Roots:
         def first(module, args):  # type: ignore[no-untyped-def]
             while handles:
                 handles.pop().remove()
-                self._watch(module)
+                try:
+                    self._watch(module)
+                except Exception as error:
+                    self._on_error(error)
                 self._on_forward(module, args, {})
 
-        handles.append(register_module_forward_pre_hook(first))
+        handles.append(register_module_forward_pre_hook(untraced(first)))
 
 
 def _wrap_compiled(module, compiled, on_forward):  # type: ignore[no-untyped-def]

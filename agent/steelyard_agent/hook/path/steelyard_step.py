@@ -11,6 +11,7 @@ replaces what the hook would infer. Dropped when no agent listens; never raises 
 for Python 3.8; importing no other file of ours, it can be copied beside a script.
 """
 
+import atexit
 import contextlib
 import numbers
 import os
@@ -33,6 +34,8 @@ class _Steps:
         self.tokens = None  # type: int | None
         self.token_steps = 0
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        # A Python that shows its warnings would tell of one that is left open.
+        atexit.register(self.socket.close)
 
     def end(self, took_s, tokens, mark, loss=None):  # type: ignore[no-untyped-def]
         """Counts a step and tells it; a marked one, or one without a beginning, is told and not counted."""

@@ -11,7 +11,6 @@ import time
 import weakref
 
 import torch
-from steelyard_precision import compiling_test
 from steelyard_roots import Roots
 from steelyard_tokens import added, counted
 from steelyard_totals import Totals
@@ -39,8 +38,7 @@ class Watcher:
         self._sizes = weakref.WeakKeyDictionary()  # type: ignore[var-annotated]
         self._lead = None  # type: ignore[var-annotated]
         self._since_lead = 0
-        self._roots = Roots(self.on_forward)
-        self._is_compiling = None  # type: ignore[var-annotated]
+        self._roots = Roots(self.on_forward, self._turn_off)
         # By root: what its calls since the last step found, by why it was called; None for nothing.
         self._tokens = {}  # type: ignore[var-annotated]
         self._totals = Totals()
@@ -70,8 +68,6 @@ class Watcher:
         if self._is_off:
             return
         try:
-            if self._is_compiling():
-                return
             if not torch.is_grad_enabled():
                 why = "train_no_grad" if module.training else "eval"
             else:
@@ -145,8 +141,6 @@ class Watcher:
         mark = getattr(optimizer, "register_state_dict_pre_hook", None)
         if mark is not None:
             mark(self._on_state_dict)
-        # torch isn't imported as a whole yet when the hook is installed.
-        self._is_compiling = compiling_test()
         self._roots.meet(parameters)
 
     def _on_state_dict(self, *args):  # type: ignore[no-untyped-def]
