@@ -1,13 +1,13 @@
-"""Finds each job's slow ranks and why, from minutes of signals that are always on.
+"""Finds each job's slow ranks and why: from minutes of signals that are always on, and from profile windows.
 
 In lockstep all step times are equal. A rank that is slow by its clock shows a lower clock than its peers; one that is
-slow by its host stands idle more. A slow link shows in collectives alone, which are long for the whole group: nothing
-that is always on tells them from the wait for a slow rank, so that cause takes profiles; here it would be one more
-cause and one more column of straggler_minutes.sql. What was learnt is kept in the store from time to time; a new
-process goes on from there with the minutes since.
+slow by its host stands idle more. A slow link shows in collectives alone, which are long for the whole group, so it
+takes windows of all ranks of several groups; it is looked for each half-hour. What was learnt is kept in the store from
+time to time; a new process goes on from there with the minutes since. The next window of a slow rank confirms its cause
+or doesn't.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final, Literal
@@ -20,8 +20,7 @@ from steelyard_collector.store.dirty import MINUTE_MS
 from steelyard_collector.store.statements import statement
 from steelyard_collector.straggler_state import (
     CAUSES,
-    WINDOW_MINUTES,
-    Cause,
+    PACES,
     Group,
     GroupKey,
     Signal,
@@ -29,14 +28,18 @@ from steelyard_collector.straggler_state import (
     keep,
     load,
 )
-from steelyard_efficiency.stragglers import excess_over_peers, gain_of_replacing, slowest_by_nature
+from steelyard_collector.straggler_windows import Confirmations, windows_of
+from steelyard_efficiency.straggler_windows import LEAST_PEERS, Cause, link_signal
+from steelyard_efficiency.stragglers import HALF_HOURS, MINUTES, excess_over_peers, gain_of_replacing, slowest_by_nature
 
-# Fewer ranks have no median worth the name.
-_MIN_PEERS: Final = 4
+# Columns of straggler_minutes.sql.
+_ALWAYS_ON: Final[tuple[Cause, ...]] = ("clock", "host")
 # How far back a job is looked at that wasn't seen before, and a job that wasn't looked at for as long.
 _HISTORY_MINUTES: Final = 8 * 60
-# The newest minutes, which tell how slow a rank is.
-_NEWEST_MINUTES: Final = 30
+# Links are looked at so often, by each rank's newest window of so long; some minutes late: traces are parsed first.
+_LINK_EVERY_MINUTES: Final = 30
+_LINK_REACH_MS: Final = 7_200_000
+_LINK_LATE_MINUTES: Final = 10
 # A minute is rolled up so long after its end.
 _SETTLED_MS: Final = 45_000
 # What was learnt is written so often; the minutes since are in the rollups.
@@ -51,6 +54,7 @@ class StragglerWatch:
         self._store = store
         self._groups: dict[GroupKey, Group] = {}
         self._kept_ms = 0
+        self._confirmations = Confirmations(store)
 
     def run_once(self, now_ms: int, late: Collection[int] = ()) -> int:
         """Takes the minutes since the last call, and writes who is slow now.
@@ -71,7 +75,9 @@ class StragglerWatch:
         for group in self._groups.values():
             self._follow(group, settled)
         watched = sum(len(group.devices) for group in self._groups.values())
-        found = [row | {"ver": now_ms} for group in self._groups.values() for row in _slow(group, watched)]
+        slow = [row for group in self._groups.values() for row in _slow(group, watched)]
+        peers = {device: group.devices for group in self._groups.values() for device in group.devices}
+        found = [row | {"ver": now_ms} for row in self._confirmations.of(slow, peers, now_ms)]
         if found:
             self._store.insert("straggler", _table(found), token=f"straggler-{now_ms}")
         if self._groups and not 0 <= now_ms - self._kept_ms < _KEEP_EVERY_MS:
@@ -86,32 +92,39 @@ class StragglerWatch:
         held = {
             key: members
             for key, group in groupby(placed, lambda row: (row["job"], row["vendor"], row["chip"], row["stage"]))
-            if len(members := list(group)) >= _MIN_PEERS
+            if len(members := list(group)) >= LEAST_PEERS
         }
         kept = self._kept(held)
         for key, members in held.items():
-            devices = tuple(int(row["device_id"]) for row in members)
+            devices = _devices(members)
             known = self._groups.get(key) or kept.get(key)
             if known is not None and known.devices == devices and key not in anew:
-                known.ranks = tuple(row["rank"] for row in members)
+                known.place(members)
                 yield key, known
                 continue
             # Other ranks are other peers: what was learnt of the former ones doesn't count.
             first = max(settled - _HISTORY_MINUTES, min(int(row["since_s"]) for row in members) // 60)
-            signals = {cause: Signal.start(len(devices)) for cause in CAUSES}
-            yield key, Group(key[0], devices, tuple(row["rank"] for row in members), first, signals)
+            signals = {cause: Signal.start(len(devices), pace) for cause, pace in PACES.items()}
+            group = Group(key[0], devices, (None,) * len(devices), first, signals)
+            group.place(members)
+            yield key, group
 
-    def _kept(self, held: Iterable[GroupKey]) -> dict[GroupKey, Group]:
-        """What an earlier process learnt of the groups that this one doesn't know."""
-        new = {key for key in held if key not in self._groups}
-        return {key: self._with_window(group) for key, group in load(self._store, new).items()}
+    def _kept(self, held: Mapping[GroupKey, Sequence[Mapping[str, Any]]]) -> dict[GroupKey, Group]:
+        """What an earlier process learnt of the groups that this one doesn't know, where their ranks are the same."""
+        kept = load(self._store, {key for key in held if key not in self._groups})
+        same = {key: group for key, group in kept.items() if group.devices == _devices(held[key])}
+        for key, group in same.items():
+            group.place(held[key])
+        return {key: self._with_window(group) for key, group in same.items()}
 
     def _with_window(self, group: Group) -> Group:
-        """The minutes just before those that are to come; they tell how slow a rank is."""
-        first = group.next_minute - WINDOW_MINUTES
-        for cause, matrix in self._minutes(group, first, group.next_minute).items():
-            told = matrix[np.isfinite(matrix).any(axis=1)]
-            group.signals[cause] = replace(group.signals[cause], window=told)
+        """The values just before those that are to come; they tell how slow a rank is."""
+        end = group.next_minute
+        for cause, matrix in self._minutes(group, end - 2 * MINUTES.half, end).items():
+            group.signals[cause] = _with_newest(group.signals[cause], matrix)
+        looks = self._looks_at_links(group, end - 2 * HALF_HOURS.half * _LINK_EVERY_MINUTES, end)
+        matrix = np.array([values for _, values, _ in looks]).reshape(-1, len(group.devices))
+        group.signals["link"] = _with_newest(group.signals["link"], matrix)
         return group
 
     def _follow(self, group: Group, settled: int) -> None:
@@ -121,7 +134,24 @@ class StragglerWatch:
         for cause, matrix in self._minutes(group, first, settled).items():
             for place, values in enumerate(matrix):
                 group.signals[cause] = group.signals[cause].after(first + place, values)
+        for minute, values, absent in self._looks_at_links(group, first, settled):
+            group.signals["link"] = replace(group.signals["link"].after(minute, values), absent=absent)
         group.next_minute = settled
+
+    def _looks_at_links(self, group: Group, first: int, end: int) -> Iterator[tuple[int, Values, str]]:
+        """Each look due in these minutes: when its windows end, the link's values, and why there are none."""
+        due = [minute - _LINK_LATE_MINUTES for minute in range(first, end) if _is_look(minute)]
+        if not due:
+            return
+        ranks = dict(zip(group.devices, group.ranks, strict=True))
+        windows = windows_of(
+            self._store, group.job, group.devices, due[0] * MINUTE_MS - _LINK_REACH_MS, due[-1] * MINUTE_MS
+        )
+        for minute in due:
+            to_ms = minute * MINUTE_MS
+            newest = {one.device: one for one in windows if to_ms - _LINK_REACH_MS <= one.ts_ms < to_ms}
+            told, absent = link_signal(newest, ranks, group.tensor_parallel)
+            yield minute, np.array([told.get(device, np.nan) for device in group.devices]), absent
 
     def _minutes(self, group: Group, first: int, end: int) -> dict[Cause, Values]:
         devices = ", ".join(map(str, group.devices))
@@ -129,17 +159,29 @@ class StragglerWatch:
         return _matrices(self._store.query(sql).to_pylist(), group.devices, first, end)
 
 
+def _devices(members: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
+    return tuple(int(row["device_id"]) for row in members)
+
+
+def _is_look(minute: int) -> bool:
+    return (minute - _LINK_LATE_MINUTES) % _LINK_EVERY_MINUTES == 0
+
+
+def _with_newest(signal: Signal, matrix: Values) -> Signal:
+    return replace(signal, window=matrix[np.isfinite(matrix).any(axis=1)])
+
+
 def _misses(group: Group, late: Collection[int]) -> bool:
     """Whether a backlog tells more of a group than is known: one that knows an hour keeps what it has learnt."""
-    is_young = all(len(signal.window) < WINDOW_MINUTES for signal in group.signals.values())
+    is_young = not any(signal.is_full for signal in group.signals.values())
     return is_young and any(device in late for device in group.devices)
 
 
 def _matrices(rows: Sequence[dict[str, Any]], devices: Sequence[int], first: int, end: int) -> dict[Cause, Values]:
     places = {device: place for place, device in enumerate(devices)}
-    matrices: dict[Cause, Values] = {cause: np.full((end - first, len(devices)), np.nan) for cause in CAUSES}
+    matrices: dict[Cause, Values] = {cause: np.full((end - first, len(devices)), np.nan) for cause in _ALWAYS_ON}
     for row in rows:
-        for cause in CAUSES:
+        for cause in _ALWAYS_ON:
             if row[cause] is not None:
                 matrices[cause][int(row["minute"]) - first, places[row["device_id"]]] = row[cause]
     return matrices
@@ -182,26 +224,30 @@ def _is_earlier(finding: _Finding, other: _Finding) -> bool:
 
 
 def _findings(cause: Cause, signal: Signal, next_minute: int, watched: int) -> Iterator[_Finding]:
-    newest = signal.window[-_NEWEST_MINUTES:]
-    if not len(newest):
+    half = signal.detector.pace.half
+    newest = signal.window[-half:]
+    # What is absent by now is no word about now.
+    if not len(newest) or (cause == "link" and signal.absent):
         return
     present = np.isfinite(newest).any(axis=0)
     own = np.where(present, np.nanmedian(np.where(present, newest, 1.0), axis=0), np.nan)
     excess, alarms = excess_over_peers(own), signal.detector.alarms(watched * len(CAUSES))
     baseline = signal.detector.baseline_sum / np.maximum(1, signal.detector.baseline_minutes)
     # A rank that gave nothing for half an hour has no place in the half-hours' medians.
-    steady = np.isfinite(signal.window[:_NEWEST_MINUTES]).any(axis=0) & present
+    steady = np.isfinite(signal.window[:half]).any(axis=0) & present
     by_nature = np.zeros(len(own), bool)
-    by_nature[steady] = slowest_by_nature(signal.window[:, steady])
-    gain, slowest = gain_of_replacing(own), int(np.nanargmax(own)) if present.any() else -1
+    by_nature[steady] = slowest_by_nature(signal.window[:, steady], half)
+    # All of a slow link's group have its value; the second slowest is another group.
+    gain = gain_of_replacing(np.unique(own.round(9)) if cause == "link" else own)
+    most = float(np.nanmax(own)) if present.any() else np.nan
     for place in np.flatnonzero(alarms | by_nature):
         finding = _Finding(
             place=int(place),
             cause=cause,
             kind="slowest by nature",
-            since=next_minute - len(signal.window),
+            since=next_minute - len(signal.window) * (_LINK_EVERY_MINUTES if cause == "link" else 1),
             slow_ratio=float(excess[place]),
-            gain_ratio=gain if place == slowest else 0.0,
+            gain_ratio=gain if abs(own[place] - most) < 1e-9 else 0.0,
         )
         if alarms[place]:
             since, slower = int(signal.rising_since[place]), float(excess[place] - baseline[place])
@@ -212,7 +258,8 @@ def _findings(cause: Cause, signal: Signal, next_minute: int, watched: int) -> I
 _TYPES: Final[dict[str, Any]] = {
     "job": pa.string(), "device_id": pa.uint32(), "rank": pa.int32(), "cause": pa.string(), "kind": pa.string(),
     "since": pa.timestamp("ms", tz="UTC"), "slow_ratio": pa.float64(), "gain_ratio": pa.float64(),
-    "ranks": pa.uint32(), "ver": pa.uint64(),
+    "ranks": pa.uint32(), "confirmed": pa.bool_(), "confirmed_absent": pa.string(), "profile": pa.string(),
+    "profile_excess": pa.float64(), "ver": pa.uint64(),
 }  # fmt: skip
 
 

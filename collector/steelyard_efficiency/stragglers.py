@@ -1,8 +1,8 @@
 """Which ranks became slow, and which are slowest by nature: a CUSUM of each rank against its own baseline.
 
 The input is one value a minute and rank, larger is slower (1/core_clock while busy for the clock, 1/core_active for
-the host; the collective time of a rank's group over its peers' would tell a link, and is no signal yet: it takes a
-profile of every rank). In lockstep step times and throughput are equal on all ranks.
+the host), or one each half-hour (the collective time of a rank's group over its peers', from profiles, for a link). In
+lockstep step times and throughput are equal on all ranks.
 """
 
 import math
@@ -12,26 +12,45 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-BASELINE_MINUTES: Final = 120
 _BASELINE_CLIP: Final = 0.06
 _STEP_CLIP: Final = 0.05
 # Half of the smallest shift worth finding, plus a margin.
 _DRIFT: Final = 0.02
-# 60 %-minutes: below it two blips close together give alarms.
-_THRESHOLD: Final = 0.60
 # What the threshold was tried on: so many ranks, and so few false alarms of them all in a day.
 REFERENCE_RANKS: Final = 307_000
 _ALARMS_A_DAY: Final = 24
 _DAY_MINUTES: Final = 1440
 # Noise is told by how much the excess changes from one minute to the next, and over so many.
 _LAG_MINUTES: Final = 5
-_LEAST_NOISE_MINUTES: Final = 30
 _SD_OF_MEDIAN: Final = 1.4826
 # The noise of few ranks is known to some 15 %: what isn't clearly more than the threshold was tried on leaves it.
 _CLEARLY: Final = 1.3
-_NATURE_WINDOW_MINUTES: Final = 30
 
 Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a signal's values are worth, by how often there is one.
+
+    Attributes:
+        baseline: so many of a rank's first values are its baseline.
+        noise: so many medians tell how restless the signal is.
+        threshold: an alarm's least score.
+        half: so many values tell how slow a rank is; twice as many, whether it is so by nature.
+    """
+
+    baseline: int
+    noise: int
+    threshold: float
+    half: int
+
+
+# 60 %-minutes: below it two blips close together give alarms.
+MINUTES: Final = Pace(baseline=120, noise=30, threshold=0.60, half=30)
+# A blip of minutes doesn't last from one look to the next: five looks at the clip. Chosen, not simulated.
+HALF_HOURS: Final = Pace(baseline=12, noise=6, threshold=0.15, half=6)
+BASELINE_MINUTES: Final = MINUTES.baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +79,10 @@ class Noise:
         sums = self.change_sum + float(np.median(change[known])), self.far_sum + float(np.median(far[known]))
         return Noise(recent, *sums, self.minutes + 1)
 
-    def threshold(self, ranks: int) -> float:
+    def threshold(self, ranks: int, pace: Pace = MINUTES) -> float:
         """The score of an alarm where so many ranks are watched; the least one until the noise is known."""
-        if self.minutes < _LEAST_NOISE_MINUTES or self.far_sum <= 0:
-            return _THRESHOLD
+        if self.minutes < pace.noise or self.far_sum <= 0:
+            return pace.threshold
         ratio = min(1.0, (self.change_sum / self.far_sum) ** 2)
         correlation = 0.0
         for _ in range(30):
@@ -71,8 +90,8 @@ class Noise:
             correlation = min(0.9, 1 - ratio * (1 - correlation**_LAG_MINUTES))
         far = _SD_OF_MEDIAN * self.far_sum / self.minutes
         noise = float(far / np.sqrt(2 * (1 - correlation**_LAG_MINUTES)))
-        raised = threshold_for(noise, correlation, ranks)
-        return raised if raised > _CLEARLY * _THRESHOLD else _THRESHOLD
+        raised = threshold_for(noise, correlation, ranks, pace.threshold)
+        return raised if raised > _CLEARLY * pace.threshold else pace.threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +103,23 @@ class Detector:
         baseline_minutes: how many minutes each rank has given to it.
         score: the CUSUM, by rank.
         noise: of the signal, learnt along with the baseline.
+        pace: how often the signal has a value.
     """
 
     baseline_sum: Values
     baseline_minutes: npt.NDArray[np.int64]
     score: Values
     noise: Noise = Noise()
+    pace: Pace = MINUTES
 
     @classmethod
-    def start(cls, ranks: int) -> "Detector":
+    def start(cls, ranks: int, pace: Pace = MINUTES) -> "Detector":
         """A detector that has seen nothing."""
-        return cls(np.zeros(ranks), np.zeros(ranks, np.int64), np.zeros(ranks))
+        return cls(np.zeros(ranks), np.zeros(ranks, np.int64), np.zeros(ranks), pace=pace)
 
     def alarms(self, watched: int) -> npt.NDArray[np.bool_]:
         """The ranks that are slower than they were, for good; `watched`: the ranks of the whole fleet."""
-        return self.score > self.noise.threshold(watched)
+        return self.score > self.noise.threshold(watched, self.pace)
 
     def after(self, minute: Values) -> "Detector":
         """The state after one more minute.
@@ -108,28 +129,31 @@ class Detector:
         """
         excess = excess_over_peers(minute)
         present = ~np.isnan(excess)
-        learning = present & (self.baseline_minutes < BASELINE_MINUTES)
+        learning = present & (self.baseline_minutes < self.pace.baseline)
         watching = present & ~learning
         baseline = self.baseline_sum / np.maximum(1, self.baseline_minutes)
         rise = np.minimum(excess - baseline, _STEP_CLIP) - _DRIFT
         score = np.where(watching, np.maximum(0.0, self.score + np.nan_to_num(rise)), self.score)
         gained = np.where(learning, np.minimum(np.nan_to_num(excess), _BASELINE_CLIP), 0.0)
         noise = self.noise.after(excess) if learning.any() else replace(self.noise, recent=())
-        return Detector(self.baseline_sum + gained, self.baseline_minutes + learning, score, noise)
+        return Detector(self.baseline_sum + gained, self.baseline_minutes + learning, score, noise, self.pace)
 
 
-def threshold_for(noise: float, correlation: float, ranks: int = REFERENCE_RANKS) -> float:
+def threshold_for(
+    noise: float, correlation: float, ranks: int = REFERENCE_RANKS, least: float = MINUTES.threshold
+) -> float:
     """The alarm's score for a signal's own minute noise, so that the whole fleet has the same few false alarms a day.
 
     Args:
         noise: standard deviation of a rank's minute value, as a fraction.
         correlation: of neighbouring minutes.
         ranks: that are watched; the fewer, the rarer a false one is, and the lower the score may be.
+        least: no score is below it.
     """
     spread = noise**2 * (1 + correlation) / (1 - correlation)
     # The chance of a false alarm falls exponentially with the score over the spread.
     chances = [max(math.e, count * _DAY_MINUTES / _ALARMS_A_DAY) for count in (ranks, REFERENCE_RANKS)]
-    return max(_THRESHOLD, 30 * spread / _DRIFT * math.log(chances[0]) / math.log(chances[1]))
+    return max(least, 30 * spread / _DRIFT * math.log(chances[0]) / math.log(chances[1]))
 
 
 def excess_over_peers(minute: Values) -> Values:
@@ -140,22 +164,22 @@ def excess_over_peers(minute: Values) -> Values:
     return minute / median - 1 if median > 0 else np.full_like(minute, np.nan)
 
 
-def slowest_by_nature(window: Values) -> npt.NDArray[np.bool_]:
+def slowest_by_nature(window: Values, half: int = MINUTES.half) -> npt.NDArray[np.bool_]:
     """Ranks that were slow from the start, which their own baseline hides.
 
     Args:
         window: the signal, [minute][rank], over two half-hours.
+        half: how many values one of them has.
 
     Returns:
-        By rank: the median excess is at least 2 % and four robust standard deviations, in both half-hours.
+        By rank: the median excess is at least 2 % and four robust standard deviations, in both.
     """
     excess = np.stack([excess_over_peers(minute) for minute in window])
-    halves = (excess[:_NATURE_WINDOW_MINUTES], excess[_NATURE_WINDOW_MINUTES : 2 * _NATURE_WINDOW_MINUTES])
     slow = np.ones(window.shape[1], bool)
-    for half in halves:
-        if len(half) < _NATURE_WINDOW_MINUTES:
+    for part in (excess[:half], excess[half : 2 * half]):
+        if len(part) < half:
             return np.zeros(window.shape[1], bool)
-        middle = np.nanmedian(half, axis=0)
+        middle = np.nanmedian(part, axis=0)
         spread = 1.4826 * float(np.nanmedian(np.abs(middle - np.nanmedian(middle))))
         slow &= (middle >= 0.02) & (middle >= 4 * spread)
     return slow

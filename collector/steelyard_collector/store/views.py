@@ -14,9 +14,9 @@ from steelyard_proto.v1 import batch_pb2
 # A view stands after those that it reads.
 VIEWS: Final = (
     "job_facts", "device_peak", "devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events",
-    "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "straggler_history", "shares",
-    "claims", "chips", "unknown_metrics", "job_devices", "processes", "host_history", "profiles", "step_split", "ops",
-    "stacks", "rates",
+    "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "straggler_history",
+    "straggler_signals", "shares", "claims", "chips", "unknown_metrics", "job_devices", "processes", "host_history",
+    "profiles", "step_split", "ops", "stacks", "rates",
 )  # fmt: skip
 _DEVICE_COLUMNS: Final = {
     "jobs": ("device_id", "agent", "vendor", "chip", "origin"),

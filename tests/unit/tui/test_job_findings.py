@@ -149,12 +149,17 @@ def test_states_that_want_a_hand() -> None:
 
 def test_stragglers_with_cause_and_gain() -> None:
     slow = {"rank": 3, "device_id": 3, "node": "n2", "chip": "H100", "kind": "became slow", "cause": "clock",
-            "since": moment(600), "slow_ratio": 0.08, "gain_ratio": 0.06, "ranks": 4}  # fmt: skip
-    by_nature = slow | {"rank": None, "kind": "slowest by nature", "gain_ratio": None}
-    assert said(stragglers=(slow, by_nature))["straggler"] == [
+            "since": moment(600), "slow_ratio": 0.08, "gain_ratio": 0.06, "ranks": 4, "profile": "p1",
+            "confirmed": True, "profile_excess": 0.084, "confirmed_absent": None}  # fmt: skip
+    by_nature = slow | {"rank": None, "kind": "slowest by nature", "gain_ratio": None, "confirmed": None,
+                        "confirmed_absent": "no window"}  # fmt: skip
+    refuted = by_nature | {"cause": "link", "confirmed": False, "profile_excess": -0.01, "rank": 4}
+    assert said(stragglers=(slow, by_nature, refuted))["straggler"] == [
         "rank 3 (node n2) became slow since 14:04:00 by its clock: 8.0% slower; like the others, steps would be 6.0% "
-        "shorter",
-        "a device of node n2 slowest by nature by its clock: 8.0% slower",
+        "shorter; its next profile window confirms that: compute +8.4% against its peers'",
+        "a device of node n2 slowest by nature by its clock: 8.0% slower; its cause is not confirmed: no window",
+        "rank 4 (node n2) slowest by nature by its link: 8.0% slower; its next profile window refutes that: exposed "
+        "collectives -1.0% of the time against its peers'",
     ]
 
 

@@ -121,6 +121,8 @@ def gathered() -> Gathered:
                 "last_ts": END,
                 "slow_pct": 8.1,
                 "gain_pct": 6.2,
+                "by_profile": "confirmed",
+                "profile": "p1",
                 "ranks": 64,
             }
         ],
@@ -214,7 +216,7 @@ def test_text_and_json_hold_the_same_figures() -> None:
     assert tables["energy"][0]["energy_kwh"] == 312.5
     assert "| ▲ H100 | 312 | 98.2 | 640 | 2.21 |" in text
     assert tables["stragglers"][0]["slow_pct"] == 8.1
-    assert "| became slow | clock | 2026-11-25 14:30 | 2026-11-25 14:30 | 8.1 | 6.2 |" in text
+    assert "| became slow | clock | 2026-11-25 14:30 | 2026-11-25 14:30 | 8.1 | 6.2 | confirmed |" in text
     for table in (table for section in made.sections for table in section.tables):
         assert len(tables[table.key]) == len(table.rows)
         assert f"### {table.caption.replace('|', chr(92) + '|')}" in text or not table.rows

@@ -39,6 +39,12 @@ _THROTTLES: Final = {
     "throttled_thermal": "heat",
     "throttled_hw": "the hardware's own protection",
 }
+# By how much a slow rank's window differs from its peers', for each cause.
+_EXCESS: Final = {
+    "clock": "compute {:+.1%} against its peers'",
+    "host": "idle {:+.1%} of the time against its peers'",
+    "link": "exposed collectives {:+.1%} of the time against its peers'",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,15 @@ def _stragglers(page: JobPage) -> Iterator[str]:
     for row in page.stragglers[:_MOST_NAMED]:
         how = f"{row['kind']} since {clock(row['since'])}" if row["kind"] == "became slow" else text_of(row["kind"])
         gain = "" if row["gain_ratio"] is None else f"; like the others, steps would be {row['gain_ratio']:.1%} shorter"
-        yield f"{_rank(row)} {how} by its {row['cause']}: {row['slow_ratio']:.1%} slower{gain}"
+        yield f"{_rank(row)} {how} by its {row['cause']}: {row['slow_ratio']:.1%} slower{gain}; {by_profile(row)}"
+
+
+def by_profile(row: Row) -> str:
+    """What the next profile window of a slow rank says of its cause."""
+    if row["confirmed"] is None:
+        return f"its cause is not confirmed: {text_of(row['confirmed_absent'])}"
+    how = _EXCESS[text_of(row["cause"])].format(row["profile_excess"])
+    return f"its next profile window {'confirms' if row['confirmed'] else 'refutes'} that: {how}"
 
 
 def _throttled(page: JobPage) -> Iterator[str]:

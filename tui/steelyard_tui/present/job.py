@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from steelyard_proto.units import format_value
-from steelyard_tui.job.findings import clock, counted, findings
+from steelyard_tui.job.findings import by_profile, clock, counted, findings
 from steelyard_tui.job.page import JobPage, Row
 from steelyard_tui.present.figures import chip_name, count, duration, text_of
 from steelyard_tui.present.glyphs import Glyphs
@@ -212,7 +212,7 @@ def _stragglers(page: JobPage, width: int) -> Iterator[Line]:
     for row in rows[:_MOST_STRAGGLERS]:
         gain = "gain not known" if row["gain_ratio"] is None else f"gain {row['gain_ratio']:.1%}"
         where = f"rank {row['rank']}" if row["rank"] is not None else f"device {row['device_id']}"
-        how = f"{row['kind']} by {row['cause']}, {row['slow_ratio']:.1%} slower, {gain}"
+        how = f"{row['kind']} by {row['cause']}, {row['slow_ratio']:.1%} slower, {gain}; {by_profile(row)}"
         yield from _wrapped("straggler", f"{where} on {text_of(row['node'])}, {how}", width)
     yield ()
 

@@ -33,8 +33,8 @@ _ALL_VIEWS: Final = "F3: all"
 _KINDS: Final = 64
 VIEWS: Final = (
     "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
-    "straggler_history", "shares", "claims", "chips", "device_history", "agents", "gaps", "events", "job_devices",
-    "processes", "host_history",
+    "straggler_history", "straggler_signals", "shares", "claims", "chips", "device_history", "agents", "gaps", "events",
+    "job_devices", "processes", "host_history",
 )  # fmt: skip
 _ENDINGS: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "table"}
 _RESULT_KEYS: Final = {

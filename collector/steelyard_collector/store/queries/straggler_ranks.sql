@@ -2,6 +2,7 @@
 -- so that a stage's ranks follow one another; NULL where there are several and it isn't known of which one a rank is
 SELECT
     h.job AS job, d.vendor AS vendor, d.chip AS chip, h.device_id AS device_id, r.rank AS rank, toUnixTimestamp(h.since) AS since_s,
+    p.tensor_parallel AS tensor_parallel,
     multiIf(
         ifNull(p.stages, 1) <= 1, toNullable(toInt32(0)),
         r.rank IS NULL OR p.ranks IS NULL OR p.ranks % p.stages != 0 OR r.rank >= p.ranks, NULL,
@@ -21,6 +22,7 @@ LEFT JOIN
     WHERE device_id IS NOT NULL
     GROUP BY job, device_id
 ) AS r ON r.job = h.job AND r.device_id = h.device_id
-LEFT JOIN (SELECT job, argMax(pipeline_parallel, ts) AS stages, argMax(world_size, ts) AS ranks FROM steelyard_store.training GROUP BY job) AS p
+LEFT JOIN (SELECT job, argMax(pipeline_parallel, ts) AS stages, argMax(world_size, ts) AS ranks,
+        argMax(tensor_parallel, ts) AS tensor_parallel FROM steelyard_store.training GROUP BY job) AS p
     ON p.job = h.job
 ORDER BY job, vendor, chip, stage, device_id

@@ -61,6 +61,7 @@ _STRAGGLERS: Final = (
     Column("until", "last_ts", "time"),
     Column("slower by %", "slow_pct", "percent"),
     Column("step gains %", "gain_pct", "percent"),
+    Column("by its next profile", "by_profile"),
 )
 
 
@@ -129,7 +130,10 @@ def stragglers_section(gathered: Gathered) -> Section:
     """Ranks that held their job up."""
     lead = ("Ranks that held their job up within the window; their figures are means over the time that they did.",)
     empty = "No rank is known to have held its job up."
-    names = ("job", "rank", "node", "uid", "kind", "cause", "since", "last_ts", "slow_pct", "gain_pct", "ranks")
+    names = (
+        "job", "rank", "node", "uid", "kind", "cause", "since", "last_ts", "slow_pct", "gain_pct", "ranks",
+        "by_profile", "profile",
+    )  # fmt: skip
     rows = [who(row) | {name: row[name] for name in names} for row in gathered.stragglers]
     table = Table("stragglers", "Slow ranks, the one that costs most first", _STRAGGLERS, rows, empty)
     return Section("stragglers", "Stragglers", lead, tables=(table,))
