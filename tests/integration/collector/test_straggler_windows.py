@@ -13,6 +13,7 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_collector.stragglers import StragglerWatch
 from steelyard_proto.v1 import batch_pb2
+from steelyard_tui.queries import read_query
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import put_facts, put_held
 from tests.standins.profile_records import profile, profile_id, rows
@@ -149,6 +150,11 @@ def test_the_next_window_confirms_or_refutes_and_stays(store: Store, profiler: P
     history = store.query("SELECT * FROM steelyard.straggler_history ORDER BY device_id").to_pylist()
     assert [(row["device_id"] - LINKED, row["confirmed"]) for row in history] == [(2, True), (3, False)]
     assert history[0]["profile"] == confirming
+    sql = read_query("report_stragglers").replace("{from_ms:Int64}", "0").replace("{to_ms:Int64}", str(now_ms))
+    told = {
+        row["rank"]: row["by_profile"] for row in store.query(sql.replace("FROM s", "FROM steelyard.s")).to_pylist()
+    }
+    assert told == {2: "confirmed", 3: "refuted"}
 
 
 def test_a_new_collector_knows_the_link_s_baseline(store: Store, profiler: Profiler, now_ms: int) -> None:
