@@ -125,13 +125,8 @@ def hold(store: Store, job: str, from_s: int, to_s: int, closed: int = 0) -> Non
 def sample(store: Store, now_s: int) -> None:
     """The newest samples; of the hung job, its silence; of the running job, a quarter of an hour with its counters."""
     busy = {1: 1.0, 2: 1.0, 3: 1.0, 4: 0.0, 5: 0.5, 7: 0.0}
-    newest = [
-        {"device_id": n, "ts": 1000 * (now_s + AHEAD_S), "seq": 1, "busy": value, "power_w": 100.0}
-        for n, value in busy.items()
-    ]
-    store.insert("raw_device", raw_block(newest), token=uuid.uuid4().hex)
     silence = [
-        {"device_id": n, "ts": 1000 * (now_s - 60 * minutes), "seq": 1, "busy": busy[n], "power_w": 100.0}
+        {"device_id": n, "ts": 1000 * (now_s - 60 * minutes), "seq": 20 - minutes, "busy": busy[n], "power_w": 100.0}
         for n in DEVICES["hangs"]
         for minutes in range(20)
     ]
@@ -142,6 +137,12 @@ def sample(store: Store, now_s: int) -> None:
          "energy_mj": 500_000 * n, "throttle_power_ns": 200_000_000 * n}
         for n in range(0, 900, 5)
     ]), token=uuid.uuid4().hex)  # fmt: skip
+    # By its number, too: that says which sample is a device's newest.
+    newest = [
+        {"device_id": n, "ts": 1000 * (now_s + AHEAD_S), "seq": 1000, "busy": value, "power_w": 100.0}
+        for n, value in busy.items()
+    ]
+    store.insert("raw_device", raw_block(newest), token=uuid.uuid4().hex)
 
 
 def happen(store: Store, now_s: int) -> None:
