@@ -332,8 +332,8 @@ HELLOS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("field", "change"), HELLOS, ids=[field for field, _ in HELLOS])
-def test_a_refused_hello_names_the_field(channel: grpc.Channel, field: str, change: dict[str, Any]) -> None:
-    said = hello("refused-hello", **{key: value for key, value in change.items() if key not in ("agent_id", "epoch")})
+def test_a_refused_hello_names_the_field(channel: grpc.Channel, name: str, field: str, change: dict[str, Any]) -> None:
+    said = hello(name, **{key: value for key, value in change.items() if key not in ("agent_id", "epoch")})
     for key in change.keys() & {"agent_id", "epoch"}:
         setattr(said, key, change[key])
     with Stream(channel) as stream:
