@@ -1,5 +1,6 @@
 """Wires the agent's parts together and runs them until it is told to stop; the only file that knows all of them."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -124,6 +125,8 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock, node: ing
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
     # Before gRPC, which then takes the memory that a vendor's binding has given back.
     sampler.look()
+    # What the command line and the look leave behind lies in cycles: 0.8 MB of the agent's memory.
+    gc.collect()
     # Imported here: what only records or simulates doesn't need gRPC's 20 MB.
     from steelyard_agent.sending.light_grpc import import_grpc_lightly
 
@@ -154,6 +157,7 @@ def _assemble(config: Config, sources: Sequence[Source], clock: Clock, node: ing
         follower=open_watch(reader, sources, tuple if allocations is None else allocations.newest),
         teller=_with_profiles(watch, profiling),
     )
+    gc.collect()
     return _Agent(ring, directory, guards, sender, loop, endpoint, logs, allocations, profiling)
 
 

@@ -29,10 +29,11 @@ class _QuickNode:
     def __init__(self, folder: Path, address: str) -> None:
         self._start_ms = int(time.time() * 1000) - 2 * _AWAY_TICKS * 1000
         self.ticks = 0
-        self._file = TruthFile(folder / "truth.jsonl")
+        plan = uniform_fleet(1, 16, "H20")
+        self._file = TruthFile(folder / "truth.jsonl", plan)
         around = Surroundings(folder / "fleet", Target(address), self._file, 1, time.time, _RING_BYTES)
         clock = Clock(lambda: float(self.ticks), lambda: self._start_ms, lambda _: False)
-        self.node: SimulatedNode = open_fleet(uniform_fleet(1, 16, "H20"), around, clock)[0]
+        self.node: SimulatedNode = open_fleet(plan, around, clock)[0]
 
     def live(self, ticks: int) -> None:
         for _ in range(ticks):

@@ -63,6 +63,7 @@ RULES: Final[Mapping[str, Mapping[str, str]]] = {
         "job": "job",
         "name": "name",
     },
+    "Rate": dict.fromkeys(("link", "direction", "part"), KEEP),
     "Stack": {"profile": KEEP, "job": "job", "kind": KEEP, "frames": "frame", "waits": KEEP, "thread": "thread"},
     "Lost": {"reason": KEEP},
     "Answer": {},
