@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from steelyard_agent.devices.absence import Counted, counted_as
 from steelyard_agent.devices.tally import GuardStats, added
 from steelyard_agent.model import Absent, Value
 from steelyard_agent.sampling.schedule import TickCounts
@@ -19,18 +20,8 @@ from steelyard_agent.spool.ring import RingCounts
 METRICS: Final = (*range(200, 218), *range(220, 227), *range(230, 258))
 # In the order of their metrics; all the rest are `others`.
 _SOURCES: Final = ("nvml", "dcmi", "amdgpu", "scrape", "cpu", "host")
-# How a reason for an absence begins, and which of the metrics counts it; what begins otherwise has failed.
-_HUNG, _LOST, _REFUSED, _FAILED = range(4)
-_REASONS: Final[Mapping[str, int]] = {
-    "quarantined": _HUNG,
-    "timed out": _HUNG,
-    "not read in time": _HUNG,
-    "too many calls": _HUNG,
-    "its process": _HUNG,
-    "lost": _LOST,
-    "not supported": _REFUSED,
-    "not permitted": _REFUSED,
-}
+# In the order of their metrics.
+_COUNTS: Final[tuple[Counted, ...]] = ("hung", "lost", "refused", "failed")
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _NEVER_MET: Final = Absent("no collector has answered yet")
 _NOT_ASKED: Final = Absent("no such source is asked")
@@ -104,11 +95,11 @@ def _read_ms(stats: GuardStats | None, before: GuardStats | None) -> Value:
 
 def _absent(stats: GuardStats | None) -> tuple[Value, ...]:
     if stats is None:
-        return (_NOT_ASKED,) * 4
-    counts = [0, 0, 0, 0]
-    for reason, count in stats.absences_by_reason.items():
-        counts[next((kind for start, kind in _REASONS.items() if reason.startswith(start)), _FAILED)] += count
-    return tuple(counts)
+        return (_NOT_ASKED,) * len(_COUNTS)
+    counts = dict.fromkeys(_COUNTS, 0)
+    for absent, count in stats.absences_by_reason.items():
+        counts[counted_as(absent)] += count
+    return tuple(counts.values())
 
 
 def _sum(counts: Iterable[int]) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final, Literal, cast
 
+from steelyard_agent.devices.absence import NOT_READ, TOO_MANY_HANG, reason
 from steelyard_agent.devices.base import (
     DEVICES_CHANGED,
     Capabilities,
@@ -23,9 +24,9 @@ from steelyard_agent.devices.base import (
 )
 from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
 from steelyard_agent.devices.tally import GuardStats, Tally
-from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step
+from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step, attempt
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
-from steelyard_proto.errors import DeviceError, DeviceLost, DeviceTimeout, LibraryMissing, NotPermitted, NotSupported
+from steelyard_proto.errors import DeviceError, DeviceLost, LibraryMissing
 from steelyard_proto.metrics import MetricClass
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,6 @@ class GuardedSource:
         self._samples: dict[tuple[str, MetricClass], Step] = {}
         self._crew = Crew(
             source.name,
-            attempt=partial(attempt, monotonic=monotonic),
             watcher=self,
             monotonic=monotonic,
             max_abandoned=max_abandoned,
@@ -286,7 +286,7 @@ class GuardedSource:
             return f"{known.state}: {known.reason}"
         if outcome is not None and outcome.error is not None:
             return reason(outcome.error)
-        return "too many calls hang" if self._crew.is_stopped else "not read in time"
+        return TOO_MANY_HANG if self._crew.is_stopped else NOT_READ
 
     def _read_holders(self, outcomes: dict[tuple[str, str], Outcome]) -> list[Holders]:
         holders: list[Holders] = []
@@ -389,33 +389,3 @@ class GuardedSource:
     def _note(self, severity: Severity, code: str, text: str, uid: str = "") -> None:
         log.info("%s: %s", code, text)
         self._events.append(Event(self._wall_ms(), severity, code, text, self.name, uid))
-
-
-def attempt(step: Step, monotonic: Callable[[], float]) -> Outcome:
-    """Makes a call, whatever it raises."""
-    started_s = monotonic()
-    try:
-        value = step.call()
-    except DeviceError as error:
-        return Outcome(step, monotonic() - started_s, error=error)
-    except BaseException as error:
-        # Also one that would end the thread, which then looked as if it hung.
-        log.warning("%s %s failed", step.uid, step.what, exc_info=True)
-        return Outcome(step, monotonic() - started_s, error=error)
-    return Outcome(step, monotonic() - started_s, value=value)
-
-
-_REASONS: Final[tuple[tuple[type[DeviceError], str], ...]] = (
-    (DeviceLost, "gone"),
-    (NotSupported, "not supported"),
-    (NotPermitted, "not permitted"),
-    (DeviceTimeout, "timed out"),
-)
-
-
-def reason(error: BaseException) -> str:
-    """A short text for why a figure is absent, without what differs from time to time."""
-    if not isinstance(error, DeviceError):
-        return f"failed: {type(error).__name__}"
-    word = next((word for kind, word in _REASONS if isinstance(error, kind)), "failed")
-    return f"{word}: {error.call}" + ("" if error.code is None else f" ({error.code})")

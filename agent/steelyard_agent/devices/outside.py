@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from steelyard_agent.devices.absence import ITS_PROCESS, NOT_READ
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.channel import Channel, Report, Task, Tick
 from steelyard_agent.devices.guard import MAX_EVENTS, Holders, Reading, Severity
@@ -39,7 +40,7 @@ _WELL_S: Final = 300.0
 _CLOSE_S: Final = 0.7
 _REAP_S: Final = 0.1
 _UNKILLABLE_S: Final = 5.0
-_STARTS: Final = "its process is being started"
+_STARTS: Final = f"{ITS_PROCESS} is being started"
 
 
 class Child(Protocol):
@@ -245,7 +246,7 @@ class OutsideSource:
 
     def _begin(self, now_s: float) -> None:
         if len(self._left_behind) >= MAX_ABANDONED:
-            self._why = f"{len(self._left_behind)} of its processes can't be ended"
+            self._why = f"{ITS_PROCESS} is one of {len(self._left_behind)} that can't be ended"
             return
         try:
             self._child = self._start_child(self._task)
@@ -284,7 +285,7 @@ class OutsideSource:
 
     def _plan(self, why: str, now_s: float) -> None:
         """Sets when the next process is started."""
-        self._why = f"its process {why}"
+        self._why = f"{ITS_PROCESS} {why}"
         self._start_s = now_s + self._backoff_s
         text = f"{self._task.name}: {self._why}; another is started in {self._backoff_s:.0f} s"
         self._note("warning", "source_process_ended", text)
@@ -338,7 +339,7 @@ class OutsideSource:
     def _why_missing(self, uid: str) -> str:
         if self._child is None or self._known.listed is None:
             return self._why
-        return "not read in time" if uid in self._known.listed else "lost: no longer listed"
+        return NOT_READ if uid in self._known.listed else "lost: no longer listed"
 
     def _note(self, severity: Severity, code: str, text: str) -> None:
         log.info("%s: %s", code, text)

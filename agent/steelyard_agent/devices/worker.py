@@ -126,7 +126,6 @@ class Crew:
         self,
         name: str,
         *,
-        attempt: Callable[[Step], Outcome],
         watcher: Watcher,
         monotonic: Callable[[], float],
         max_abandoned: int = MAX_ABANDONED,
@@ -138,7 +137,6 @@ class Crew:
         self.polled_s = 0.0
         self.is_stopped = False
         self._name = name
-        self._attempt = attempt
         self._watcher = watcher
         self._monotonic = monotonic
         self._max_abandoned = max_abandoned
@@ -241,7 +239,7 @@ class Crew:
         with self.lock:
             step = self._next(hand)
         while step is not None:
-            outcome = self._attempt(step)
+            outcome = attempt(step, self._monotonic)
             with self.lock:
                 hand.current = None
                 if hand.is_abandoned:
@@ -354,3 +352,17 @@ class Crew:
             if self.is_stopped:
                 break
         return True
+
+
+def attempt(step: Step, monotonic: Callable[[], float]) -> Outcome:
+    """Makes a call, whatever it raises."""
+    started_s = monotonic()
+    try:
+        value = step.call()
+    except DeviceError as error:
+        return Outcome(step, monotonic() - started_s, error=error)
+    except BaseException as error:
+        # Also one that would end the thread, which then looked as if it hung.
+        log.warning("%s %s failed", step.uid, step.what, exc_info=True)
+        return Outcome(step, monotonic() - started_s, error=error)
+    return Outcome(step, monotonic() - started_s, value=value)

@@ -7,7 +7,7 @@ Beside a value stands what it took to read it together with the others of its cl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from steelyard_agent.devices.guard import reason
+from steelyard_agent.devices.absence import reason
 from steelyard_agent.devices.worker import Outcome
 from steelyard_agent.doctor.finding import Detail, Finding
 from steelyard_agent.doctor.node import Node

@@ -180,7 +180,7 @@ def test_processes_that_cannot_be_ended_are_counted_and_are_eight_at_most(make: 
         bench.now_s += 3600
     assert len(bench.children) == 8
     assert bench.source.stats().abandoned == 8
-    assert bench.tick()["gpu-0"] == Absent("8 of its processes can't be ended")
+    assert bench.tick()["gpu-0"] == Absent("its process is one of 8 that can't be ended")
     assert [code for code, _ in bench.codes()].count("source_process_stuck") == 8
     bench.children[0].code = -signal.SIGKILL
     assert bench.tick()["gpu-0"] == 0.5

@@ -15,7 +15,6 @@ from typing import Final
 from steelyard_agent.devices.dcmi.faults import SOURCE, FaultLog, Severity
 from steelyard_agent.devices.dcmi.readings import DeviceCalls
 from steelyard_agent.devices.dcmi.slow import NETWORK_HEALTH, PERIOD_S, Shelf, SlowReading, active_faults, measure
-from steelyard_agent.devices.guard import attempt
 from steelyard_agent.devices.worker import Crew, Job, Outcome, Step
 from steelyard_agent.model import Event
 
@@ -56,7 +55,6 @@ class Aside:
         self._next_s = 0.0
         self._crew = Crew(
             "dcmi-aside",
-            attempt=partial(attempt, monotonic=monotonic),
             watcher=self,
             monotonic=monotonic,
             max_abandoned=_MAX_ABANDONED,
