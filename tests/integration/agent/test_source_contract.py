@@ -25,6 +25,7 @@ from steelyard_proto.errors import DeviceError, DeviceLost
 from steelyard_proto.metrics import Metric, MetricClass, catalogue
 from tests.integration.agent.source_cases import CASES, Clock, Rig
 from tests.standins.build import build
+from tests.standins.open_files import open_files
 from tests.standins.scenario import VARIABLE, Scenario
 
 CLASSES: Final[tuple[MetricClass, ...]] = ("fast", "slow", "processes")
@@ -269,7 +270,11 @@ class Grown:
     def now(cls) -> "Grown":
         gc.collect()
         return cls(
-            _open_files(), threading.active_count(), sys.getallocatedblocks(), _allocated_bytes(), _resident_bytes()
+            open_files().total(),
+            threading.active_count(),
+            sys.getallocatedblocks(),
+            _allocated_bytes(),
+            _resident_bytes(),
         )
 
     def since(self, before: "Grown") -> "Grown":
@@ -301,7 +306,7 @@ def _allocated_bytes() -> int:
 
 
 def test_closing_gives_everything_back(rig: Rig) -> None:
-    files, threads = _open_files(), set(threading.enumerate())
+    files, threads = open_files(), set(threading.enumerate())
     infos = rig.source.discover()
     for info in infos:
         rig.source.sample(info.uid, "fast")
@@ -312,11 +317,7 @@ def test_closing_gives_everything_back(rig: Rig) -> None:
     while (left := set(threading.enumerate()) - threads) and time.monotonic() < deadline_s:
         time.sleep(0.01)
     assert not left
-    assert _open_files() == files
-
-
-def _open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    assert not open_files() - files
 
 
 def _resident_bytes() -> int:
