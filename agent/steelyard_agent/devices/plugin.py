@@ -5,12 +5,21 @@ source's own thread: a figure that can't be is absent, a device that can't be is
 """
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, get_args
 
-from steelyard_agent.devices.base import Capabilities, ComplaintSource, EventSource, Source
+from steelyard_agent.devices.base import (
+    Capabilities,
+    ComplaintSource,
+    EventSource,
+    LatencySource,
+    OutdatedSource,
+    PatientSource,
+    Source,
+)
 from steelyard_agent.devices.guard import MAX_EVENTS, Severity
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Origin, Value
 from steelyard_proto.errors import DeviceError
@@ -29,17 +38,25 @@ _ENDS: Final[Mapping[str, int]] = {"index": 1 << 31, "numa_node": 1 << 31, "memo
 class PluginSource:
     """Another package's source; see `Source`."""
 
-    def __init__(self, name: str, load: Callable[[], Source]) -> None:
+    def __init__(
+        self, name: str, load: Callable[[], Source], *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         """Loads nothing yet.
 
         Args:
             name: the entry point's.
             load: imports the package and makes the source; each look calls it until it has.
+            monotonic: seconds.
         """
         self._name = name
         self._load = load
+        self._monotonic = monotonic
         self._source: Source | None = None
         self._events_of: Callable[[], Sequence[object]] | None = None
+        self._under_way_of: Callable[[], Sequence[object]] | None = None
+        self._under_way_since_s: tuple[float, ...] = ()
+        self._why_outdated_of: Callable[[], object] | None = None
+        self._why_outdated = ""
         self._capabilities = Capabilities()
         self._metrics: dict[tuple[str, MetricClass], tuple[Metric, ...]] = {}
         self._told: deque[Event] = deque(maxlen=MAX_EVENTS)
@@ -69,7 +86,12 @@ class PluginSource:
             if self._source is None:
                 self._source = source = self._load()
                 self._events_of = source.events if isinstance(source, EventSource) else None
-            found = [self._checked(info) for info in self._source.discover()]
+                self._under_way_of = source.under_way_s if isinstance(source, PatientSource) else None
+                self._why_outdated_of = source.why_outdated if isinstance(source, OutdatedSource) else None
+            try:
+                found = [self._checked(info) for info in self._source.discover()]
+            finally:
+                self._gather_state()
             capabilities = self._source.capabilities
         except DeviceError:
             raise
@@ -93,6 +115,7 @@ class PluginSource:
         assert self._source is not None
         values = self._source.sample(uid, metric_class)
         self._gather_events()
+        self._gather_under_way()
         metrics = self._metrics.get((uid, metric_class), ())
         if len(values) != len(metrics):
             # The guard says so.
@@ -125,10 +148,44 @@ class PluginSource:
             told.append(self._told.popleft())
         return told
 
+    def under_way_s(self) -> Sequence[float]:
+        """How long each call in a thread of the source's own has taken, by its last look or reading."""
+        now_s = self._monotonic()
+        return [now_s - since_s for since_s in self._under_way_since_s]
+
+    def why_outdated(self) -> str:
+        """Why only a new process can read the devices, by the source's last look."""
+        return self._why_outdated
+
+    def latencies_us(self, uid: str) -> Mapping[int, float]:
+        """The source's, if it tells any.
+
+        Raises:
+            DeviceError: it fails.
+        """
+        try:
+            return self._source.latencies_us(uid) if isinstance(self._source, LatencySource) else {}
+        except Exception as error:
+            raise self._error("latencies_us", f"{type(error).__name__}: {error}") from error
+
     def close(self) -> None:
         """Gives everything back."""
         if self._source is not None:
             self._source.close()
+
+    def _gather_state(self) -> None:
+        self._gather_under_way()
+        if self._why_outdated_of is not None:
+            self._why_outdated = str(self._why_outdated_of())
+
+    def _gather_under_way(self) -> None:
+        if self._under_way_of is None:
+            return
+        told = self._under_way_of()
+        if not all(map(_is_duration, told)):
+            raise self._error("under_way_s", "told what is no duration")
+        now_s = self._monotonic()
+        self._under_way_since_s = tuple(now_s - float(seconds) for seconds in told)  # type: ignore[arg-type]
 
     def _gather_events(self) -> None:
         if self._events_of is not None:
@@ -181,6 +238,10 @@ def _is_holder(process: object) -> bool:
     if not isinstance(process, DeviceProcess) or not _is_between(1, process.pid, 1 << 31):
         return False
     return process.hbm_used_bytes is None or _is_between(0, process.hbm_used_bytes, 1 << 63)
+
+
+def _is_duration(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and 0 <= seconds < math.inf
 
 
 def _is_between(first: int, number: object, end: int) -> bool:
