@@ -11,7 +11,8 @@
  *     mcu 1                       each card has a device more, which is no NPU
  *     cards, devices_in_card, process_count   answered in place of the true count
  *     library, driver text        versions
- *     release number              of the kernel's driver: a library that was loaded under another one refuses (-8012)
+ *     release number              of the kernel's driver: a library that was loaded under another one refuses
+ *     refusal code                what it answers then (-8012)
  *     npu_name.N, chip_name.N, chip_type.N text; npu_name "-" is empty
  *     die.N 0                     the die tells no number
  *     booting.N 1                 every call about the NPU answers -8012
@@ -223,7 +224,8 @@ static int enter_library(const char *function, int npu) {
     int now = (int)scenario_number("release", -1, 0);
     if (release < 0)
         release = now;
-    return release != now ? NOT_READY : scenario_enter(function, npu, INVALID_DEVICE, NO_FUNCTION);
+    return release != now ? (int)scenario_number("refusal", -1, NOT_READY)
+                          : scenario_enter(function, npu, INVALID_DEVICE, NO_FUNCTION);
 }
 
 /* Set while a function of the second set calls one of the first. */

@@ -314,15 +314,28 @@ def test_a_process_whose_gpus_hang_too_is_closed_all_the_same(gpus: Gpus) -> Non
     assert not child.is_running()
 
 
-def test_a_library_that_was_replaced_under_the_agent_is_loaded_by_a_new_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """DCMI can't be ended, so its old library stays in the process that has loaded it."""
+class Npus(Gpus):
+    """Eight stand-in NPUs whose library can be replaced under the agent."""
+
+    def upgrade(self, release: int) -> None:
+        """Puts another file where the library is, after which the one that is loaded refuses."""
+        newer = self.library.with_name("newer")
+        shutil.copy(self.library, newer)
+        self.scenario.set({"release": release})
+        os.replace(newer, self.library)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def npus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Npus]:
     library = build("dcmi", tmp_path / "dcmi")
     scenario = Scenario(tmp_path / "scenario")
     monkeypatch.setenv(VARIABLE, str(scenario.path))
     monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
-    clock = Clock()
     guard = MovingSource(
         DcmiSource(library_paths=[str(library)], node="n1"),
         SourceRequest("dcmi", "n1", ""),
@@ -330,35 +343,47 @@ def test_a_library_that_was_replaced_under_the_agent_is_loaded_by_a_new_process(
         monotonic=clock,
         wall_ms=lambda: 1_000,
     )
-    npus = Gpus(guard, scenario, library)
+    yield Npus(guard, scenario, library)
+    guard.close()
+    assert psutil.Process().children() == []
 
-    def upgrade(release: int) -> None:
-        shutil.copy(library, tmp_path / "newer")
-        scenario.set({"release": release})
-        os.replace(tmp_path / "newer", library)
+
+def test_a_library_that_was_replaced_under_the_agent_is_loaded_by_a_new_process(npus: Npus, clock: Clock) -> None:
+    """DCMI can't be ended, so its old library stays in the process that has loaded it."""
 
     def are_back() -> bool:
         # The next look for devices, which comes by itself after minutes.
         clock.ahead_s += 301
         return npus.present() == 8
 
-    try:
-        guard.discover(30.0)
-        until(lambda: npus.present() == 8)
-        scenario.set({"error.dcmi_get_card_list": -8012, "error.dcmi_init": -8012})
-        until(lambda: "discover_failed" in npus.codes or are_back() is None, 60)
-        scenario.drop("error.dcmi_get_card_list", "error.dcmi_init")
-        until(are_back, 60)
-        assert "source_moved" not in npus.codes, "a driver that was reloaded with the same library needs no new process"
-        upgrade(2)
-        until(lambda: are_back() is None or "source_moved" in npus.codes, 60)
-        until(lambda: npus.present() == 8, 60)
-        [first] = psutil.Process().children()
-        upgrade(3)
-        until(lambda: npus.present() == 8 and not first.is_running(), 60)
-    finally:
-        guard.close()
-    assert psutil.Process().children() == []
+    npus.guard.discover(30.0)
+    until(lambda: npus.present() == 8)
+    npus.scenario.set({"error.dcmi_get_card_list": -8012, "error.dcmi_init": -8012})
+    until(lambda: "discover_failed" in npus.codes or are_back() is None, 60)
+    npus.scenario.drop("error.dcmi_get_card_list", "error.dcmi_init")
+    until(are_back, 60)
+    assert "source_moved" not in npus.codes, "a driver that was reloaded with the same library needs no new process"
+    npus.upgrade(2)
+    until(lambda: are_back() is None or "source_moved" in npus.codes, 60)
+    until(lambda: npus.present() == 8, 60)
+    [first] = psutil.Process().children()
+    npus.upgrade(3)
+    until(lambda: npus.present() == 8 and not first.is_running(), 60)
+
+
+def test_a_replaced_library_that_refuses_by_a_code_of_no_meaning_is_left_within_seconds(
+    npus: Npus, clock: Clock
+) -> None:
+    npus.scenario.set({"refusal": -8999})
+    npus.guard.discover(30.0)
+    until(lambda: npus.present() == 8)
+    # Longer than seconds, however slow this machine is, and less than until the look that comes by itself.
+    npus.upgrade(2)
+    npus.present()
+    clock.ahead_s += 60
+    until(lambda: npus.present() == 8, 60)
+    assert "source_moved" in npus.codes
+    assert npus.codes.count("device_lost") == 8
 
 
 def told(server: IngestServer) -> list[str]:

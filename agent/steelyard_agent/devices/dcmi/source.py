@@ -147,6 +147,11 @@ class DcmiSource:
                 failures.append(error)
                 values.extend((absent_for(error),) * len(reading.ids))
         if failures and len(failures) == sum(reading.is_call for reading in readings):
+            if self._library is not None and self._library.is_replaced():
+                # The look that a loss brings on finds out whether the old library refuses the others too.
+                self._lost.add(uid)
+                message = "says nothing any more, and its library was replaced"
+                raise DeviceLost(message, vendor=VENDOR, device=uid, call=failures[0].call, code=failures[0].code)
             raise failures[0]
         return values
 
