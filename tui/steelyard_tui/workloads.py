@@ -58,3 +58,16 @@ def of_main(live: Row, own: Iterable[Row], main: str) -> dict[str, Any]:
     workload = shown.get("workload")
     shown["unlike"] = workload if main and workload and workload != main else None
     return shown
+
+
+def rated_on(chips: Iterable[Row]) -> str:
+    """Which workload the rates of the view `chips` are of, and the chips that ran only another one."""
+    of: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in chips:
+        if row["tokens_per_s"] is not None:
+            of[row["workload"] or "a workload that isn't known"][str(row["chip"])] = None
+    if not of:
+        return "no rates: no chip ran a workload that most others ran, or only one of its own"
+    main, *others = sorted(of, key=lambda name: (-len(of[name]), name))
+    own = "".join(f"; of {', '.join(of[name])}: {name}" for name in others)
+    return f"rates and step times: {main}{own}"

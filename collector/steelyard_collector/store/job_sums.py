@@ -12,11 +12,12 @@ _SUMS: Final = (
     "steps", "device_s", "tokens", "tokens_device_s", "nonpad_tokens", "nonpad_device_s", "loss_tokens",
     "loss_device_s", "checkpoint_device_s", "evaluate_device_s", "first_device_s", "wall_s", "wall_tokens",
     "wall_device_s", "energy_j", "energy_tokens", "energy_wall_s", "tensor_clock_sum", "tensor_clock_n",
-    "loss_sum", "loss_n",
+    "loss_sum", "loss_n", "trained_steps", "trained_tokens",
 )  # fmt: skip
 _COLUMNS: Final = ("job", "vendor", "chip", "part", "bucket", "run", "nodes", "devices", *_SUMS, "step_hist",
                    "tokens_origin", "tokens_absent")  # fmt: skip
-_PARTS: Final = ("flops", "flops_device_s", "peak_flops", "ceiling_flops", "ofu_sum", "ofu_n", "cost", "cost_tokens")
+_PARTS: Final = ("flops", "flops_device_s", "peak_flops", "ceiling_flops", "ofu_sum", "ofu_n", "cost", "cost_tokens",
+                 "told_wall_s")  # fmt: skip
 # What the live figures need: planning pays for each column.
 _LIVE_SUMS: Final = (
     "tokens", "tokens_device_s", "wall_s", "wall_tokens", "wall_device_s", "energy_j", "energy_tokens", "energy_wall_s",

@@ -148,9 +148,88 @@ def test_chips_have_a_row_per_device_and_one_per_package(store: Store) -> None:
     train(store, "b", facts={"model": "gpt"})
     mixed = chips_of(store)["H100", "package"]
     assert (mixed["workloads"], mixed["mfu"]) == (2, pytest.approx(h100["mfu"]))
-    assert {
-        mixed[name] for name in ("tokens_per_s", "tokens_per_j", "cost_per_mtoken", "step_p50_s", "step_p99_s")
-    } == {None}
+
+
+RATES = ("tokens_per_s", "tokens_per_j", "cost_per_mtoken", "step_p50_s", "step_p99_s")
+
+
+def test_a_chip_of_several_workloads_has_its_rates_in_the_one_that_most_chips_ran(store: Store) -> None:
+    priced = {"facts": {"price_per_device_hour": 2.16, "currency": "USD"}, "energy_j": 30_000.0}
+    train(store, "a", **priced)
+    train(store, "silent", tokens=None, energy_j=90_000.0)
+    fast = {"tokens": 600_000.0, "step_hist": [(300, 75)], "energy_j": 30_000.0}
+    train(store, "b", **fast, facts={"model": "gpt"})
+    train(store, "c", agent=2, vendor="huawei", chip="910C", part="die")
+    train(store, "m", agent=4, vendor="amd", chip="MI250X", part="gcd", **fast, facts={"model": "gpt"})
+    train(store, "n", agent=4, vendor="amd", chip="MI250X", part="gcd", **fast, facts={"model": "bert"})
+    train(store, "q", agent=3, chip="NVIDIA Q9000", part="package", facts={"model": "bert"})
+    train(store, "r", agent=2, vendor="huawei", chip="910C", part="die", facts={"model": "gpt"}, device_s=1.0)
+    rows = chips_of(store)
+    # gpt ran on three chips, llama on two of them.
+    h100 = rows["H100", "package"]
+    assert (h100["workload"], h100["tokens_per_s"]) == ("gpt | 4096 | bfloat16 | any task", pytest.approx(12_000))
+    assert (h100["tokens_per_j"], h100["cost_per_mtoken"], h100["step_p50_s"]) == (
+        pytest.approx(20), None, pytest.approx(1.01**300.5)
+    )  # fmt: skip
+    # What achieves its TFLOP/s on a peak that nobody knows, and a chip that ran one workload alone.
+    alone = rows["NVIDIA Q9000", "package"]
+    assert (alone["workload"], alone["mfu"]) == ("bert | 4096 | bfloat16 | any task", None)
+    assert alone["tflops"] == pytest.approx(3000 * LLAMA_FLOPS / 1e12)
+    die, package = rows["910C", "die"], rows["910C", "package"]
+    assert package["tflops"] == pytest.approx(2 * die["tflops"])
+
+
+def test_a_chip_that_ran_several_workloads_but_not_that_one_has_no_rates(store: Store) -> None:
+    for agent, chip in ((1, "H100"), (3, "NVIDIA Q9000")):
+        train(store, f"a{agent}", agent=agent, chip=chip)
+    for job in ("gpt", "bert"):
+        train(store, job, agent=4, vendor="amd", chip="MI250X", part="gcd", energy_j=30_000.0, facts={"model": job})
+    row = chips_of(store)["MI250X", "gcd"]
+    assert {row[name] for name in RATES} == {None}
+    assert (row["workload"], row["workloads"]) == ("", 2)
+
+
+def test_joules_of_jobs_that_tell_no_tokens_divide_no_other_s(store: Store) -> None:
+    train(store, "a", energy_j=30_000.0)
+    train(store, "silent", tokens=None, energy_j=90_000.0)
+    assert chips_of(store)["H100", "package"]["tokens_per_j"] == pytest.approx(5)
+
+
+def test_a_job_that_tells_no_steps_has_no_goodput(store: Store) -> None:
+    idle = {"bucket": begin_s(), "tokens": None, "device_s": 0.0, "wall_s": 60.0, "steps": 0, "n": 0, "held_devices": 1}
+    put_minutes(store, [{"job": "notebook", **idle}])
+    put_held(store, [{"job": "notebook", "device_id": 1, "from_ts": begin_s() * 1000, "to_ts": now_s() * 1000}])
+    assert over(store, "notebook")["goodput"] is None
+    assert live(store)["job", "notebook"]["goodput"] is None
+    (row,) = store.query("SELECT * FROM steelyard.goodput").to_pylist()
+    parts = ("productive_s", "checkpoint_s", "evaluate_s", "first_steps_s", "outside_steps_s", "goodput")
+    assert {row[name] for name in parts} == {None}
+    assert (row["wall_s"], row["absent"]) == (60, "it told no steps")
+    # One that told its steps and makes none has its time in the sum, the other has not.
+    train(store, "a")
+    train(store, "hangs", tokens=None, device_s=0.0, steps=0, step_hist=[])
+    assert live(store)["job", "hangs"]["goodput"] == 0
+    assert live(store)["chip", "H100"]["goodput"] == pytest.approx(150 / 360)
+    assert chips_of(store)["H100", "package"]["goodput"] == pytest.approx(150 / 360)
+
+
+def test_goodput_is_of_the_times_whose_allocation_is_known(store: Store) -> None:
+    train(store, "a")
+    put_minutes(store, [{"job": "a", "bucket": begin_s() - 60, "tokens": 1.0, "device_s": 60.0, "wall_s": None}])
+    sums = "sum(wall_device_s) / sum(told_wall_s) AS goodput"
+    (over_time,) = store.query(f"SELECT {sums} FROM steelyard.efficiency WHERE level = '1m'").to_pylist()
+    (row,) = store.query("SELECT goodput FROM steelyard.goodput").to_pylist()
+    assert row["goodput"] == over_time["goodput"] == pytest.approx(150 / 180)
+
+
+def test_what_marked_steps_trained_counts_for_the_system(store: Store) -> None:
+    apart = {"checkpoint_tokens": 6000.0, "checkpoint_device_s": 4.0, "evaluate_tokens": 9000.0, "evaluate_steps": 3,
+             "evaluate_device_s": 3.0, "first_tokens": None, "first_steps": 0, "first_device_s": 0.0}  # fmt: skip
+    train(store, "a", checkpoint_steps=2, energy_j=33_000.0, **apart)
+    row = over(store, "a")
+    assert (row["tokens_per_s_device"], row["wall_tokens_per_s_device"]) == (pytest.approx(3000), pytest.approx(2750))
+    assert row["tokens_per_j"] == pytest.approx(5)
+    assert (row["steps"], row["trained_steps"], row["trained_tokens"]) == (25, 30, 165_000)
 
 
 def test_quantiles_of_steps_over_any_window(store: Store) -> None:
@@ -274,3 +353,14 @@ def test_steps_are_readable(store: Store) -> None:
     (row,) = store.query("SELECT * FROM steelyard.steps").to_pylist()
     assert (row["job"], row["run"], row["node"], row["chip"], row["tokens"]) == ("a", "a", "n1", "H100", 25)
     assert (row["device_s"], row["mark"], row["origin"]) == (6, None, "measured")
+
+
+def test_without_an_allocation_there_is_no_goodput(store: Store) -> None:
+    train(store, "a", wall_s=None)
+    now = live(store)
+    assert over(store, "a")["goodput"] is None
+    assert now["job", "a"]["goodput"] is None
+    assert now["chip", "H100"]["goodput"] is None
+    assert chips_of(store)["H100", "package"]["goodput"] is None
+    (row,) = store.query("SELECT * FROM steelyard.goodput").to_pylist()
+    assert (row["goodput"], row["absent"]) == (None, "its allocation is not known")

@@ -45,6 +45,9 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[st
             minute = (now_s - told["step"]) // 60 * 60
             put_minutes(store, [{"job": job, "bucket": minute, "tokens": 5e5, "device_s": 50.0, "wall_s": 60.0,
                                  "step_hist": [(bin_of_step, 25)]}])  # fmt: skip
+        if job == "stuck":
+            idle = {"tokens": None, "device_s": 0.0, "wall_s": 60.0, "steps": 0, "n": 0, "tokens_origin": ""}
+            put_minutes(store, [{"job": job, "bucket": (now_s - 600) // 60 * 60, **idle}])
         if told.get("process"):
             put_process(store, job, device, now_s)
         if told.get("facts"):
@@ -73,4 +76,6 @@ def test_totals_and_facts_stand_beside_it(rows: dict[str, dict[str, Any]]) -> No
     assert (done["steps"], done["tokens"], done["tokens_origin"]) == (20, 5e5, "declared")
     assert done["step_p99_s"] == pytest.approx(2.0, rel=0.01)
     assert done["goodput"] == pytest.approx(50 / 60)
+    # Of its newest steps, whatever minute came after them.
+    assert rows["stuck"]["tokens_origin"] == "declared"
     assert (rows["loads"]["model"], rows["loads"]["steps"], rows["holds"]["tokens"]) == ("llama-7b", None, None)

@@ -62,6 +62,12 @@ def goodput(**differs: float) -> tuple[dict[str, Any], ...]:
     return ({"vendor": "nvidia", "chip": "H100", "part": "package", "absent": None, **calm, **differs},)
 
 
+def untold() -> tuple[dict[str, Any], ...]:
+    """Of a job that told no steps."""
+    parts = ("productive_s", "checkpoint_s", "evaluate_s", "first_steps_s", "outside_steps_s")
+    return tuple(row | dict.fromkeys(parts) | {"absent": "it told no steps"} for row in goodput())
+
+
 def said(**parts: Any) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for finding in findings(JobPage(**{"read_at": NOW, "job": JOB, "goodput": goodput(), **parts})):
@@ -134,7 +140,7 @@ def test_states_that_want_a_hand() -> None:
     found = said(
         job=idle,
         devices=devices([0.0] * 4),
-        goodput=goodput(productive_s=0.0, first_steps_s=0.0, outside_steps_s=1000.0),
+        goodput=untold(),
     )
     assert found["state"] == [
         "holds 4 devices and does nothing since 13:14:00 (60 min), drawing 1200 W: end it, or start its work"
@@ -223,6 +229,20 @@ def test_the_page_fits_its_width_and_says_what_is_simulated() -> None:
         assert "2 nodes (n1, n2), 4 H100, world size 4; 4 ranks told its last steps" in text
         assert "95.0% in productive steps (goodput), 2.0% checkpoints" in text.replace("\n" + " " * 18, " ")
     assert all(plain(line).isascii() for line in job_lines(page, 78, ASCII))
+
+
+def test_a_job_that_told_no_steps_says_so_and_keeps_its_energy() -> None:
+    row = figures() | {"steps": 0, "tokens": None, "tokens_per_s_device": None, "energy_j": 5e6, "energy_coverage": 0.9}
+    page = JobPage(NOW, job(steps=0, tokens=None), goodput=untold(), figures=(row,))
+    lines = {line[:18].strip(): line[18:].strip() for line in map(plain, job_lines(page, 100, UNICODE))}
+    assert lines["time went"] == "not known: it told no steps"
+    assert lines["tokens/J"].split(maxsplit=1)[1] == "no tokens"
+    assert lines["energy"].endswith("over 90% of its time")
+
+
+def test_a_job_that_warms_up_is_told_of_no_lost_time() -> None:
+    warm = goodput(productive_s=0.0, checkpoint_s=0.0, evaluate_s=0.0, first_steps_s=800.0, outside_steps_s=190.0)
+    assert "lost time" not in said(goodput=warm)
 
 
 def figures() -> dict[str, Any]:

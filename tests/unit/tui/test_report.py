@@ -42,7 +42,8 @@ CLAIM = {
     "n_a": 3, "n_r": 4, "workloads": 1,
 }  # fmt: skip
 FIGURES = {
-    "jobs": 3, "units": 24.0, "workloads": 1, "tokens_per_s": 1412.4, "mfu": 0.418, "mfu_basis": "dense", "ofu": 0.469,
+    "jobs": 3, "units": 24.0, "workloads": 1, "workload": "llama-8b | 4096", "tokens_per_s": 1412.4,
+    "tflops": 413.0, "mfu": 0.418, "mfu_basis": "dense", "ofu": 0.469,
     "tokens_per_j": 2.21, "cost_per_mtoken": None, "step_p50_s": 0.812, "step_p99_s": 0.904, "goodput": 0.931,
 }  # fmt: skip
 SPENT = {
@@ -56,7 +57,9 @@ JOB = {
     "tokens_per_s": 1412.4, "mfu_pct": 41.8, "mfu_basis": "dense", "mfu_absent": None, "ofu_pct": 46.9,
     "goodput_pct": 93.1, "energy_kwh": 104.2, "energy_covered_pct": 98.2, "tokens_per_j": 2.21,
 }  # fmt: skip
-NOTHING = dict.fromkeys(("mfu", "mfu_basis", "ofu", "tokens_per_j", "tokens_per_s", "step_p50_s", "step_p99_s"))
+NOTHING = dict.fromkeys(
+    ("workload", "tflops", "mfu", "mfu_basis", "ofu", "tokens_per_j", "tokens_per_s", "step_p50_s", "step_p99_s")
+)
 
 
 def series(who: dict[str, Any], **figures: Any) -> list[dict[str, Any]]:
@@ -228,7 +231,8 @@ def test_what_is_absent_stays_absent(page: str) -> None:
     bare = told["figures"]["tables"]["figures"][2]
     assert [bare[name] for name in ("tokens_per_s", "mfu_pct", "ofu_pct", "ofu_unvalidated_pct")] == [None] * 4
     text = as_markdown(made)
-    assert "| ● 910C die simulated | 3 | 24 | – | – | – | – | – | – | – | 93.1 |" in text
+    assert "Rates and step times: llama-8b \\| 4096." in text
+    assert "| ● 910C die simulated | 3 | 24 | – | – | – | – | – | – | – | – | 93.1 |" in text
     assert told["share"]["tables"]["shares"][1]["share"] is None
     assert "| ● 910C die simulated | – | – | – | – | 0 | 4 | 1 | nothing matched |" in text
     assert "48213 has no MFU: unknown layers" in text

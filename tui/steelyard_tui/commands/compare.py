@@ -26,15 +26,12 @@ _QUANTITIES: Final = {
 # Heading, column, and for some what to multiply it by and to how many digits.
 _CHIPS: Final = (
     ("vendor", "vendor"), ("chip", "chip"), ("part", "part"), ("origin", "origin"), ("jobs", "jobs"),
-    ("units", "units"), ("workloads", "workloads"), ("tokens/s", "tokens_per_s"), ("MFU %", "mfu", 100, 1),
-    ("of peak", "mfu_basis"), ("OFU %", "ofu", 100, 1), ("tokens/J", "tokens_per_j"),
+    ("units", "units"), ("workloads", "workloads"), ("tokens/s", "tokens_per_s"), ("TFLOP/s", "tflops", 1, 1),
+    ("MFU %", "mfu", 100, 1), ("of peak", "mfu_basis"), ("OFU %", "ofu", 100, 1), ("tokens/J", "tokens_per_j"),
     ("cost/Mtoken", "cost_per_mtoken"), ("step p50 ms", "step_p50_s", 1000, 0), ("step p99 ms", "step_p99_s", 1000, 0),
     ("goodput %", "goodput", 100, 1),
 )  # fmt: skip
-_CHIPS_NOTE: Final = (
-    "tokens/s of one such part; rates and step times only of chips that ran one workload\n"
-    "OFU is validated on H100 and GB200 only"
-)
+_CHIPS_NOTE: Final = "tokens/s and TFLOP/s of one such part; OFU is validated on H100 and GB200 only"
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +102,7 @@ def _write_chips(chips: "pa.Table", glyphs: "Glyphs") -> None:
 
     from steelyard_tui.commands.formats import write_table
     from steelyard_tui.present.figures import scaled
+    from steelyard_tui.workloads import rated_on
 
     rows = [
         {heading: scaled(row[column], *scale) if scale else row[column] for heading, column, *scale in _CHIPS}
@@ -116,7 +114,7 @@ def _write_chips(chips: "pa.Table", glyphs: "Glyphs") -> None:
     # A table draws with two signs of its own.
     ascii_signs = str.maketrans({"─": "-", "–": "-"}) if glyphs.bar.isascii() else {}
     sys.stdout.write(text.translate(ascii_signs))
-    sys.stdout.write(f"{_CHIPS_NOTE}\n\n")
+    sys.stdout.write(f"{_CHIPS_NOTE}\n{rated_on(chips.to_pylist())}\n\n")
 
 
 COMMAND = Command(

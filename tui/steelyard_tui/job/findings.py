@@ -244,8 +244,10 @@ def _profile(page: JobPage) -> Iterator[str]:
 
 
 def _lost_time(page: JobPage) -> Iterator[str]:
-    wall = sum(row["wall_s"] for row in page.goodput)
-    if not wall:
+    rows = [row for row in page.goodput if row["absent"] is None]
+    wall = sum(row["wall_s"] for row in rows)
+    # One without a productive step has told so already, or warms up.
+    if not any(row["productive_s"] for row in rows):
         return
     told = (
         ("checkpoint_s", CHECKPOINT, "goes into checkpoints"),
@@ -254,9 +256,8 @@ def _lost_time(page: JobPage) -> Iterator[str]:
         ("outside_steps_s", OUTSIDE_STEPS, "lies outside any step: start, input, restarts, waiting"),
     )
     for column, border, where in told:
-        share = sum(row[column] for row in page.goodput) / wall
-        # A job without steps has said so already.
-        if share >= border and page.job["steps"]:
+        share = sum(row[column] for row in rows) / wall
+        if share >= border:
             yield f"{share:.0%} of its device time {where}"
 
 

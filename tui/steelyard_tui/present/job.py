@@ -106,8 +106,7 @@ def _figures(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
     columns = [("newest minutes", row) for row in page.live if row["tokens_per_s_device"] is not None]
     columns += [(f"{chip_name(row['chip'], row['vendor'])}, all of it", row) for row in page.figures]
     job = page.job
-    uncounted = "none counted yet: the first 20 steps or 5 minutes warm up" if page.has_told else "none told"
-    yield _row("steps", [count(job["steps"]) if job["steps"] else uncounted])
+    yield _row("steps", [count(job["steps"]) if job["steps"] else "none counted yet" if page.has_told else "none told"])
     origin = f" ({job['tokens_origin']})" if job["tokens_origin"] else ""
     absent = f"{glyphs.absent} {text_of(job['tokens_absent']) or 'nobody told them'}"
     yield _row("tokens", [absent if job["tokens"] is None else f"{count(job['tokens'])}{origin}"])
@@ -172,27 +171,29 @@ def _note(name: str, rows: Sequence[Row]) -> str:
         validated = "validated" if row["ofu_validated"] else "not validated"
         return f"by counters, {validated} on this chip" if given else text_of(row["ofu_absent"])
     if name == "tokens_per_j":
-        return (
-            "the devices' energy, without the host's"
-            if given
-            else "its energy counters cover less than half of its time"
-        )
+        if given:
+            return "the devices' energy, without the host's"
+        is_covered = (row.get("energy_coverage") or 0.0) >= 0.5
+        return "no tokens" if is_covered else "its energy counters cover less than half of its time"
     if name == "energy_j" and given and row.get("energy_coverage") is not None:
         return f"over {row['energy_coverage']:.0%} of its time"
     if name == "cost_per_mtoken":
         return text_of(row.get("currency"))
-    return "" if given else {"tokens_per_s_device": "no tokens of productive steps"}.get(name, "")
+    if name == "tokens_per_s_device" and not given:
+        return "no tokens of productive steps: a process's first 20 steps or 5 minutes don't count"
+    return ""
 
 
 def _time_text(page: JobPage) -> str:
-    wall = sum(row["wall_s"] for row in page.goodput)
-    if not wall:
-        return "not known: its allocation was not told"
+    told = [row for row in page.goodput if row["absent"] is None]
+    if not told:
+        return f"not known: {text_of(page.goodput[0]['absent']) if page.goodput else 'its allocation was not told'}"
+    wall = sum(row["wall_s"] for row in told)
     parts = (
         ("in productive steps (goodput)", "productive_s"), ("checkpoints", "checkpoint_s"),
         ("evaluations", "evaluate_s"), ("first steps", "first_steps_s"), ("outside steps", "outside_steps_s"),
     )  # fmt: skip
-    shares = ((title, sum(row[name] for row in page.goodput) / wall) for title, name in parts)
+    shares = ((title, sum(row[name] for row in told) / wall) for title, name in parts)
     return ", ".join(f"{min(1.0, share):.1%} {title}" for title, share in shares)
 
 

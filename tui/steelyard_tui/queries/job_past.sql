@@ -9,7 +9,7 @@ SELECT
     h.vendors AS vendors, h.chips AS chips, h.nodes AS nodes, h.devices AS devices, h.world_size AS world_size,
     NULL AS busy, NULL AS core_active, NULL AS power_w, t.model AS model, t.workload AS workload, t.sequence_length AS sequence_length,
     t.precision AS precision, t.task AS task, t.steps AS steps, t.tokens AS tokens, t.tokens_origin AS tokens_origin, t.tokens_absent AS tokens_absent,
-    least(t.steps_end, coalesce(h.last_seen, t.steps_end)) AS last_step, t.step_p50_s AS step_p50_s, t.step_p99_s AS step_p99_s, t.goodput AS goodput
+    if(t.steps_end IS NULL, NULL, least(t.steps_end, coalesce(h.last_seen, t.steps_end))) AS last_step, t.step_p50_s AS step_p50_s, t.step_p99_s AS step_p99_s, t.goodput AS goodput
 FROM
 (
     SELECT job FROM job_devices WHERE job = {job:String}
@@ -31,13 +31,13 @@ LEFT JOIN
 (
     SELECT
         e.job AS job, toNullable(any(e.run)) AS run, any(e.origin) AS origin, any(e.model) AS model, any(e.workload) AS workload,
-        any(e.sequence_length) AS sequence_length, any(e.precision) AS precision, any(e.task) AS task, toNullable(sum(e.steps)) AS steps,
-        sum(e.tokens) AS tokens, any(e.tokens_origin) AS tokens_origin, any(e.tokens_absent) AS tokens_absent,
+        any(e.sequence_length) AS sequence_length, any(e.precision) AS precision, any(e.task) AS task, toNullable(sum(e.trained_steps)) AS steps,
+        sum(e.trained_tokens) AS tokens, any(e.tokens_origin) AS tokens_origin, any(e.tokens_absent) AS tokens_absent,
         toNullable(min(e.ts)) AS begin, least(max(e.until), now64(3, 'UTC')) AS end,
-        least(maxOrNullIf(e.until, e.device_s + e.first_device_s + e.checkpoint_device_s + e.evaluate_device_s > 0), now64(3, 'UTC')) AS steps_end,
+        maxOrNullIf(least(e.until, now64(3, 'UTC')), e.device_s + e.first_device_s + e.checkpoint_device_s + e.evaluate_device_s > 0) AS steps_end,
         quantileExactWeightedOrNullArray(0.5)(e.step_bins_s, e.step_counts) AS step_p50_s,
         quantileExactWeightedOrNullArray(0.99)(e.step_bins_s, e.step_counts) AS step_p99_s,
-        least(1, sum(e.wall_device_s) / nullIf(sum(e.wall_s), 0)) AS goodput
+        if(sum(e.told_wall_s) > 0, least(1, sum(e.wall_device_s) / sum(e.told_wall_s)), NULL) AS goodput
     FROM
     (
         SELECT *, ts + toIntervalSecond(if(level = '1h', 3600, 60)) AS until,

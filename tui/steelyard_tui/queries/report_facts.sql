@@ -1,6 +1,6 @@
 SELECT
     origin, uniqExact(run) AS jobs, sum(wall_s) / 3600 AS device_h, sum(tokens) AS all_tokens,
-    100 * least(1, sum(wall_device_s) / nullIf(sum(wall_s), 0)) AS goodput_pct,
+    if(sum(told_wall_s) > 0, 100 * least(1, sum(wall_device_s) / sum(told_wall_s)), NULL) AS goodput_pct,
     if(sum(energy_wall_s) > 0, sum(energy_j) / 3.6e6, NULL) AS energy_kwh,
     100 * sum(energy_wall_s) / nullIf(sum(wall_s), 0) AS energy_covered_pct
 FROM efficiency

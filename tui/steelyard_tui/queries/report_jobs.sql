@@ -9,7 +9,7 @@ FROM
         100 * sum(flops) / nullIf(sum(peak_flops), 0) AS mfu_pct, any(mfu_basis) AS mfu_basis,
         if(mfu_pct IS NULL, any(mfu_absent), NULL) AS mfu_absent,
         100 * sum(ofu_sum) / nullIf(sum(ofu_n), 0) AS ofu_pct,
-        100 * least(1, sum(wall_device_s) / nullIf(sum(wall_s), 0)) AS goodput_pct,
+        if(sum(told_wall_s) > 0, 100 * least(1, sum(wall_device_s) / sum(told_wall_s)), NULL) AS goodput_pct,
         if(sum(energy_wall_s) > 0, sum(energy_j) / 3.6e6, NULL) AS energy_kwh,
         100 * sum(energy_wall_s) / nullIf(sum(wall_s), 0) AS energy_covered_pct,
         if(sum(energy_wall_s) >= 0.5 * sum(wall_s), sum(energy_tokens) / nullIf(sum(energy_j), 0), NULL) AS tokens_per_j

@@ -17,5 +17,5 @@
     ${step_p50} AS step_p50_s,
     ${step_p95} AS step_p95_s,
     ${step_p99} AS step_p99_s,
-    -- a step counts where it ended: in a short window some have begun before it
-    least(1, e.wall_device_s / nullIf(e.wall_s, 0)) AS goodput
+    -- a step counts where it ended: in a short window some have begun before it; least() of 1 and NULL is 1
+    if(e.told_wall_s > 0, least(1, e.wall_device_s / e.told_wall_s), NULL) AS goodput

@@ -19,6 +19,8 @@ SELECT
         p.chip = '', 'the chip table has no such chip',
         peak_tflops IS NULL, concat('the chip table has no peak for ', if(f.precision = '', 'an unknown precision', f.precision)),
         '') AS mfu_absent,
+    -- of a job that tells no steps nobody knows how much of its time was productive
+    if(f.job != '' OR s.wall_device_s > 0, s.wall_s, 0) AS told_wall_s,
     if(p.ofu = 1, ifNull(s.tensor_clock_sum / p.clock_mhz, 0), 0) AS ofu_sum,
     if(p.ofu = 1 AND p.clock_mhz > 0, s.tensor_clock_n, 0) AS ofu_n,
     p.ofu_validated AS ofu_validated,

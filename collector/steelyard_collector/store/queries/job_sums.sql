@@ -4,6 +4,7 @@ SELECT
     g.steps AS steps, g.device_s AS device_s, g.tokens AS tokens, if(g.tokens IS NULL, 0, g.device_s) AS tokens_device_s,
     g.nonpad_tokens AS nonpad_tokens, if(g.nonpad_tokens IS NULL, 0, g.device_s) AS nonpad_device_s,
     g.loss_tokens AS loss_tokens, if(g.loss_tokens IS NULL, 0, g.device_s) AS loss_device_s,
+    g.steps + g.apart_steps AS trained_steps, g.all_tokens AS trained_tokens,
     g.checkpoint_device_s AS checkpoint_device_s, g.evaluate_device_s AS evaluate_device_s, g.first_device_s AS first_device_s,
     ifNull(g.wall_s, 0) AS wall_s, if(g.wall_s IS NULL, NULL, g.all_tokens) AS wall_tokens, if(g.wall_s IS NULL, 0, g.device_s) AS wall_device_s,
     ifNull(g.energy_j, 0) AS energy_j, if(g.energy_j IS NULL, NULL, g.all_tokens) AS energy_tokens, if(g.energy_j IS NULL, 0, g.wall_s) AS energy_wall_s,
@@ -20,9 +21,9 @@ FROM
         max(m.steps) AS steps, sum(m.device_s) AS device_s, sum(m.tokens) AS tokens,
         if(countIf(m.tokens IS NOT NULL AND m.nonpad_tokens IS NULL) = 0, sum(m.nonpad_tokens), NULL) AS nonpad_tokens,
         if(countIf(m.tokens IS NOT NULL AND m.loss_tokens IS NULL) = 0, sum(m.loss_tokens), NULL) AS loss_tokens,
-        -- tokens that were trained on; those of an evaluation were not
-        sum(if(m.tokens IS NULL AND m.checkpoint_tokens IS NULL AND m.first_tokens IS NULL, NULL,
-            ifNull(m.tokens, 0) + ifNull(m.checkpoint_tokens, 0) + ifNull(m.first_tokens, 0))) AS all_tokens,
+        -- tokens that were trained on: a marked step is a training step with something else before it
+        sum(if(m.tokens IS NULL AND m.checkpoint_tokens IS NULL AND m.evaluate_tokens IS NULL AND m.first_tokens IS NULL, NULL,
+            ifNull(m.tokens, 0) + ifNull(m.checkpoint_tokens, 0) + ifNull(m.evaluate_tokens, 0) + ifNull(m.first_tokens, 0))) AS all_tokens,
         max(m.checkpoint_steps + m.evaluate_steps + m.first_steps) AS apart_steps,
         sum(m.checkpoint_device_s) AS checkpoint_device_s, sum(m.evaluate_device_s) AS evaluate_device_s, sum(m.first_device_s) AS first_device_s,
         if(countIf(m.wall_s IS NULL) = 0, sum(m.wall_s), NULL) AS wall_s,

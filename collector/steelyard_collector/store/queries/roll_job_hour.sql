@@ -2,7 +2,7 @@ INSERT INTO steelyard_store.job_hour (
     job, vendor, chip, part, bucket, run, nodes, devices, steps, device_s, tokens, tokens_device_s,
     nonpad_tokens, nonpad_device_s, loss_tokens, loss_device_s, checkpoint_device_s, evaluate_device_s, first_device_s,
     wall_s, wall_tokens, wall_device_s, energy_j, energy_tokens, energy_wall_s, calm_energy_j, calm_tokens, calm_steps,
-    tensor_clock_sum, tensor_clock_n, loss_sum, loss_n, step_hist, origin, tokens_origin, tokens_absent, ver
+    tensor_clock_sum, tensor_clock_n, loss_sum, loss_n, step_hist, origin, tokens_origin, tokens_absent, trained_steps, trained_tokens, ver
 )
 SELECT
     job, vendor, chip, part, toStartOfHour(h.bucket) AS bucket, max(h.run) AS run, max(h.nodes) AS nodes, max(h.devices) AS devices,
@@ -15,6 +15,7 @@ SELECT
     sum(h.calm_energy_j) AS calm_energy_j, sum(h.calm_tokens) AS calm_tokens, sum(h.calm_steps) AS calm_steps,
     sum(h.tensor_clock_sum) AS tensor_clock_sum, sum(h.tensor_clock_n) AS tensor_clock_n, sum(h.loss_sum) AS loss_sum, sum(h.loss_n) AS loss_n,
     sumMap(h.step_hist) AS step_hist, max(h.origin) AS origin, max(h.tokens_origin) AS tokens_origin, max(h.tokens_absent) AS tokens_absent,
+    sum(h.trained_steps) AS trained_steps, sum(h.trained_tokens) AS trained_tokens,
     ${ver} AS ver
 FROM
 (

@@ -14,7 +14,7 @@ FROM
         h.job AS job, h.name AS name, h.scheduler AS scheduler, h.user AS user, h.origin AS origin, h.vendors AS vendors, h.chips AS chips,
         h.nodes AS nodes, h.devices AS devices, h.world_size AS world_size, h.since AS since, h.last_seen AS last_seen,
         h.busy AS busy, h.core_active AS core_active, h.tensor_active AS tensor_active, h.hbm_bw_active AS hbm_bw_active, h.power_w AS power_w,
-        o.steps AS steps, o.tokens AS tokens, o.last_step_ts AS last_step, o.step_p50_s AS step_p50_s, o.step_p99_s AS step_p99_s, o.goodput AS goodput,
+        o.trained_steps AS steps, o.trained_tokens AS tokens, o.last_step_ts AS last_step, o.step_p50_s AS step_p50_s, o.step_p99_s AS step_p99_s, o.goodput AS goodput,
         nullIf(o.tokens_origin, '') AS tokens_origin, nullIf(o.tokens_absent, '') AS tokens_absent,
         if(f.job = '' OR f.run = '', h.job, f.run) AS run, f.model_key AS model, f.workload AS workload, f.sequence_length AS sequence_length,
         nullIf(f.precision, '') AS precision, nullIf(f.task, '') AS task,
@@ -62,7 +62,7 @@ ${newest_of_device}
         ) AS d ON d.device_id = l.device_id
         GROUP BY l.job
     ) AS h
-    LEFT JOIN (SELECT job, toNullable(steps) AS steps, tokens, last_step_ts, step_p50_s, step_p99_s, goodput, tokens_origin, tokens_absent FROM steelyard_store.job_total FINAL) AS o ON o.job = h.job
+    LEFT JOIN (SELECT job, toNullable(trained_steps) AS trained_steps, trained_tokens, last_step_ts, step_p50_s, step_p99_s, goodput, tokens_origin, tokens_absent FROM steelyard_store.job_total FINAL) AS o ON o.job = h.job
     LEFT JOIN (SELECT DISTINCT job FROM steelyard_store.process WHERE ts >= now64(3, 'UTC') - INTERVAL 2 MINUTE) AS p ON p.job = h.job
     LEFT JOIN (SELECT job, run, model_key, workload, sequence_length, precision, task FROM steelyard_store.job_fact FINAL) AS f ON f.job = h.job
 ) AS j

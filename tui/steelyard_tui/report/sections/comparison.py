@@ -8,6 +8,7 @@ from steelyard_tui.present.shares import UNITS, share_text
 from steelyard_tui.report.charts import Mark, ShareChart, chip_of
 from steelyard_tui.report.document import Column, Picture, Row, Section, Table
 from steelyard_tui.report.gather import Gathered
+from steelyard_tui.workloads import rated_on
 
 MAIN: Final = ("tokens_per_s_device", "matched", "device")
 _SHARE: Final = (
@@ -38,6 +39,7 @@ _FIGURES: Final = (
     Column("jobs", "jobs", "count"),
     Column("units", "units", "count"),
     Column("tokens/s of one", "tokens_per_s", "figure"),
+    Column("TFLOP/s of one", "tflops", "figure"),
     Column("MFU %", "mfu_pct", "percent"),
     Column("OFU %", "ofu_pct", "percent"),
     Column("OFU %, not validated", "ofu_unvalidated_pct", "percent"),
@@ -48,8 +50,7 @@ _FIGURES: Final = (
     Column("goodput %", "goodput_pct", "percent"),
 )
 _FIGURES_NOTE: Final = (
-    "Rates and step times stand only beside chips that ran one workload. MFU is of each chip's own peak: it compares "
-    "uses, not chips. OFU is validated on H100 and GB200 only."
+    "MFU is of each chip's own peak: it compares uses, not chips. OFU is validated on H100 and GB200 only."
 )
 
 
@@ -112,7 +113,9 @@ def figures_section(gathered: Gathered) -> Section:
                 "jobs": row["jobs"],
                 "units": row["units"],
                 "workloads": row["workloads"],
+                "workload": row["workload"],
                 "tokens_per_s": row["tokens_per_s"],
+                "tflops": row["tflops"],
                 "mfu_pct": scaled(row["mfu"], 100, 1),
                 "mfu_basis": row["mfu_basis"],
                 "ofu_pct": ofu if is_validated else None,
@@ -129,7 +132,10 @@ def figures_section(gathered: Gathered) -> Section:
     if gathered.span.level == "1h":
         empty += " A window over 48 h is told by closed hours; a shorter one by minutes."
     bases = dict.fromkeys(f"{row['chip']}: {row['mfu_basis']}" for row in rows if row["mfu_basis"])
-    notes = (_FIGURES_NOTE, f"Peaks: {'; '.join(bases)}.") if bases else (_FIGURES_NOTE,)
+    notes = [_FIGURES_NOTE, *([f"Peaks: {'; '.join(bases)}."] if bases else [])]
+    if rows:
+        said = rated_on(rows)
+        notes.insert(0, f"{said[0].upper()}{said[1:]}.")
     table = Table("figures", "Each chip over the jobs that it ran", columns, rows, empty, notes)
     return Section("figures", "The chips side by side", (), tables=(table,))
 
