@@ -19,6 +19,7 @@ UNITS: Final[Mapping[str, str]] = {
     "V": "V",
     "bytes": "B",
     "bytes/s": "B/s",
+    "GT/s": "GT/s",
     "count": "",
     "level": "",
     "bits": "",

@@ -81,7 +81,7 @@ struct field { const char *name; size_t offset, width, count; };
 #define AT(version, name) {#name, offsetof(struct version, name), sizeof(((struct version *)0)->name), 1}
 #define MANY(version, name) \
     {#name, offsetof(struct version, name), sizeof(((struct version *)0)->name[0]), sizeof(((struct version *)0)->name) / sizeof(((struct version *)0)->name[0])}
-#define HEAD(v) AT(v, hotspot), AT(v, mem), AT(v, power), AT(v, gfx), AT(v, umc), AT(v, energy), AT(v, gfx_acc)
+#define HEAD(v) AT(v, hotspot), AT(v, mem), AT(v, power), AT(v, gfx), AT(v, umc), AT(v, energy), AT(v, gfx_acc), AT(v, pcie_width), AT(v, pcie_speed)
 #define OLD(v) HEAD(v), AT(v, gfxclk), AT(v, uclk), AT(v, throttle)
 #define NEW(v) HEAD(v), MANY(v, gfxclk), AT(v, uclk), AT(v, fw_time), AT(v, replays), MANY(v, xgmi_read), MANY(v, xgmi_write)
 #define HELD(v) AT(v, cycles), AT(v, prochot), AT(v, ppt), AT(v, socket_thermal), AT(v, vr_thermal), AT(v, hbm_thermal)

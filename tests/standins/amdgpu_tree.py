@@ -116,6 +116,7 @@ class AmdTree:
             "fw_time": milliseconds * 100_000, "xgmi_read": f"{milliseconds},7", "xgmi_write": f"{2 * milliseconds},9",
             "xgmi_up": "1,1,1,1,1,1,1", "cycles": milliseconds % 2**32, "ppt": milliseconds // 10,
             "prochot": 0, "socket_thermal": 0, "vr_thermal": 0, "hbm_thermal": 0, "replays": 0, "throttle": 0,
+            "pcie_width": 16, "pcie_speed": 320,
             "indep_throttle": 4,
             "busy0": self.busy_percent, "busy_acc0": accumulated, "busy1": "0,50", "busy_acc1": "7,9", "busy7": 12,
             "busy_acc7": 2**40 + 12 * milliseconds,

@@ -23,7 +23,7 @@
  *     hbm_mib, hbm_used_mib, health, network_health, ecc, ecc_single, ecc_double, isolated, next_isolated, slowed_by,
  *     hccs_tx, hccs_rx (GiB/s), hccs_errors (of each of 7 links),
  *     hccs_tx_packets, hccs_rx_packets (of each), hccs_down (of these), pcie_retries, ub_up (of 8 ports), ub_errors (of each), pcie_tx, pcie_rx (MB/ms), roce_tx, roce_rx (bytes),
- *     roce_bad   figures
+ *     roce_bad, roce_retries, roce_pfc (received), sio_errors (sent, of a 910C)   figures
  *     virtual.N n                 the NPU is split into that many virtual ones: link calls answer -8002
  *     faults.N text               "80E01801 81078603": the error codes that are active
  *     fault_text text             what the library says of any error code; without it, it knows none
@@ -114,6 +114,11 @@ typedef struct {
 } PcieErrors;
 
 typedef struct {
+    unsigned short tx_error_count, rx_error_count;
+    unsigned char reserved[8];
+} SioErrors;
+
+typedef struct {
     unsigned int hccs_port_pcs_bitmap, pcs_lane_bitmap[16], reserve[16];
 } HccsLanes;
 
@@ -141,9 +146,10 @@ typedef struct {
 } UbCounts;
 
 typedef struct {
-    unsigned long long pause_and_pfc[20], mac_tx_total_pkt_num, mac_tx_total_oct_num, mac_tx_bad_pkt_num,
+    unsigned long long mac_tx_mac_pause_num, mac_rx_mac_pause_num, mac_tx_pfc_pkt_num, mac_tx_pfc_by_priority[8],
+        mac_rx_pfc_pkt_num, mac_rx_pfc_by_priority[8], mac_tx_total_pkt_num, mac_tx_total_oct_num, mac_tx_bad_pkt_num,
         mac_tx_bad_oct_num, mac_rx_total_pkt_num, mac_rx_total_oct_num, mac_rx_bad_pkt_num, mac_rx_bad_oct_num,
-        mac_rx_fcs_err_pkt_num, roce[15], nic[4];
+        mac_rx_fcs_err_pkt_num, roce[13], roce_new_pkt_rty_num, roce_ecn_db_num, nic[4];
     long tv_sec, tv_usec;
     unsigned char reserved[64];
 } NetworkCounts;
@@ -167,6 +173,8 @@ static const struct {
     SIZE(HccsLanes),        AT(HccsLanes, pcs_lane_bitmap), SIZE(UbLinks), SIZE(UbPort), SIZE(PortList),
     AT(PortList, die_list_data), SIZE(UbCounts), AT(UbCounts, crc_error_sum),
     SIZE(NetworkCounts),    AT(NetworkCounts, mac_tx_total_oct_num), AT(NetworkCounts, mac_rx_bad_pkt_num),
+    AT(NetworkCounts, mac_rx_pfc_pkt_num), AT(NetworkCounts, roce_new_pkt_rty_num), SIZE(SioErrors),
+    AT(SioErrors, rx_error_count),
 };
 
 int standin_layout(int index, const char **type, const char **member, size_t *bytes) {
@@ -639,6 +647,15 @@ int dcmi_get_device_info(int card, int device, int main_command, unsigned int co
         errors->retry_cnt = (unsigned int)scenario_number("pcie_retries", npu, 0);
         return is_chip("910A") ? NOT_SUPPORT : OK;
     }
+    if (main_command == 56 && command == 0) {
+        SioErrors *errors = out;
+        if (*size != sizeof *errors)
+            return INVALID_PARAMETER;
+        memset(errors, 0, sizeof *errors);
+        errors->tx_error_count = (unsigned short)scenario_number("sio_errors", npu, 0);
+        errors->rx_error_count = 1;
+        return is_chip("910C") ? OK : NOT_SUPPORT;
+    }
     if (main_command == 16 && command == 1) {
         HccsLanes *lanes = out;
         if (*size != sizeof *lanes)
@@ -719,6 +736,11 @@ int dcmi_get_netdev_pkt_stats_info(int card, int device, int port, NetworkCounts
     out->mac_tx_total_oct_num = (unsigned long long)scenario_number("roce_tx", npu, 1e9 * scenario_seconds());
     out->mac_rx_total_oct_num = (unsigned long long)scenario_number("roce_rx", npu, 1e9 * scenario_seconds());
     out->mac_tx_bad_pkt_num = (unsigned long long)scenario_number("roce_bad", npu, 0);
+    out->roce_new_pkt_rty_num = (unsigned long long)scenario_number("roce_retries", npu, 0);
+    out->mac_tx_mac_pause_num = 1;
+    out->mac_rx_mac_pause_num = 2;
+    out->mac_tx_pfc_pkt_num = out->mac_tx_pfc_by_priority[3] = 10;
+    out->mac_rx_pfc_pkt_num = out->mac_rx_pfc_by_priority[3] = (unsigned long long)scenario_number("roce_pfc", npu, 20);
     out->mac_rx_bad_pkt_num = 2 * out->mac_tx_bad_pkt_num;
     return OK;
 }

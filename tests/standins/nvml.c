@@ -18,6 +18,8 @@
  *     gpm.<id>.N value       a GPM figure; error.gpm.<id>.N its return code
  *     nvlink 0, 4, 5         generation of the links (4)
  *     links_down.N count     of the 18, these are down; links_wired.N count: the board has no more than these
+ *     retires_pages 1        memory is set aside by pages, as before Ampere: retired_corrected, retired_uncorrected,
+ *                            retirement_pending
  *     link_errors.N count    of each kind and, on NVLink 5, each link
  *     ecc_hbm, ecc_sram ...  corrected errors by place; with _uncorrected behind it the others
  *     throttle_field 251     first of the three counters of slowdowns: 251, 269 or 0 for none
@@ -556,7 +558,7 @@ int nvmlDeviceGetNvLinkState(Handle handle, unsigned int link, unsigned int *is_
 int nvmlDeviceGetRemappedRows(Handle handle, unsigned int *corrected, unsigned int *uncorrected, unsigned int *pending,
                               unsigned int *failed) {
     ENTER(handle);
-    if (is_cut(handle))
+    if (is_cut(handle) || number("retires_pages", handle->index, 0))
         return NOT_SUPPORTED;
     *corrected = (unsigned int)number("remapped_corrected", handle->index, 0);
     *uncorrected = (unsigned int)number("remapped_uncorrected", handle->index, 0);
@@ -570,6 +572,22 @@ int nvmlDeviceGetPcieReplayCounter(Handle handle, unsigned int *out) {
     if (handle->instance >= 0 || number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
     *out = (unsigned int)number("pcie_replays", handle->index, 0);
+    return OK;
+}
+
+int nvmlDeviceGetCurrPcieLinkGeneration(Handle handle, unsigned int *out) {
+    ENTER(handle);
+    if (handle->instance >= 0)
+        return NOT_SUPPORTED;
+    *out = (unsigned int)number("pcie_generation", handle->index, 5);
+    return OK;
+}
+
+int nvmlDeviceGetCurrPcieLinkWidth(Handle handle, unsigned int *out) {
+    ENTER(handle);
+    if (handle->instance >= 0)
+        return NOT_SUPPORTED;
+    *out = (unsigned int)number("pcie_width", handle->index, 16);
     return OK;
 }
 
@@ -615,6 +633,12 @@ static Figure figure(unsigned int id, unsigned int scope, int gpu, double t) {
         return (Figure){number("mig", gpu, 0) > 0 ? -NOT_SUPPORTED : TYPE_UINT, number("remap_failed", gpu, 0)};
     case 230:
         return (Figure){action < 0 ? -NOT_SUPPORTED : TYPE_UINT, action};
+    case 29:
+    case 30:
+    case 31: {
+        const char *keys[] = {"retired_corrected", "retired_uncorrected", "retirement_pending"};
+        return (Figure){number("retires_pages", gpu, 0) ? TYPE_ULONG : -NOT_SUPPORTED, number(keys[id - 29], gpu, 0)};
+    }
     case 38:
     case 45:
     case 52:

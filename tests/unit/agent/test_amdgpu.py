@@ -74,7 +74,7 @@ def test_offsets_are_the_compilers(tables: Path, version: tuple[int, int]) -> No
     words = ["hotspot=61", "mem=55", "power=700", "gfx=97", "umc=40", "energy=123456789012", "gfx_acc=777", "uclk=1300",
              "gfxclk=2100", "throttle=3", "indep_throttle=18", "fw_time=99999", "xgmi_read=1,2", "xgmi_write=4",
              "cycles=11", "ppt=12", "prochot=13", "socket_thermal=14", "vr_thermal=15", "hbm_thermal=16",
-             "replays=17", "xgmi_up=1,0,1"]  # fmt: skip
+             "replays=17", "xgmi_up=1,0,1", "pcie_width=8", "pcie_speed=160"]  # fmt: skip
     raw = subprocess.run([tables, f"1.{version[1]}", *words], capture_output=True, check=True).stdout
     assert version_of(raw) == (*version, len(raw))
     told = {"hotspot_c": (61,), "memory_c": (55,), "power_w": (700,), "gfx_percent": (97,), "umc_percent": (40,),
@@ -82,7 +82,7 @@ def test_offsets_are_the_compilers(tables: Path, version: tuple[int, int]) -> No
             "gfxclks_mhz": (2100,), "throttle": (3,), "throttle_bits": (18,), "time_10ns": (99999,),
             "xgmi_read_kb": (1, 2), "xgmi_write_kb": (4,), "cycles": (11,), "ppt": (12,), "prochot": (13,),
             "socket_thermal": (14,), "vr_thermal": (15,), "hbm_thermal": (16,), "replays": (17,),
-            "xgmi_up": (1, 0, 1)}  # fmt: skip
+            "xgmi_up": (1, 0, 1), "pcie_lanes": (8,), "pcie_tenths_gt_s": (160,)}  # fmt: skip
     assert decode(raw) == {name: told[name] for name in LAYOUTS[version].fields}
 
 
@@ -101,14 +101,16 @@ def test_all_ones_is_absent_and_no_figure(tables: Path) -> None:
 def test_a_table_that_describes_itself() -> None:
     raw = attributes(
         attribute(0, 2, 2, 61), attribute(1, 2, 2, 0), attribute(3, 3, 2, 700), attribute(4, 10, 2, 97),
-        attribute(6, 8, 6, 5300), attribute(7, 0, 6, 123456789012), attribute(20, 10, 4, 777),
+        attribute(6, 8, 6, 5300), attribute(7, 0, 6, 123456789012),
+        attribute(16, 0, 2, 16), attribute(17, 7, 2, 320), attribute(20, 10, 4, 777),
         attribute(30, 9, 6, 4, 2**64 - 1), attribute(32, 5, 6, 99999), attribute(33, 1, 2, 2100, 0xFFFF),
         attribute(37, 7, 2, 13), attribute(999, 0, 1, -3),
     )  # fmt: skip
     # A memory temperature of 0 is none; a clock in a unit that isn't MHz, and ids that are not known, are left out.
     assert decode(raw) == {
         "hotspot_c": (61,), "power_w": (700,), "gfx_percent": (97,), "energy": (123456789012,), "gfx_acc": (777,),
-        "xgmi_write_kb": (4,), "time_10ns": (99999,), "gfxclks_mhz": (2100,),
+        "xgmi_write_kb": (4,), "time_10ns": (99999,), "gfxclks_mhz": (2100,), "pcie_lanes": (16,),
+        "pcie_tenths_gt_s": (320,),
     }  # fmt: skip
 
 
@@ -170,12 +172,13 @@ def test_figures_of_a_busy_mi300x(tmp_path: Path) -> None:
         "core_clock_max_mhz": 2100.0, "power_limit_w": 750.0, "hbm_total_bytes": float(64 << 30), "ecc_corrected": 11,
         "ecc_uncorrected": 3, "ecc_corrected_hbm": 4, "ecc_uncorrected_hbm": 1, "ecc_corrected_sram": 2,
         "ecc_uncorrected_sram": 0, "link_errors": 7, "remapped_rows": 1.0, "remap_pending": 1.0, "pcie_replays": 3,
+        "ecc_deferred": 0, "pcie_gt_s": 32.0, "pcie_lanes": 16.0,
     }  # fmt: skip
 
 
 def test_errors_are_told_by_the_blocks_that_count_them(tmp_path: Path) -> None:
     rig = Rig(tmp_path, "MI300X")
-    rig.tree.put(0, "ras/sdma_err_count", "ue: 1\nce: 10")
+    rig.tree.put(0, "ras/sdma_err_count", "ue: 1\nce: 10\nde: 7")
     rig.tree.drop(1, "ras/xgmi_wafl_err_count")
     rig.tree.drop(1, "ras/gfx_err_count")
     rig.source.close()
@@ -184,7 +187,8 @@ def test_errors_are_told_by_the_blocks_that_count_them(tmp_path: Path) -> None:
     assert (first["ecc_corrected_sram"], first["ecc_uncorrected_sram"]) == (12, 1)
     assert (first["ecc_corrected"], first["ecc_corrected_hbm"]) == (21, 4)
     assert (second["ecc_corrected"], second["ecc_corrected_hbm"]) == (4, 4)
-    assert not {"link_errors", "ecc_corrected_sram"} & second.keys(), "what it doesn't count is absent"
+    assert first["ecc_deferred"] == 7
+    assert not {"link_errors", "ecc_corrected_sram", "ecc_deferred"} & second.keys(), "what it doesn't count is absent"
 
 
 def test_links_that_are_up(tmp_path: Path) -> None:

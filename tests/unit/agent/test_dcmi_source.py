@@ -42,7 +42,7 @@ def test_structs_are_laid_out_as_in_c(library: Path) -> None:
     assert {name for name, field in seen if not field} == {
         b"ChipInfoV2", b"MultiUtilization", b"HbmInfo", b"EccInfo", b"PcieInfo", b"DieId", b"ProcessMemory",
         b"HccsBandwidth", b"PcieBandwidth", b"HccsCounts", b"PcieErrors", b"HccsLanes", b"UbLinks", b"UbPort",
-        b"PortList", b"UbCounts", b"NetworkCounts",
+        b"PortList", b"UbCounts", b"NetworkCounts", b"SioErrors",
     }  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "network_health.1": 6, "ecc_single.1": 7, "ecc_double.1": 1, "isolated.1": 3, "next_isolated.1": 1,
         "pids.1": "4711:2048 4712:16", "slowed_by.1": 1028, "hccs_tx.1": 70, "hccs_rx.1": 35, "hccs_errors.1": 3,
         "pcie_tx.1": 6, "pcie_rx.1": 8, "roce_tx.1": 5000, "roce_rx.1": 7000, "roce_bad.1": 2,
+        "roce_retries.1": 9, "roce_pfc.1": 30,
         "hccs_tx_packets.1": 300, "hccs_rx_packets.1": 200, "hccs_down.1": 2,
         "pcie_retries.1": 13,
     })  # fmt: skip
@@ -81,7 +82,7 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "link_rx_bytes_per_s": pytest.approx(35 * 2**30), "pcie_tx_bytes_per_s": 9e9, "pcie_rx_bytes_per_s": 11e9,
         "link_errors": 21, "link_up": 5.0, "link_tx_bytes": 7 * 300 * 20, "link_rx_bytes": 7 * 200 * 20,
         "ecc_corrected_hbm": 7, "ecc_uncorrected_hbm": 1, "roce_tx_bytes": 5000, "roce_rx_bytes": 7000,
-        "roce_errors": 6, "pcie_replays": 13,
+        "roce_errors": 6, "roce_retries": 9, "roce_pauses": 1 + 2 + 10 + 30, "pcie_replays": 13,
     }  # fmt: skip
     source.close()
 
@@ -112,6 +113,12 @@ def test_a_950_is_read_by_the_second_set_of_functions(library: Path, scenario: S
     assert isinstance(values["pcie_tx_bytes_per_s"], float)
     # Of its ten ports, two are for Ethernet.
     assert (values["link_up"], values["link_errors"]) == (6.0, 8 * 3)
+
+
+def test_errors_between_the_dies_of_a_910c_are_errors_of_its_links(library: Path, scenario: Scenario) -> None:
+    scenario.set({"chip": "910C", "hccs_errors.1": 3, "sio_errors.1": 10})
+    source = source_over(library)
+    assert sampled(source, source.discover()[1])["link_errors"] == 7 * 3 + 10 + 1
 
 
 def test_links_that_are_not_there_are_not_counted_as_down(library: Path, scenario: Scenario) -> None:

@@ -84,7 +84,9 @@ def test_numa_node_comes_from_sysfs(node: NvmlNode, source: NvmlSource) -> None:
 
 def test_slow_set(node: NvmlNode, source: NvmlSource) -> None:
     node.scenario.set({"ecc_corrected": 12, "ecc_uncorrected": 1, "remapped_corrected": 2, "remapped_uncorrected": 3})
-    node.scenario.set({"remap_pending": 1, "pcie_replays": 9, "power_limit_w": 650})
+    node.scenario.set(
+        {"remap_pending": 1, "pcie_replays": 9, "power_limit_w": 650, "pcie_generation": 4, "pcie_width": 8}
+    )
     node.scenario.set({"ecc_hbm": 11, "ecc_sram": 1, "ecc_sram_uncorrected": 4})
     assert named(source, source.discover()[0], "slow") == {
         "core_clock_max_mhz": 1980,
@@ -96,6 +98,8 @@ def test_slow_set(node: NvmlNode, source: NvmlSource) -> None:
         "remapped_rows": 5,
         "remap_pending": 1,
         "pcie_replays": 9,
+        "pcie_gt_s": 16.0,
+        "pcie_lanes": 8,
         "link_errors": 1,
         "link_up": 18.0,
         "ecc_corrected_hbm": 11,
@@ -103,6 +107,22 @@ def test_slow_set(node: NvmlNode, source: NvmlSource) -> None:
         "ecc_corrected_sram": 1,
         "ecc_uncorrected_sram": 4,
     }
+
+
+def test_before_ampere_memory_is_set_aside_by_pages(node: NvmlNode, source: NvmlSource) -> None:
+    node.scenario.set({"name": "Tesla V100-SXM2-32GB", "gpm": 0, "retires_pages": 1})
+    node.scenario.set({"retired_corrected": 3, "retired_uncorrected.0": 4, "retirement_pending.0": 1})
+    first, second = source.discover()
+    values = named(source, first, "slow")
+    assert (values["remapped_rows"], values["remap_pending"]) == (7.0, 1.0)
+    values = named(source, second, "slow")
+    assert (values["remapped_rows"], values["remap_pending"]) == (3.0, 0.0)
+
+
+def test_a_link_of_an_unknown_generation_has_no_speed(node: NvmlNode, source: NvmlSource) -> None:
+    info = source.discover()[0]
+    node.scenario.set({"pcie_generation": 99})
+    assert named(source, info, "slow")["pcie_gt_s"] == Absent("out of range")
 
 
 def test_a100_has_no_gpm_and_nothing_stands_in(node: NvmlNode, source: NvmlSource) -> None:

@@ -20,7 +20,7 @@ _BEGIN: Final = HEADER.size + _COUNT.size
 # AMDGPU_METRICS_TYPE_*, in order.
 _FORMS: Final = "BbHhIiQq"
 _PERCENT: Final = 10
-# AMDGPU_METRICS_ATTR_ID_*, and the unit in which we take it: MHz, C, W, 10 ns, KB, percent; 0 for none.
+# AMDGPU_METRICS_ATTR_ID_*, and the unit in which we take it: MHz, C, W, 10 ns, 0.1 GT/s, KB, percent; 0 for none.
 _NAMES: Final[Mapping[int, tuple[str, int]]] = {
     0: ("hotspot_c", 2),
     1: ("memory_c", 2),
@@ -34,6 +34,8 @@ _NAMES: Final[Mapping[int, tuple[str, int]]] = {
     12: ("socket_thermal", 0),
     13: ("vr_thermal", 0),
     14: ("hbm_thermal", 0),
+    16: ("pcie_lanes", 0),
+    17: ("pcie_tenths_gt_s", 7),
     20: ("gfx_acc", _PERCENT),
     29: ("xgmi_read_kb", 9),
     30: ("xgmi_write_kb", 9),

@@ -11,7 +11,7 @@ from steelyard_agent.devices.procfs import KeptFile
 from steelyard_proto.errors import DeviceError, NotSupported
 
 _DPM_LEVEL: Final = re.compile(rb"^\d+:\s*(\d+)Mhz", re.MULTILINE | re.IGNORECASE)
-_ERRORS: Final = re.compile(rb"(ue|ce):\s*(\d+)")
+_ERRORS: Final = re.compile(rb"(ue|ce|de):\s*(\d+)")
 _COUNTS: Final = "_err_count"
 _PAGE: Final = re.compile(rb":\s*([RPF])\s*$", re.MULTILINE)
 
@@ -117,14 +117,14 @@ class DeviceFiles:
         """The parts of the chip whose errors the driver counts, in its words: umc (the memory), gfx, xgmi_wafl ..."""
         return tuple(sorted(path.name.removesuffix(_COUNTS) for path in (self.folder / "ras").glob(f"*{_COUNTS}")))
 
-    def ras_errors(self, block: str) -> tuple[int, int]:
-        """Corrected and uncorrected errors of a block.
+    def ras_errors(self, block: str) -> tuple[int, int, int | None]:
+        """Corrected, uncorrected and deferred errors of a block; None where the chip doesn't tell the last.
 
         Raises:
             DeviceError: as `text`.
         """
         counts = {kind: int(count) for kind, count in _ERRORS.findall(self.text(f"ras/{block}{_COUNTS}"))}
-        return counts.get(b"ce", 0), counts.get(b"ue", 0)
+        return counts.get(b"ce", 0), counts.get(b"ue", 0), counts.get(b"de")
 
     def bad_pages(self) -> tuple[int, int]:
         """Pages of memory that are retired, and that will be at the next reset."""

@@ -38,6 +38,8 @@ _TYPES: Final[Mapping[str, str]] = {
     "gfxclk_mhz": "H",
     "gfxclks_mhz": "8H",
     "uclk_mhz": "H",
+    "pcie_lanes": "H",
+    "pcie_tenths_gt_s": "H",
 }
 
 
@@ -108,17 +110,19 @@ def _partitions(begin: int, each: int, accumulated: int) -> tuple[Mapping[str, F
 
 _OLD: Final = {
     "hotspot_c": 6, "memory_c": 8, "gfx_percent": 16, "umc_percent": 18, "power_w": 22, "energy": 24,
-    "gfxclk_mhz": 54, "uclk_mhz": 58, "throttle": 68, "gfx_acc": 80,
+    "gfxclk_mhz": 54, "uclk_mhz": 58, "throttle": 68, "pcie_lanes": 74, "pcie_tenths_gt_s": 76, "gfx_acc": 80,
 }  # fmt: skip
 _NEW: Final = {"hotspot_c": 4, "memory_c": 6, "power_w": 10, "gfx_percent": 12, "umc_percent": 14}
 _V1_6: Final = {
     "energy": 16, "cycles": 32, "prochot": 36, "ppt": 40, "socket_thermal": 44, "vr_thermal": 48, "hbm_thermal": 52,
-    "gfx_acc": 68, "replays": 104, "xgmi_read_kb": 128, "xgmi_write_kb": 192, "time_10ns": 256, "gfxclks_mhz": 264,
+    "pcie_lanes": 60, "pcie_tenths_gt_s": 62, "gfx_acc": 68, "replays": 104,
+    "xgmi_read_kb": 128, "xgmi_write_kb": 192, "time_10ns": 256, "gfxclks_mhz": 264,
     "uclk_mhz": 304,
 }  # fmt: skip
 _V1_7: Final = {
     "energy": 24, "cycles": 40, "prochot": 44, "ppt": 48, "socket_thermal": 52, "vr_thermal": 56, "hbm_thermal": 60,
-    "gfx_acc": 76, "replays": 112, "xgmi_read_kb": 136, "xgmi_write_kb": 200, "xgmi_up": 264, "time_10ns": 288,
+    "pcie_lanes": 68, "pcie_tenths_gt_s": 70, "gfx_acc": 76, "replays": 112,
+    "xgmi_read_kb": 136, "xgmi_write_kb": 200, "xgmi_up": 264, "time_10ns": 288,
     "gfxclks_mhz": 296, "uclk_mhz": 336,
 }  # fmt: skip
 
@@ -127,11 +131,13 @@ LAYOUTS: Final[Mapping[tuple[int, int], Layout]] = dict((
     _layout(2, 104, _OLD | {"time_10ns": 96}),
     _layout(3, 120, _OLD | {"time_10ns": 96, "throttle_bits": 112}),
     _layout(4, 288, _NEW | {
-        "energy": 24, "throttle": 40, "gfx_acc": 56, "replays": 88, "xgmi_read_kb": 104, "xgmi_write_kb": 168,
+        "energy": 24, "throttle": 40, "pcie_lanes": 48, "pcie_tenths_gt_s": 50, "gfx_acc": 56, "replays": 88,
+        "xgmi_read_kb": 104, "xgmi_write_kb": 168,
         "time_10ns": 232, "gfxclks_mhz": 240, "uclk_mhz": 280,
     }),
     _layout(5, 360, _NEW | {
-        "energy": 88, "throttle": 104, "gfx_acc": 120, "replays": 152, "xgmi_read_kb": 176, "xgmi_write_kb": 240,
+        "energy": 88, "throttle": 104, "pcie_lanes": 112, "pcie_tenths_gt_s": 114, "gfx_acc": 120, "replays": 152,
+        "xgmi_read_kb": 176, "xgmi_write_kb": 240,
         "time_10ns": 304, "gfxclks_mhz": 312, "uclk_mhz": 352,
     }),
     _layout(6, 1664, _NEW | _V1_6, has_zero_temperatures=True, partitions=_partitions(312, 168, 104)),

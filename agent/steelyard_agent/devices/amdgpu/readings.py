@@ -24,6 +24,7 @@ LINK_TX, LINK_RX, LINK_ERRORS, LINK_UP = 50, 51, 58, 59
 ECC_CORRECTED, ECC_UNCORRECTED, REMAPPED, REMAP_PENDING, PCIE_REPLAYS = 60, 61, 62, 63, 64
 PROCESSES = 67
 ECC_CORRECTED_HBM, ECC_UNCORRECTED_HBM, ECC_CORRECTED_SRAM, ECC_UNCORRECTED_SRAM = 77, 78, 79, 80
+ECC_DEFERRED, PCIE_SPEED, PCIE_LANES = 83, 84, 85
 
 # Blocks in the driver's words: the device memory, and those that aren't memories of the chip.
 _HBM_BLOCK: Final = "umc"
@@ -112,6 +113,7 @@ def plan(files: DeviceFiles, clock: Clock) -> Mapping[MetricClass, tuple[Reading
             *_errors(files),
             Reading((REMAPPED, REMAP_PENDING), lambda: tuple(float(pages) for pages in files.bad_pages())),
             Reading((PCIE_REPLAYS,), lambda: (files.number("pcie_replay_count"),)),
+            Reading((PCIE_SPEED, PCIE_LANES), lambda: _pcie_link(files)),
         ]
     )
     return {"fast": tuple(fast), "slow": tuple(slow)}
@@ -127,14 +129,41 @@ def _errors(files: DeviceFiles) -> list[Reading]:
         pairs[ECC_CORRECTED_HBM, ECC_UNCORRECTED_HBM] = (_HBM_BLOCK,)
     if on_chip := tuple(block for block in blocks if block not in _OUTSIDE):
         pairs[ECC_CORRECTED_SRAM, ECC_UNCORRECTED_SRAM] = on_chip
-    ids = tuple(number for pair in pairs for number in pair)
+    ids = [number for pair in pairs for number in pair]
+    if _LINK_BLOCK in blocks:
+        ids.append(LINK_ERRORS)
+    if any(_tells_deferred(files, block) for block in blocks):
+        ids.append(ECC_DEFERRED)
 
     def read() -> Values:
         counts = {block: files.ras_errors(block) for block in blocks}
-        figures = [sum(counts[block][kind] for block in group) for group in pairs.values() for kind in (0, 1)]
-        return (*figures, sum(counts[_LINK_BLOCK])) if _LINK_BLOCK in counts else tuple(figures)
+        figures = [sum(counts[block][kind] or 0 for block in group) for group in pairs.values() for kind in (0, 1)]
+        if _LINK_BLOCK in counts:
+            corrected, uncorrected, _ = counts[_LINK_BLOCK]
+            figures.append(corrected + uncorrected)
+        if ECC_DEFERRED in ids:
+            figures.append(sum(deferred or 0 for _, _, deferred in counts.values()))
+        return tuple(figures)
 
-    return [Reading((*ids, LINK_ERRORS) if _LINK_BLOCK in blocks else ids, read)]
+    return [Reading(tuple(ids), read)]
+
+
+def _tells_deferred(files: DeviceFiles, block: str) -> bool:
+    try:
+        return files.ras_errors(block)[2] is not None
+    except DeviceLost:
+        raise
+    except DeviceError:
+        return False
+
+
+def _pcie_link(files: DeviceFiles) -> Values:
+    """Source: pcie_link_speed and pcie_link_width of gpu_metrics; the kernel's own file may tell of a link inside."""
+    figures = files.gpu_metrics()
+    (speed,), (lanes,) = figures.get("pcie_tenths_gt_s", (0,)), figures.get("pcie_lanes", (0,))
+    if not speed or not lanes:
+        raise NotSupported("the table tells nothing of the PCIe link", vendor=VENDOR, call="gpu_metrics")
+    return speed / 10, float(lanes)
 
 
 def _links_up(files: DeviceFiles) -> float:

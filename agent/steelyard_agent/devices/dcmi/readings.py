@@ -39,6 +39,7 @@ class DeviceCalls:
         self.ecc = structs.EccInfo()
         self.bits = ctypes.c_ulonglong()
         self.hccs = structs.HccsCounts()
+        self.has_sio = False
         self._library = library
         self.is_second = library.is_second
         self._place = (card,) if library.is_second else (card, device)

@@ -94,6 +94,7 @@ def supported(calls: DeviceCalls, shelf: Shelf) -> tuple[SlowReading, ...]:
     Raises:
         DeviceLost: the device went away meanwhile.
     """
+    calls.has_sio = _has_sio(calls)
     given: set[int] = set()
     found: list[SlowReading] = []
     for reading in READINGS:
@@ -181,7 +182,24 @@ def _pcie(calls: DeviceCalls, window_ms: int) -> tuple[Value, ...]:
 def _link_errors(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
     counts = structs.HccsCounts()
     calls.info(structs.HCCS_COUNTS, counts)
-    return (sum(counts.crc_err_cnt),)
+    return (sum(counts.crc_err_cnt) + (_sio_errors(calls) if calls.has_sio else 0),)
+
+
+def _sio_errors(calls: DeviceCalls) -> int:
+    errors = structs.SioErrors()
+    calls.info(structs.SIO_ERRORS, errors)
+    return int(errors.tx_error_count + errors.rx_error_count)
+
+
+def _has_sio(calls: DeviceCalls) -> bool:
+    """Whether there is a link to another die, as in a 910C; how others refuse is nowhere said."""
+    try:
+        _sio_errors(calls)
+    except DeviceLost:
+        raise
+    except DeviceError:
+        return False
+    return True
 
 
 def _pcie_replays(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
@@ -237,14 +255,17 @@ def _roce(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
     counts = structs.NetworkCounts()
     calls.fill("dcmi_get_netdev_pkt_stats_info", 0, counts)
     bad = counts.mac_tx_bad_pkt_num + counts.mac_rx_bad_pkt_num
-    return int(counts.mac_tx_total_oct_num), int(counts.mac_rx_total_oct_num), int(bad)
+    pauses = counts.mac_tx_mac_pause_num + counts.mac_rx_mac_pause_num
+    pauses += counts.mac_tx_pfc_pkt_num + counts.mac_rx_pfc_pkt_num
+    figures = counts.mac_tx_total_oct_num, counts.mac_rx_total_oct_num, bad, counts.roce_new_pkt_rty_num, pauses
+    return tuple(map(int, figures))
 
 
 NETWORK_HEALTH: Final = SlowReading("network health", "slow", (66,), _network_health)
 
 READINGS: Final = (
     NETWORK_HEALTH,
-    SlowReading("RoCE counters", "slow", (74, 75, 76), _roce),
+    SlowReading("RoCE counters", "slow", (74, 75, 76, 81, 82), _roce),
     SlowReading("HCCS counters", "slow", (58,), _link_errors),
     SlowReading("HCCS links", "slow", (59,), _links_up),
     SlowReading("UB counters", "slow", (58,), _ub_link_errors),

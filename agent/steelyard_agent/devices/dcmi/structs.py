@@ -46,6 +46,7 @@ UB_MODE: Final = 0
 # dcmi_ub_port_status: linked with all lanes, with some
 UB_LINKED: Final = (1, 2)
 
+SIO_ERRORS: Final = (56, 0)  # DCMI_MAIN_CMD_SIO, DCMI_SIO_SUB_CMD_CRC_ERR_STATISTICS
 PCIE_ERRORS: Final = (55, 1)  # DCMI_MAIN_CMD_PCIE, DCMI_PCIE_SUB_CMD_PCIE_ERROR_INFO
 
 HEALTH_ABSENT: Final = 0xFFFFFFFF
@@ -185,6 +186,16 @@ class HccsCounts(ctypes.Structure):
     )
 
 
+class SioErrors(ctypes.Structure):
+    """dcmi_sio_crc_err_statistics_info: of the link between the dies of a package."""
+
+    _fields_ = (
+        ("tx_error_count", ctypes.c_ushort),
+        ("rx_error_count", ctypes.c_ushort),
+        ("reserved", ctypes.c_ubyte * 8),
+    )
+
+
 class HccsLanes(ctypes.Structure):
     """dcmi_hccs_lane_info: which ports are for HCCS; of these, in order, bit 0 set up, bits 9 and 10 lanes in use."""
 
@@ -245,7 +256,12 @@ class NetworkCounts(ctypes.Structure):
     """dcmi_network_pkt_stats_info: the RoCE port's counters, in its header's order."""
 
     _fields_ = (
-        ("pause_and_pfc", ctypes.c_ulonglong * 20),
+        ("mac_tx_mac_pause_num", ctypes.c_ulonglong),
+        ("mac_rx_mac_pause_num", ctypes.c_ulonglong),
+        ("mac_tx_pfc_pkt_num", ctypes.c_ulonglong),
+        ("mac_tx_pfc_by_priority", ctypes.c_ulonglong * 8),
+        ("mac_rx_pfc_pkt_num", ctypes.c_ulonglong),
+        ("mac_rx_pfc_by_priority", ctypes.c_ulonglong * 8),
         ("mac_tx_total_pkt_num", ctypes.c_ulonglong),
         ("mac_tx_total_oct_num", ctypes.c_ulonglong),
         ("mac_tx_bad_pkt_num", ctypes.c_ulonglong),
@@ -255,7 +271,9 @@ class NetworkCounts(ctypes.Structure):
         ("mac_rx_bad_pkt_num", ctypes.c_ulonglong),
         ("mac_rx_bad_oct_num", ctypes.c_ulonglong),
         ("mac_rx_fcs_err_pkt_num", ctypes.c_ulonglong),
-        ("roce", ctypes.c_ulonglong * 15),
+        ("roce", ctypes.c_ulonglong * 13),
+        ("roce_new_pkt_rty_num", ctypes.c_ulonglong),
+        ("roce_ecn_db_num", ctypes.c_ulonglong),
         ("nic", ctypes.c_ulonglong * 4),
         ("tv_sec", ctypes.c_long),
         ("tv_usec", ctypes.c_long),

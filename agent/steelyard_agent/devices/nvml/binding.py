@@ -50,6 +50,8 @@ _SIGNATURES: Final[dict[str, tuple[Any, ...]]] = {
     "nvmlDeviceGetNvLinkState": (c_void_p, c_uint, _OUT),
     "nvmlDeviceGetRemappedRows": (c_void_p, _OUT, _OUT, _OUT, _OUT),
     "nvmlDeviceGetPcieReplayCounter": (c_void_p, _OUT),
+    "nvmlDeviceGetCurrPcieLinkGeneration": (c_void_p, _OUT),
+    "nvmlDeviceGetCurrPcieLinkWidth": (c_void_p, _OUT),
     "nvmlDeviceGetFieldValues": (c_void_p, c_int, _OUT),
     "nvmlDeviceGetComputeRunningProcesses_v3": (c_void_p, _OUT, _OUT),
     "nvmlDeviceGetMPSComputeRunningProcesses_v3": (c_void_p, _OUT, _OUT),

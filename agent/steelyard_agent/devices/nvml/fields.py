@@ -29,6 +29,8 @@ _ENERGY: Final[Field] = (83, 0)
 _MEMORY_TEMPERATURE: Final[Field] = (82, 0)
 _SLOW_POWER: Final[Field] = (74, 0)
 _PCIE: Final[tuple[Field, Field]] = ((197, 0), (198, 0))
+_RETIRED: Final[tuple[Field, Field]] = ((29, 0), (30, 0))  # by corrected errors, by uncorrected ones
+_RETIREMENT_PENDING: Final[Field] = (31, 0)
 _LINKS_TX: Final[Field] = (138, _ALL_LINKS)
 _LINKS_RX: Final[Field] = (139, _ALL_LINKS)
 # Slowdowns by software's heat limit, hardware's heat limit, power brake. CUDA 12.9 and the first 13.0 number them
@@ -104,6 +106,12 @@ def sum_reading(calls: DeviceCalls, metric: int, fields: list[Field]) -> Reading
     """One metric as the sum of those of the fields that the device gives; raises as `field_reading`."""
     answered = _answered(calls, fields)
     return _reading(calls, [Figure(metric, tuple(answered))] if answered else [], answered)
+
+
+def retired_pages(calls: DeviceCalls) -> Reading:
+    """Pages of memory that a GPU before Ampere has retired, and whether more will be; raises as `field_reading`."""
+    answered = _answered(calls, [*_RETIRED, _RETIREMENT_PENDING])
+    return _reading(calls, [Figure(62, _RETIRED, 1.0), Figure(63, (_RETIREMENT_PENDING,), 1.0)], answered)
 
 
 def link_count(calls: DeviceCalls) -> int:

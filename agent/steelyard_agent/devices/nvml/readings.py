@@ -7,10 +7,10 @@ from typing import Final
 from steelyard_agent.devices.nvml import structs
 from steelyard_agent.devices.nvml.calls import DeviceCalls
 from steelyard_agent.devices.nvml.errors import INVALID_ARGUMENT
-from steelyard_agent.devices.nvml.fields import field_reading
+from steelyard_agent.devices.nvml.fields import field_reading, retired_pages
 from steelyard_agent.devices.nvml.links import errors_by_link, links_up, total_errors
 from steelyard_agent.devices.nvml.memory import memory_fast, memory_slow
-from steelyard_agent.devices.nvml.reading import Reading, celsius, ratio
+from steelyard_agent.devices.nvml.reading import OUT_OF_RANGE, Reading, celsius, ratio
 from steelyard_agent.model import Value
 from steelyard_proto.errors import DeviceError, DeviceLost, NotSupported
 from steelyard_proto.metrics import MetricClass
@@ -24,6 +24,8 @@ _SINCE_DRIVER: Final = 0
 _DRAM: Final = 2
 _SRAM: Final = 7
 _ECC_AT: Final = "nvmlDeviceGetMemoryErrorCounter"
+# By generation of PCIe.
+_GT_S: Final[Mapping[int, float]] = {1: 2.5, 2: 5.0, 3: 8.0, 4: 16.0, 5: 32.0, 6: 64.0}
 
 Make = Callable[[DeviceCalls], Reading]
 
@@ -143,6 +145,17 @@ def _remapped(calls: DeviceCalls) -> Reading:
     return Reading((62, 63), read)
 
 
+def _pcie_speed(calls: DeviceCalls) -> Reading:
+    generation = ctypes.c_uint()
+    fill = calls.filled("nvmlDeviceGetCurrPcieLinkGeneration", generation)
+
+    def read() -> tuple[Value, ...]:
+        fill()
+        return (_GT_S.get(generation.value, OUT_OF_RANGE),)
+
+    return Reading((84,), read)
+
+
 def _wide(name: str, metric: int, *selectors: int) -> Make:
     return _counter(name, metric, *selectors, width=ctypes.c_ulonglong)
 
@@ -174,8 +187,10 @@ _READINGS: Final[Mapping[MetricClass, tuple[tuple[Make, ...], ...]]] = {
         (_wide(_ECC_AT, 78, _UNCORRECTED, _SINCE_DRIVER, _DRAM),),
         (_wide(_ECC_AT, 79, _CORRECTED, _SINCE_DRIVER, _SRAM),),
         (_wide(_ECC_AT, 80, _UNCORRECTED, _SINCE_DRIVER, _SRAM),),
-        (_remapped,),
+        (_remapped, retired_pages),
         (_counter("nvmlDeviceGetPcieReplayCounter", 64, width=ctypes.c_uint),),
+        (_pcie_speed,),
+        (_unsigned("nvmlDeviceGetCurrPcieLinkWidth", 85),),
         (total_errors, errors_by_link),
         (links_up,),
     ),

@@ -14,6 +14,8 @@ _ASSUMED_HBM_GB: Final = 64.0
 
 # NVIDIA's activity counters (GPM) came with Hopper.
 _WITHOUT_GPM: Final = ("A100", "A800")
+# On the fourth generation of PCIe; the others are on the fifth.
+_ON_PCIE_4: Final = ("A100", "A800", "MI2")
 _POWER_METRICS: Final = frozenset({"power_w", "power_limit_w", "energy_mj"})
 
 
@@ -73,6 +75,7 @@ class Profile:
     power_limit_w: float
     clock_mhz: float
     memory_bytes: int
+    pcie_gt_s: float
     metrics: Mapping[MetricClass, tuple[str, ...]]
     notes: Mapping[str, str]
 
@@ -93,6 +96,7 @@ def profile_of(chip: Chip, catalogue: Catalogue) -> Profile:
         power_limit_w=chip.tdp_w or _ASSUMED_TDP_W,
         clock_mhz=chip.clock_mhz or _ASSUMED_CLOCK_MHZ,
         memory_bytes=int((chip.hbm_gb or _ASSUMED_HBM_GB) * (1 << 30)),
+        pcie_gt_s=16.0 if chip.name.startswith(_ON_PCIE_4) else 32.0,
         metrics={name: tuple(names) for name, names in metrics.items()},
         notes=_assumptions(chip),
     )

@@ -1,0 +1,22 @@
+-- congestion of a device's own port, deferred memory errors, the PCIe link
+ALTER TABLE steelyard_store.roll_1h${local} ${on_cluster}
+    ADD COLUMN IF NOT EXISTS roce_retries_inc Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS roce_retries_ms UInt64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS roce_retries_first Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS roce_retries_last Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS roce_pauses_inc Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS roce_pauses_ms UInt64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS roce_pauses_first Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS roce_pauses_last Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_deferred_inc Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_deferred_ms UInt64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_deferred_first Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS ecc_deferred_last Nullable(Int64) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_gt_s_sum Float64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_gt_s_n UInt32 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_gt_s_min Nullable(Float32) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_gt_s_max Nullable(Float32) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_lanes_sum Float64 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_lanes_n UInt32 CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_lanes_min Nullable(Float32) CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS pcie_lanes_max Nullable(Float32) CODEC(ZSTD(1))
