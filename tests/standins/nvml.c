@@ -165,11 +165,8 @@ static int broken_in[MAX_GPUS];
 static int live_samples;
 static int release = -1; /* of the driver that this library was loaded under */
 
-/* Where every figure is a default, the scenario need not be asked each time: that would cost more than the agent. */
-static __thread int has_scenario;
-
 static double number(const char *key, int gpu, double fallback) {
-    return has_scenario ? scenario_number(key, gpu, fallback) : fallback;
+    return scenario_number(key, gpu, fallback);
 }
 
 static double numbered(const char *kind, unsigned int id, int gpu, double fallback) {
@@ -181,21 +178,10 @@ static double numbered(const char *kind, unsigned int id, int gpu, double fallba
 }
 
 static void text(const char *key, int gpu, const char *fallback, char *out, size_t size) {
-    if (has_scenario)
-        scenario_text(key, gpu, fallback, out, size);
-    else
-        snprintf(out, size, "%s", fallback);
+    scenario_text(key, gpu, fallback, out, size);
 }
 
-static double seconds(void) {
-    static double start;
-    if (has_scenario)
-        return scenario_seconds();
-    double at = machine_seconds();
-    if (start == 0)
-        start = at;
-    return at - start;
-}
+static double seconds(void) { return scenario_seconds(); }
 
 static int gpu_count(void) {
     int count = (int)number("devices", -1, scenario_usual_devices("STEELYARD_STANDIN_GPUS"));
@@ -223,7 +209,7 @@ static int is_left_behind(void) {
 
 /* What every call does first. */
 static int enter(const char *function, Handle handle) {
-    has_scenario = getenv("STEELYARD_STANDIN_SCENARIO") != NULL;
+    scenario_look();
     int gone = (int)number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
     if (gone) {
         gone_in = lifetime;
@@ -235,7 +221,7 @@ static int enter(const char *function, Handle handle) {
         return INVALID_ARGUMENT;
     if (handle && is_broken(handle->index))
         return GPU_IS_LOST;
-    return has_scenario ? scenario_enter(function, handle ? handle->index : -1, GPU_IS_LOST, FUNCTION_NOT_FOUND) : OK;
+    return scenario_enter(function, handle ? handle->index : -1, GPU_IS_LOST, FUNCTION_NOT_FOUND);
 }
 
 #define ENTER(handle)                                                                                                  \
@@ -286,9 +272,9 @@ static unsigned long long used_mib(int gpu, double t) {
 
 #ifndef WITHOUT_nvmlInit_v2
 int nvmlInit_v2(void) {
-    has_scenario = getenv("STEELYARD_STANDIN_SCENARIO") != NULL;
+    scenario_look();
     int code = (int)number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
-    if (!code && has_scenario)
+    if (!code)
         code = scenario_enter(__func__, -1, GPU_IS_LOST, FUNCTION_NOT_FOUND);
     if (code)
         return code;
