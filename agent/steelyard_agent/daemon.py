@@ -15,7 +15,7 @@ from steelyard_agent.jobs.allocation import Allocations
 from steelyard_agent.jobs.watch import open_allocations, open_reader, open_watch
 from steelyard_agent.node import agent_id, read_node
 from steelyard_agent.sampling.gather import Gatherer
-from steelyard_agent.sampling.guards import guard, periods_of
+from steelyard_agent.sampling.guards import guarded, periods_of
 from steelyard_agent.sampling.loop import OwnFigures, SamplingLoop
 from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.self_metrics import Observed
@@ -120,7 +120,7 @@ class _Agent:
 
 def _assemble(config: Config, sources: Sequence[Source], clock: Clock, node: ingest_pb2.Node) -> _Agent:
     ring, directory = open_spool(config, node)
-    guards = [guard(source, config, clock) for source in sources]
+    guards = guarded(sources, config, clock)
     gatherer = Gatherer(directory, catalogue(), ring)
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
     # Before gRPC, which then takes the memory that a vendor's binding has given back.

@@ -1,8 +1,8 @@
 """The seam between the agent and whatever gives figures: a vendor's library, the host, a recording, a simulator.
 
-A source is called by one worker thread at a time (devices/guard.py), which may be abandoned while a call hangs
-and be replaced; calls for other devices then go on from a new thread. So a source keeps per-device state apart
-and holds no lock across a vendor's call.
+A source is called by one thread at a time, not always the same one (devices/crew.py). It may be left behind while a
+call hangs; calls for other devices then go on from another. So a source keeps per-device state apart and holds no
+lock across a vendor's call.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,9 @@
 """Keeps a source's faults away from everything else: hangs, lost devices, errors of any kind.
 
-A tick is handed to the source's one worker thread as one job. A device whose call hangs is quarantined until that
-call ends, and a new thread goes on with the others (worker.py). A lost device is absent, with the reason, until a
-later look finds it again (roster.py). Every exception becomes a count and an absence here, and goes no further. Where
-too much hangs, the source goes on in a process of its own (moving.py).
+A tick is one job, whose calls are made one after the other by a thread that quick sources share (crew.py). A device
+whose call hangs is quarantined until that call ends, and another thread goes on with the others. A lost device is
+absent, with the reason, until a later look finds it again (roster.py). Every exception becomes a count and an absence
+here, and goes no further. Where too much hangs, the source goes on in a process of its own (moving.py).
 """
 
 import logging
@@ -22,9 +22,10 @@ from steelyard_agent.devices.base import (
     PatientSource,
     Source,
 )
+from steelyard_agent.devices.crew import MAX_ABANDONED, Crew, Lane
 from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
+from steelyard_agent.devices.steps import Job, Outcome, Step, attempt
 from steelyard_agent.devices.tally import GuardStats, Tally
-from steelyard_agent.devices.worker import MAX_ABANDONED, Crew, Job, Outcome, Step, attempt
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.errors import DeviceError, DeviceLost, LibraryMissing
 from steelyard_proto.metrics import MetricClass
@@ -58,6 +59,7 @@ class GuardedSource:
         monotonic: Callable[[], float],
         wall_ms: Callable[[], int],
         max_abandoned: int = MAX_ABANDONED,
+        crew: Crew | None = None,
     ) -> None:
         """Wraps a source; nothing is called yet.
 
@@ -67,6 +69,7 @@ class GuardedSource:
             monotonic: seconds that never jump.
             wall_ms: Unix time for events, in ms.
             max_abandoned: hanging threads at which no call is made any more.
+            crew: the threads that make the calls; its own by default.
         """
         self._source = source
         # Asked once: a look at a protocol's methods costs as much as reading a device.
@@ -91,12 +94,8 @@ class GuardedSource:
         self._holders: list[Holders] = []
         # By device and class: a device's steps are the same at each tick.
         self._samples: dict[tuple[str, MetricClass], Step] = {}
-        self._crew = Crew(
-            source.name,
-            watcher=self,
-            monotonic=monotonic,
-            max_abandoned=max_abandoned,
-        )
+        self._crew = crew or Crew(source.name, monotonic=monotonic)
+        self._lane = Lane(self, max_abandoned)
 
     @property
     def name(self) -> str:
@@ -110,9 +109,9 @@ class GuardedSource:
 
     def discover(self, timeout_s: float = _FIRST_LOOK_S) -> Sequence[DeviceInfo]:
         """Looks for devices now and waits for it; ticks do this by themselves when it is due."""
-        job = Job(deque([self._look()]))
-        self._crew.submit(job)
-        self._crew.wait(job, self._monotonic() + timeout_s, cancel=False)
+        job = Job(deque([self._look()]), is_long=True)
+        self._crew.submit(self._lane, job)
+        self._crew.wait(self._lane, job, self._monotonic() + timeout_s, cancel=False)
         return self.devices()
 
     def devices(self) -> Sequence[DeviceInfo]:
@@ -139,16 +138,16 @@ class GuardedSource:
             # Made when it begins: what is lost or hangs by then is left out.
             is_poll = "fast" in self._classes
             self._tick = Job(make=self._tick_steps, at_s=at_s, again_s=again_s, is_poll=is_poll)
-            self._crew.submit(self._tick)
+            self._crew.submit(self._lane, self._tick)
         if is_look_due:
             # A job of its own: nobody waits for it.
-            self._crew.submit(Job(deque([self._look()])))
+            self._crew.submit(self._lane, Job(deque([self._look()]), is_long=True))
 
     def collect(self, timeout_s: float) -> list[Reading]:
         """Waits for the tick, at most so long; every known device appears with every class that was asked for."""
         if not self._roster.known and not self._is_looking:
             return []
-        self._crew.wait(self._tick, self._monotonic() + timeout_s)
+        self._crew.wait(self._lane, self._tick, self._monotonic() + timeout_s)
         with self._crew.lock:
             outcomes = {(outcome.step.uid, outcome.step.what): outcome for outcome in self._tick.outcomes}
             readings: list[Reading] = []
@@ -166,7 +165,7 @@ class GuardedSource:
     def hangs_for_s(self) -> list[float]:
         """How long each call has hung that does, those in threads of the source's own among them."""
         beside = () if self._under_way_of is None else self._under_way_of()
-        return [*self._crew.hangs_for_s(), *(seconds for seconds in beside if seconds >= self._deadline_s)]
+        return [*self._crew.hangs_for_s(self._lane), *(seconds for seconds in beside if seconds >= self._deadline_s)]
 
     def why_outdated(self) -> str:
         """Why only a new process can read the source; empty while this one can."""
@@ -177,7 +176,7 @@ class GuardedSource:
         if outdated := self.why_outdated():
             return outdated
         hanging = self.hangs_for_s()
-        if self._crew.is_stopped:
+        if self._lane.is_stopped:
             # Nothing is asked here any more, also if all of them have returned since.
             return f"{len(hanging)} calls hang" if hanging else "too many calls have hung"
         long = sum(seconds >= _LONG_S for seconds in hanging)
@@ -215,12 +214,12 @@ class GuardedSource:
         with self._crew.lock:
             tally = self._tally
             return GuardStats(
-                calls=tally.calls + self._crew.polled,
+                calls=tally.calls + self._lane.polled,
                 errors=tally.errors,
                 timeouts=tally.timeouts,
                 quarantined=self._roster.count("quarantined"),
                 absences=tally.absences,
-                sample_s=tally.sample_s + self._crew.polled_s,
+                sample_s=tally.sample_s + self._lane.polled_s,
                 absences_by_reason=dict(tally.by_reason),
                 abandoned=abandoned,
                 problem=self._problem,
@@ -229,14 +228,14 @@ class GuardedSource:
     def close(self) -> None:
         """Closes the source, waiting half a second for it at most; as long as it takes where too much has hung."""
         step = Step("", "close", self._source.close, _CLOSE_S)
-        if self._crew.is_stopped:
+        if self._lane.is_stopped:
             # Too much has hung: there is no thread any more that would do it.
             attempt(step, self._monotonic)
             return
-        job = Job(deque([step]))
-        self._crew.submit(job)
-        self._crew.wait(job, self._monotonic() + _CLOSE_S)
-        self._crew.stop()
+        job = Job(deque([step]), is_long=True)
+        self._crew.submit(self._lane, job)
+        self._crew.wait(self._lane, job, self._monotonic() + _CLOSE_S)
+        self._crew.stop(self._lane)
 
     # What to call.
 
@@ -265,7 +264,7 @@ class GuardedSource:
 
     def _plan_polls(self) -> None:
         """Tells the crew what to call between jobs, whenever other devices are there than before."""
-        self._crew.polls = [
+        self._lane.polls = [
             Step(info.uid, "poll", partial(self._source.poll, info.uid), self._deadline_s)
             for info in self._roster.present()
         ]
@@ -286,7 +285,7 @@ class GuardedSource:
             return f"{known.state}: {known.reason}"
         if outcome is not None and outcome.error is not None:
             return reason(outcome.error)
-        return TOO_MANY_HANG if self._crew.is_stopped else NOT_READ
+        return TOO_MANY_HANG if self._lane.is_stopped else NOT_READ
 
     def _read_holders(self, outcomes: dict[tuple[str, str], Outcome]) -> list[Holders]:
         holders: list[Holders] = []
@@ -352,7 +351,7 @@ class GuardedSource:
         self._note_complaints()
         self._problem = ""
         self._has_looked = True
-        self._crew.poll_period_s = self._source.capabilities.poll_period_s
+        self._lane.poll_period_s = self._source.capabilities.poll_period_s
         self._plan_polls()
 
     def _note_bug(self, step: Step, error: BaseException) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from steelyard_agent.devices.base import Capabilities, Source
+from steelyard_agent.devices.crew import Crew
 from steelyard_agent.devices.guard import GuardedSource, Holders, Reading
 from steelyard_agent.devices.registry import SourceRequest
 from steelyard_agent.devices.tally import GuardStats, added
@@ -34,6 +35,7 @@ class MovingSource:
         deadline_s: float,
         monotonic: Callable[[], float],
         wall_ms: Callable[[], int],
+        crew: Crew | None = None,
     ) -> None:
         """Wraps a source; nothing is called yet.
 
@@ -43,8 +45,9 @@ class MovingSource:
             deadline_s: how long one call for one device may take.
             monotonic: seconds that never jump.
             wall_ms: Unix time for events, in ms.
+            crew: the threads that make the calls; its own by default.
         """
-        self._here = GuardedSource(source, deadline_s=deadline_s, monotonic=monotonic, wall_ms=wall_ms)
+        self._here = GuardedSource(source, deadline_s=deadline_s, monotonic=monotonic, wall_ms=wall_ms, crew=crew)
         self._outside: OutsideSource | None = None
         self._request = request
         self._deadline_s = deadline_s

@@ -17,10 +17,10 @@ from typing import Final, Protocol
 from steelyard_agent.devices.absence import ITS_PROCESS, NOT_READ
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.channel import Channel, Report, Task, Tick
+from steelyard_agent.devices.crew import MAX_ABANDONED
 from steelyard_agent.devices.guard import MAX_EVENTS, Holders, Reading, Severity
 from steelyard_agent.devices.outside_known import Known
 from steelyard_agent.devices.tally import NO_STATS, GuardStats, Tally, added
-from steelyard_agent.devices.worker import MAX_ABANDONED
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.metrics import MetricClass
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from steelyard_agent.devices.base import ComplaintSource, LatencySource, PatientSource, Source
-from steelyard_agent.devices.worker import Outcome, Step, attempt
+from steelyard_agent.devices.steps import Outcome, Step, attempt
 from steelyard_agent.model import DeviceInfo
 from steelyard_proto.errors import DeviceError
 

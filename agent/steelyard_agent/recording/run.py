@@ -15,7 +15,7 @@ from steelyard_agent.node import read_node
 from steelyard_agent.recording.scrub import Scrubber
 from steelyard_agent.recording.writer import RecordingWriter
 from steelyard_agent.sampling.gather import Gatherer
-from steelyard_agent.sampling.guards import guard, periods_of
+from steelyard_agent.sampling.guards import guarded, periods_of
 from steelyard_agent.sampling.loop import SamplingLoop
 from steelyard_agent.sampling.sampler import Clock, Sampler
 from steelyard_agent.stopping import ending
@@ -58,7 +58,7 @@ def record(
     clock = Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, ending(pause, seconds))
     directory = Directory(Identity(str(uuid.uuid4()), VERSION, read_node(config.node, config.labels, config.origin)))
     writer = RecordingWriter(path, _hello_of(directory), Scrubber(os.urandom(32)) if is_scrubbed else _unchanged)
-    guards = [guard(source, config, clock) for source in sources]
+    guards = guarded(sources, config, clock)
     gatherer = Gatherer(directory, catalogue(), writer)
     sampler = Sampler(guards, gatherer, periods_of(config.sampling), clock)
     loop = SamplingLoop(

@@ -11,13 +11,10 @@ from steelyard_agent.sampling.gather import Gatherer
 from steelyard_agent.sampling.schedule import Schedule, TickCounts
 from steelyard_proto.metrics import MetricClass
 
-# Workers wake by themselves when a tick is due, and are given this long before anybody looks what they have: most are
+# The sources' thread wakes by itself when a tick is due, and is given this long before anybody looks what it has: it is
 # done by then, and one wake-up serves all. No longer: after 30 ms of rest a processor's caches hold nothing of ours any
 # more, and the same code takes ten times as long.
 _SETTLE_S: Final = 0.008
-# Between the starts of two sources: workers that run at once fight over the interpreter's lock at each call, and wake
-# up 50 times where 10 do.
-_GAP_S: Final = 0.004
 # Of a fast period: what a tick waits for its sources at most.
 _BUDGET_SHARE: Final = 0.9
 # A pause may end this much before its time.
@@ -91,14 +88,13 @@ class _Plan:
     """The deadlines of all sources of one entity, known with their first look for devices; and their next tick.
 
     Attributes:
-        sources: each with how long after a deadline it is read.
         due_s: the deadline of the next tick, which is planned already.
-        at_s: when that tick begins, less a source's own delay.
+        at_s: when that tick begins.
         classes: what is read then.
     """
 
     schedules: dict[MetricClass, Schedule]
-    sources: list[tuple[Guarded, float]] = field(default_factory=list)
+    sources: list[Guarded] = field(default_factory=list)
     due_s: float = float("inf")
     at_s: float = float("inf")
     classes: tuple[MetricClass, ...] = ()
@@ -115,17 +111,15 @@ class Sampler:
         self._has_looked = False
         budget_s = periods.shortest_ms / 1000 * _BUDGET_SHARE
         self._budget_s = max(budget_s, periods.call_deadline_ms / 1000 + 0.1)
-        gap_s = min(_GAP_S, periods.shortest_ms / 1000 * 0.02)
-        # The quick ones first, which the registry lists last.
-        self._sources = [(source, gap_s * place) for place, source in enumerate(reversed(sources))][::-1]
+        self._sources = sources
         self._plans: list[_Plan] = []
-        self._settle_s = min(_SETTLE_S, periods.shortest_ms / 1000 * 0.2) + gap_s * max(0, len(sources) - 1)
+        self._settle_s = min(_SETTLE_S, periods.shortest_ms / 1000 * 0.2)
 
     def look(self) -> None:
         """Looks for devices, the first time that it is called."""
         if not self._has_looked:
             self._has_looked = True
-            for source, _ in self._sources:
+            for source in self._sources:
                 source.discover(_FIRST_LOOK_S)
 
     def start(self) -> None:
@@ -136,9 +130,9 @@ class Sampler:
         for (entity, metric_class), period_ms in self._periods.of.items():
             plan = plans.setdefault(entity, _Plan({}))
             plan.schedules[metric_class] = Schedule(period_ms / 1000, now_s, self.counts)
-        for source, delay_s in self._sources:
+        for source in self._sources:
             if (of_entity := plans.get(source.capabilities.entity)) is not None:
-                of_entity.sources.append((source, delay_s))
+                of_entity.sources.append(source)
         self._plans = [plan for plan in plans.values() if plan.sources]
         for plan in self._plans:
             self._plan(plan)
@@ -165,7 +159,7 @@ class Sampler:
         holders: list[Holders] = []
         for plan in due:
             classes = plan.classes
-            found = [(one, one.collect(max(0.0, until_s - self._clock.monotonic()))) for one, _ in plan.sources]
+            found = [(one, one.collect(max(0.0, until_s - self._clock.monotonic()))) for one in plan.sources]
             for metric_class in classes:
                 plan.schedules[metric_class].take(max(plan.due_s, now_s - self._settle_s))
             self._plan(plan)
@@ -180,12 +174,12 @@ class Sampler:
         plan.at_s = max(plan.due_s, self._clock.monotonic())
         plan.classes = tuple(name for name, schedule in plan.schedules.items() if schedule.due_s <= plan.due_s)
         again_s = min(s.due_s + (s.period_s if name in plan.classes else 0.0) for name, s in plan.schedules.items())
-        for source, delay_s in plan.sources:
-            source.start_tick(plan.classes, plan.at_s + delay_s, again_s + delay_s)
+        for source in plan.sources:
+            source.start_tick(plan.classes, plan.at_s, again_s)
 
     def events(self) -> list[Event]:
         """What has happened to the sources since the last call, oldest first."""
-        found = [event for source, _ in self._sources for event in source.events()]
+        found = [event for source in self._sources for event in source.events()]
         return sorted(found, key=lambda event: event.ts_ms)
 
     def _hand_on(self, source: Guarded, readings: Sequence[Reading], ts_ms: int) -> None:

@@ -1,7 +1,7 @@
 """Reads what is slow in a thread of its own, so that no tick waits for it.
 
 Every ten seconds: the error codes of all devices, then each device's slow figures. The thread is a crew's
-(devices/worker.py) with the guard's rules: a call that outlives its deadline is left behind, its device isn't asked
+(devices/crew.py) with the guard's rules: a call that outlives its deadline is left behind, its device isn't asked
 again until the call has ended, and after four such calls nothing slow is asked any more. The device's other figures
 go on meanwhile.
 """
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from steelyard_agent.devices.crew import Crew, Lane
 from steelyard_agent.devices.dcmi.faults import SOURCE, FaultLog, Severity
 from steelyard_agent.devices.dcmi.readings import DeviceCalls
 from steelyard_agent.devices.dcmi.slow import NETWORK_HEALTH, PERIOD_S, Shelf, SlowReading, active_faults, measure
-from steelyard_agent.devices.worker import Crew, Job, Outcome, Step
+from steelyard_agent.devices.steps import Job, Outcome, Step
 from steelyard_agent.model import Event
 
 # On top of a window of 0.1 s; the network's health is known to be retried for long where a card has dropped.
@@ -53,12 +54,8 @@ class Aside:
         self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
         self._job = Job()
         self._next_s = 0.0
-        self._crew = Crew(
-            "dcmi-aside",
-            watcher=self,
-            monotonic=monotonic,
-            max_abandoned=_MAX_ABANDONED,
-        )
+        self._crew = Crew("dcmi-aside", monotonic=monotonic)
+        self._lane = Lane(self, _MAX_ABANDONED)
 
     def follow(self, devices: Mapping[str, SlowDevice]) -> None:
         """Takes the devices, by uid, from the next round on."""
@@ -68,11 +65,11 @@ class Aside:
         """Begins the next round if it is due; leaves a call behind that has outlived its deadline."""
         now_s = self._monotonic()
         if not self._job.is_done:
-            self._crew.wait(self._job, now_s, cancel=False)
-        elif now_s >= self._next_s and self._devices and not self._crew.is_stopped:
+            self._crew.wait(self._lane, self._job, now_s, cancel=False)
+        elif now_s >= self._next_s and self._devices and not self._lane.is_stopped:
             self._next_s = max(self._next_s + PERIOD_S, now_s)
             self._job = Job(make=self._steps)
-            self._crew.submit(self._job)
+            self._crew.submit(self._lane, self._job)
 
     def events(self) -> list[Event]:
         """What has happened since the last call."""
@@ -83,11 +80,11 @@ class Aside:
 
     def hangs_for_s(self) -> list[float]:
         """How long each call has hung that does."""
-        return self._crew.hangs_for_s()
+        return self._crew.hangs_for_s(self._lane)
 
     def close(self) -> None:
         """Lets the thread end after the call that it is in."""
-        self._crew.stop()
+        self._crew.stop(self._lane)
 
     # What to call.
 
