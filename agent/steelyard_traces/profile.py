@@ -125,6 +125,7 @@ class Rate:
         direction: read or write, of memory; sent or received, of links.
         part: of several the unit, the port or the kind of traffic; empty where there is one.
         samples: that the mean is over.
+        node: which one; None in a recording.
     """
 
     device: int
@@ -135,6 +136,7 @@ class Rate:
     min_bytes_per_s: float | None = None
     max_bytes_per_s: float | None = None
     samples: int | None = None
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

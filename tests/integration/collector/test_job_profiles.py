@@ -18,7 +18,7 @@ from steelyard_tui.messages import Goto
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import Rollers, put_held
 from tests.integration.collector.small_store import doors
-from tests.standins.profile_records import PARTS, profile, rows, stacks
+from tests.standins.profile_records import PARTS, profile, profile_id, rows, stacks
 from tests.standins.screens import running_app, until, until_text
 
 NOW_MS = int(time.time() * 1000)
@@ -39,10 +39,20 @@ def _window(store: Store, number: int, rank: int, **more: Any) -> None:
         store.insert(TABLES[kind], block, token=f"{kind}-{number}")  # type: ignore[index]
 
 
+def _sampled(store: Store, number: int, agent: int, bytes_per_s: float) -> None:
+    rates = [batch_pb2.Rate(index=0, link="hccs", direction="sent", mean_bytes_per_s=bytes_per_s)]
+    told: dict[str, Any] = {"ts_ms": NOW_MS, "job": "18", "profiler": "msprof", "state": "stored"}
+    sampled = batch_pb2.Profile(id=profile_id(number), rates=rates, **told)
+    message = batch_pb2.Records(kind=batch_pb2.KIND_PROFILE, profiles=[sampled])
+    accepted = Rows(Origin(agent, 9, batch_pb2.KIND_PROFILE, number), NOW_MS // 86_400_000, message, {})
+    store.insert(TABLES[batch_pb2.KIND_PROFILE], record_block([accepted]), token=f"rates-{number}")
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store = open_store(f"chdb://{tmp_path_factory.mktemp('profiled')}/store")
-    register(store, [{"device_id": 41, "agent": 7, "origin": "simulated"}], now_ms=NOW_MS)
+    devices = [{"device_id": 41, "agent": 7, "origin": "simulated"}, {"device_id": 42, "agent": 8}]
+    register(store, devices, now_ms=NOW_MS)
     put_held(
         store, [{"job": "17", "device_id": 41, "agent": 7, "from_ts": NOW_MS - 3_600_000, "to_ts": NOW_MS + 900_000}]
     )
@@ -50,9 +60,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for number in (1, 2):
         _window(store, number, number)
     _window(store, 3, 1, state="failed", reason="its profiler was busy")
+    for number, (agent, bytes_per_s) in enumerate([(7, 1e9), (7, 3e9), (8, 8e9)], 4):
+        _sampled(store, number, agent, bytes_per_s)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def address(store: Store) -> Iterator[str]:
     with doors(store) as opened:  # type: ignore[arg-type]
         yield opened.address
-    store.close()
 
 
 def test_the_page_has_them(address: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +85,30 @@ def test_the_page_has_them(address: str, capsys: pytest.CaptureFixture[str]) -> 
     assert [row["state"] for row in told["profiles"]] == ["stored", "stored", "failed"]
     assert sum(row["ns"] for row in told["profile_parts"]) == 2 * 90_000_000
     assert {row["by"] for row in told["profile_operators"]} == {"operator", "call"}
+
+
+def test_rates_are_of_one_node_and_device(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each node counts its devices from 0."""
+    assert main(["ops", "18", "--collector", address]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[:5] for line in said[-3:]] == [
+        ["node", "device", "moved", "GB/s", "least"],
+        ["n7", "0", "hccs", "sent", "2.000"],
+        ["n8", "0", "hccs", "sent", "8.000"],
+    ]
+
+
+def test_a_collector_of_before_there_were_rates_is_no_hindrance(
+    store: Store, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.command("RENAME TABLE steelyard.rates TO steelyard.put_away")
+    try:
+        assert main(["ops", "17", "--collector", address]) == 0
+    finally:
+        store.command("RENAME TABLE steelyard.put_away TO steelyard.rates")
+    out, err = capsys.readouterr()
+    assert "aten::mm" in out
+    assert "older and has no view `rates`" in err
 
 
 async def test_the_screen_leads_to_flame_graphs(address: str, tmp_path: Path) -> None:

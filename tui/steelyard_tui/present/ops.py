@@ -73,13 +73,14 @@ def _headline(profile: "Profile") -> str:
 
 
 def _rate_lines(rates: "Sequence[Rate]") -> Iterator[str]:
-    head = ("device", "moved", "GB/s", "least", "most")
+    has_nodes = any(rate.node for rate in rates)
+    head = ("node", "device", "moved", "GB/s", "least", "most")
     rows = [
-        (str(rate.device), " ".join(filter(None, (rate.link, rate.part, rate.direction))),
+        (rate.node or ABSENT, str(rate.device), " ".join(filter(None, (rate.link, rate.part, rate.direction))),
          *map(_gb_per_s, (rate.mean_bytes_per_s, rate.min_bytes_per_s, rate.max_bytes_per_s)))
         for rate in rates
     ]  # fmt: skip
-    yield from aligned([head, *rows])
+    yield from aligned([row if has_nodes else row[1:] for row in (head, *rows)])
 
 
 def _gb_per_s(bytes_per_s: float | None) -> str:

@@ -1,1 +1,1 @@
-SELECT profile FROM profiles WHERE ${chosen}
+SELECT profile FROM profiles WHERE ${chosen} ORDER BY profiler IN ('py_spy', 'msprof'), rank, ts

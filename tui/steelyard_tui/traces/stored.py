@@ -77,10 +77,9 @@ def wanted_of(name: str, from_ms: int, *, rank: int | None = None, is_newest: bo
 
 
 def stored_of(client: "Client", profiles: Sequence[str]) -> list[str]:
-    """Which of these are stored so far, in their order; raises as `read_stored`."""
+    """Which of these are stored so far, those with operators first; raises as `read_stored`."""
     rows = _asked(client, "stored_ids", Wanted(profiles=tuple(profiles)).parameters)
-    there = {row["profile"] for row in rows}
-    return [one for one in profiles if one in there]
+    return [row["profile"] for row in rows]
 
 
 def read_stored(client: "Client", wanted: Wanted) -> StoredRecording:
@@ -108,8 +107,8 @@ def read_stored(client: "Client", wanted: Wanted) -> StoredRecording:
     sums = _asked(client, "stored_ops", chosen)
     # Sampled in windows of their own, with neither device nor steps: those of the whole job are shown beside its sums.
     own = wanted.parameters | {"origin": row["origin"] or ""}
-    rates = _rates(_asked(client, "stored_rates", own))
-    profile = _profile(row, parts, sums, rates, (*row["notes"], *_left_out(groups)))
+    rates, too_old = _rates(client, own)
+    profile = _profile(row, parts, sums, rates, (*row["notes"], *_left_out(groups), *too_old))
 
     def stacks(kind: StackKind | None = None) -> "tuple[Stack, ...]":
         return _stacks(_asked(client, "stored_stacks", chosen), kind, row["sampled_hz"])
@@ -177,10 +176,16 @@ def _profile(
     )
 
 
-def _rates(rows: Iterable[Row]) -> "tuple[Rate, ...]":
+def _rates(client: "Client", parameters: Mapping[str, str]) -> "tuple[tuple[Rate, ...], tuple[str, ...]]":
+    """The rates, and a note in their place where the collector doesn't know the view."""
     from steelyard_traces.profile import Rate
 
-    return tuple(Rate(**row) for row in rows)
+    try:
+        return tuple(Rate(**row) for row in _asked(client, "stored_rates", parameters)), ()
+    except StoreError as error:
+        if "UNKNOWN_TABLE" not in str(error):
+            raise
+        return (), ("no rates of memory and links: the collector is older and has no view `rates`; update it",)
 
 
 def _label(row: Row) -> str:
