@@ -18,6 +18,7 @@ from steelyard_agent.doctor.node import Node
 from steelyard_agent.doctor.npu_smi import check_npu_smi
 from steelyard_agent.doctor.permissions import check_permissions
 from steelyard_agent.doctor.probe import probe_all
+from steelyard_agent.doctor.profiling import check_profiling
 from steelyard_agent.doctor.report import as_json, as_text
 from steelyard_agent.doctor.schedulers import check_schedulers
 from steelyard_agent.doctor.sources import check_sources
@@ -55,10 +56,11 @@ CHECKS: Final[Mapping[str, Callable[[Node], Sequence[Finding]]]] = {
     "sources": check_sources,
     "metrics": check_metrics,
     "npu_smi": check_npu_smi,
+    "profiling": check_profiling,
     "spool": check_spool,
     "collector": _collector,
 }
-_NEED_PROBES: Final = frozenset({"sources", "metrics", "npu_smi"})
+_NEED_PROBES: Final = frozenset({"sources", "metrics", "npu_smi", "profiling"})
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -166,6 +166,7 @@ def _options(devices: Sequence[int], seconds: int, target: Path) -> list[str]:
     ]
 
 
-def find_program() -> str:
+def find_program(root: Path = Path("/")) -> str:
     """Msprof on the path, else where CANN puts it."""
-    return shutil.which("msprof") or next((place for place in _PLACES if Path(place).exists()), "msprof")
+    places = (root / place.lstrip("/") for place in _PLACES)
+    return shutil.which("msprof") or next((str(place) for place in places if place.exists()), "msprof")

@@ -15,11 +15,13 @@ from steelyard_agent.doctor.host import check_host, clock_finding
 from steelyard_agent.doctor.installation import check_installation
 from steelyard_agent.doctor.node import Node
 from steelyard_agent.doctor.permissions import check_permissions
+from steelyard_agent.doctor.probe import Probe
+from steelyard_agent.doctor.profiling import check_profiling
 from steelyard_agent.doctor.report import as_json, as_text
 from steelyard_agent.doctor.schedulers import check_schedulers
 from steelyard_agent.doctor.spool import check_spool
 from steelyard_agent.settings import gather_settings
-from tests.standins.agent_parts import Parts
+from tests.standins.agent_parts import Parts, a_device
 from tests.standins.kubelet import Kubelet
 
 NOW_S = 1_800_000_000.0
@@ -317,3 +319,40 @@ def test_the_kubelet_is_asked(config: Config, tmp_path: Path, monkeypatch: pytes
     [silent] = check_schedulers(Node(config, root=Path()))
     assert (silent.subject, silent.level) == ("kubelet", "warning")
     assert "pod-resources" in silent.remedy
+
+
+def profiled(tmp_path: Path, **settings: str) -> Config:
+    environ = {"HOME": str(tmp_path)}
+    given = {"profiling.enabled": "true", "profiling.folder": "/run/p", **settings}
+    return make_config(gather_settings({"state_dir": str(tmp_path), **given}, environ, None), environ)
+
+
+def test_profiling_that_is_off_is_said_to_be(config: Config) -> None:
+    assert said(check_profiling(Node(config)), "note") == [": is off (profiling.enabled = false)"]
+
+
+def test_msprof_is_missed_by_those_who_ask_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    npu = Probe("dcmi", devices=[a_device(0, vendor="huawei")])
+    asking, bare = profiled(tmp_path, **{"profiling.msprof": "llama*"}), profiled(tmp_path)
+
+    def rates(config: Config, *probes: Probe) -> list[str]:
+        findings = check_profiling(Node(config, probes, root=tmp_path))
+        return [finding.level for finding in findings if finding.subject == "rates of links"]
+
+    assert [rates(bare), rates(bare, npu), rates(asking), rates(asking, npu)] == [[], ["note"], *[["problem"]] * 2]
+    program = write(tmp_path, "usr/local/Ascend/cann/bin/msprof")
+    # It is there and can't be run.
+    assert rates(asking) == ["problem"]
+    program.chmod(0o755)
+    assert rates(asking) == ["ok"]
+
+
+def test_host_stacks_need_py_spy_or_its_unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin/python"))
+    asking = profiled(tmp_path, **{"profiling.stacks": "*", "profiling.stacks_socket": "/run/stacks.sock"})
+    [finding] = [one for one in check_profiling(Node(asking, root=tmp_path)) if one.subject == "host stacks"]
+    assert (finding.level, "profiling.stacks = '*'" in finding.text) == ("problem", True)
+    write(tmp_path, "bin/py-spy").chmod(0o755)
+    assert said(check_profiling(Node(asking, root=tmp_path)), "problem") == []
