@@ -15,6 +15,7 @@ from steelyard_traces.device_work import (
 from steelyard_traces.grouping import grouped
 from steelyard_traces.intervals import Intervals, sorted_intervals, union
 from steelyard_traces.kineto import ANNOTATION, OPERATOR, PYTHON, KinetoTrace, Spans
+from steelyard_traces.nesting import NO_PARENT
 from steelyard_traces.profile import DATA_WAIT, Calls, Part, Profile, Step
 
 OUTSIDE: Final = "outside operators"
@@ -84,7 +85,10 @@ def _host_parts(trace: KinetoTrace, spans: Spans) -> tuple[Part, ...]:
         window = (int(spans.start_ns[0]), int(spans.end_ns[-1]))
     inside = on_thread & (start_ns >= window[0]) & (end_ns <= window[1])
     by_class: dict[str, int] = {}
-    for group in grouped(c.label[host][inside], self_ns[inside]):
+    # With stacks, an operator's Python frames are its own time, as they are without.
+    is_frame = trace.label_mask(np.array([label.category == PYTHON for label in c.labels], np.bool_))
+    around = trace.nesting.nearest(np.flatnonzero(inside), ~is_frame)
+    for group in grouped(c.label[host][around[around != NO_PARENT]], self_ns[inside][around != NO_PARENT]):
         label = c.labels[group.index]
         name = class_of_call(trace, label.category, label.name)
         by_class[name] = by_class.get(name, 0) + group.total_ns

@@ -19,8 +19,10 @@ class Nesting:
     Attributes:
         parent: the innermost call that is open on the same thread when each call begins; `NO_PARENT` for outermost
             ones.
-        self_ns: each call's time without the calls right inside it. A call that outlives the one it began in is cut
-            there, so that the sum over a thread is the time that its outermost calls cover.
+        self_ns: each call's time without the calls right inside it. Of two calls that overlap without being nested the
+            second is cut at the first's end, or the first at the second's start where the second lies mostly outside of
+            it, as a range does that a Python frame opens. So the sum over a thread is the time that its outermost calls
+            cover.
     """
 
     parent: Ints
@@ -28,13 +30,12 @@ class Nesting:
 
     def nearest(self, calls: Ints, wanted: NDArray[np.bool_]) -> Ints:
         """For each of `calls` itself or the nearest call around it that is wanted; `NO_PARENT` where there is none."""
-        found = calls.copy()
-        while True:
-            climb = np.flatnonzero(found != NO_PARENT)
-            climb = climb[~wanted[found[climb]]]
-            if not len(climb):
-                return found
-            found[climb] = self.parent[found[climb]]
+        # Twice as far up each time; the last place, which is also that of NO_PARENT, stands for above all.
+        up = np.append(np.where(wanted, np.arange(len(wanted)), self.parent), NO_PARENT)
+        while not np.array_equal(further := up[up], up):
+            up = further
+        found: Ints = up[calls]
+        return found
 
 
 def nest(thread: Ints, start_ns: Ints, duration_ns: Ints) -> Nesting:
@@ -75,13 +76,15 @@ def _by_depth(start: Ints, end: Ints) -> Ints | None:
 
 
 def _by_stack(start: Ints, end: Ints) -> tuple[Ints, Ints]:
-    """The same one by one, for threads on which some call outlives the one it began in; and the ends after the cut."""
+    """The same one by one, for threads on which some call outlives the one it began in; and the ends after the cuts."""
     parent = np.full(len(start), NO_PARENT, dtype=np.int64)
     ends = end.tolist()
     open_calls: list[int] = []
     for call, begin in enumerate(start.tolist()):
         while open_calls and ends[open_calls[-1]] <= begin:
             open_calls.pop()
+        while open_calls and ends[call] - ends[open_calls[-1]] > ends[open_calls[-1]] - begin:
+            ends[open_calls.pop()] = begin
         if open_calls:
             parent[call] = open_calls[-1]
             ends[call] = min(ends[call], ends[open_calls[-1]])

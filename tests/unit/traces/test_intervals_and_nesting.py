@@ -33,8 +33,8 @@ def test_unions_and_overlaps_are_what_counting_moments_gives(
         assert covered == len(_moments(one) & set(range(start, end)))
 
 
-def _by_hand(calls: list[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
-    """Parents and self times with a stack, one call at a time."""
+def _by_hand(calls: list[tuple[int, int, int]]) -> tuple[list[int], list[int], list[int]]:
+    """Parents, self times and lengths after the cuts with a stack, one call at a time."""
     parents, left, ends = [NO_PARENT] * len(calls), [0] * len(calls), [0] * len(calls)
     opened: dict[int, list[int]] = {}
     for i in sorted(range(len(calls)), key=lambda i: (calls[i][0], calls[i][1], -calls[i][2], i)):
@@ -43,14 +43,18 @@ def _by_hand(calls: list[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
         while stack and ends[stack[-1]] <= 2 * start:
             stack.pop()
         ends[i] = 2 * start + max(2 * length, 1)
+        while stack and ends[i] + 2 * start > 2 * ends[stack[-1]]:
+            ends[stack.pop()] = 2 * start
         if stack:
             parents[i] = stack[-1]
             ends[i] = min(ends[i], ends[stack[-1]])
-        left[i] = (ends[i] - 2 * start) // 2
-        if stack:
-            left[stack[-1]] -= left[i]
         stack.append(i)
-    return parents, left
+    lengths = [(ends[i] - 2 * start) // 2 for i, (_, start, _) in enumerate(calls)]
+    for i, length in enumerate(lengths):
+        left[i] += length
+        if parents[i] != NO_PARENT:
+            left[parents[i]] -= length
+    return parents, left, lengths
 
 
 @settings(deadline=None)
@@ -58,15 +62,26 @@ def _by_hand(calls: list[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
 def test_nesting_is_what_a_stack_gives_and_adds_up(calls: list[tuple[int, int, int]]) -> None:
     columns = np.array(calls, dtype=np.int64).reshape(-1, 3)
     nesting = nest(columns[:, 0], columns[:, 1], columns[:, 2])
-    parents, left = _by_hand(calls)
+    parents, left, lengths = _by_hand(calls)
     assert nesting.parent.tolist() == parents
     assert nesting.self_ns.tolist() == left
     assert min(left, default=0) >= 0
     outermost = [i for i, parent in enumerate(parents) if parent == NO_PARENT]
     for thread in {thread for thread, _, _ in calls}:
         mine = [i for i in range(len(calls)) if calls[i][0] == thread]
-        covered = sum(calls[i][2] for i in outermost if i in mine)
+        covered = sum(lengths[i] for i in outermost if i in mine)
         assert sum(left[i] for i in mine) == covered
+
+
+def test_a_range_that_a_frame_opens_holds_what_comes_after_the_frame() -> None:
+    """As torch.profiler tells a data loader with stacks: `__next__`, `__enter__` in it, the range, what it loads."""
+    starts, lengths = np.array([0, 5, 8, 40]), np.array([100, 6, 90, 30])
+    nesting = nest(np.ones(4, dtype=np.int64), starts, lengths)
+    assert nesting.parent.tolist() == [NO_PARENT, 0, 0, 2]
+    assert nesting.self_ns.tolist() == [100 - 3 - 90, 3, 90 - 30, 30]
+    # An end that is rounded up is no reason to leave the call around.
+    nesting = nest(np.array([1, 1]), np.array([0, 10]), np.array([100, 91]))
+    assert (nesting.parent.tolist(), nesting.self_ns.tolist()) == ([NO_PARENT, 0], [10, 90])
 
 
 def test_the_nearest_wanted_call_is_itself_or_around() -> None:

@@ -152,6 +152,19 @@ def test_without_a_device_the_busiest_thread_is_told(tmp_path: Path) -> None:
     assert sum(parts.values()) == profile.window_ns == 1_900
 
 
+def test_python_frames_are_the_time_of_the_call_that_they_are_in(tmp_path: Path) -> None:
+    events = [
+        call("train.py(10): main", -1_000, 9_000, "python_function"),
+        call("enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__", 0, 300, "user_annotation"),
+        call("data.py(7): __getitem__", 10, 280, "python_function"),
+        call("<built-in function sleep>", 20, 260, "python_function"),
+        call("aten::stack", 20, 5),
+        call("aten::mm", 400, 300),
+    ]
+    parts = {part.name: part.duration_ns for part in _read(tmp_path, trace_text(events)).parts}
+    assert parts == {"data wait": 295, "memory movement": 5, "matmul": 300, "outside operators": 9_000 - 600}
+
+
 def test_old_traces_have_other_names_for_the_same(tmp_path: Path) -> None:
     events = [
         call("aten::mm", 0, 90_000, "Operator"),
