@@ -142,7 +142,7 @@ typedef struct {
 
 typedef struct {
     int port_mode;
-    unsigned long long packets[39], crc_error_sum, core_mib[8], reserved[16];
+    unsigned long long packets[39], crc_error_sum, pauses[4], bad[2], bad_octets[2], reserved[16];
 } UbCounts;
 
 typedef struct {
@@ -171,7 +171,7 @@ static const struct {
     SIZE(PcieBandwidth),    AT(PcieBandwidth, rx_cpl_bw), SIZE(HccsCounts), AT(HccsCounts, crc_err_cnt),
     SIZE(PcieErrors),       AT(PcieErrors, retry_cnt),
     SIZE(HccsLanes),        AT(HccsLanes, pcs_lane_bitmap), SIZE(UbLinks), SIZE(UbPort), SIZE(PortList),
-    AT(PortList, die_list_data), SIZE(UbCounts), AT(UbCounts, crc_error_sum),
+    AT(PortList, die_list_data), SIZE(UbCounts), AT(UbCounts, crc_error_sum), AT(UbCounts, bad),
     SIZE(NetworkCounts),    AT(NetworkCounts, mac_tx_total_oct_num), AT(NetworkCounts, mac_rx_bad_pkt_num),
     AT(NetworkCounts, mac_rx_pfc_pkt_num), AT(NetworkCounts, roce_new_pkt_rty_num), SIZE(SioErrors),
     AT(SioErrors, rx_error_count),
@@ -847,6 +847,11 @@ int dcmiv2_get_port_pkt_stats_info(int id, UbPort *port, UbCounts *out) {
         return INVALID_PARAMETER;
     memset(out, 0, sizeof *out);
     out->crc_error_sum = (unsigned long long)scenario_number("ub_errors", npu, 0);
+    out->bad[0] = 1;
+    out->bad[1] = (unsigned long long)scenario_number("roce_bad", npu, 0);
+    out->bad_octets[0] = out->bad_octets[1] = 1000;
+    for (int kind = 0; kind < 4; kind++)
+        out->pauses[kind] = (unsigned long long)kind;
     return OK;
 }
 

@@ -32,11 +32,14 @@ _NPU: Final[Mapping[str, float]] = {
     "npu_chip_info_hbm_bandwidth_utilization": 40, "npu_chip_info_hbm_temperature": 55, "npu_chip_info_temperature": 51,
     "npu_chip_info_power": 301.5, "npu_chip_info_voltage": 0.9, "npu_chip_info_aicore_current_freq": 1800,
     "npu_chip_info_health_status": 1, "npu_chip_info_bandwidth_tx": 0,
+    "npu_chip_info_hccs_bandwidth_info_total_tx": 70, "npu_chip_info_hccs_bandwidth_info_total_rx": -1,
+    "npu_chip_mac_tx_bad_pkt_num": 5, "npu_chip_mac_rx_bad_pkt_num": -1, "npu_chip_roce_new_pkt_rty_num": 12,
 }  # fmt: skip
 _AMD: Final[Mapping[str, float]] = {
     "gpu_gfx_activity": 96, "gpu_umc_activity": 35, "gpu_package_power": 689, "gpu_junction_temperature": 71,
     "gpu_memory_temperature": 64, "gpu_used_vram": 150_000, "gpu_total_vram": 196_592, "gpu_ecc_correct_total": 3,
-    "gpu_ecc_uncorrect_total": 0, "pcie_replay_count": 0, "gpu_nodes_total": 2,
+    "gpu_ecc_uncorrect_total": 0, "pcie_replay_count": 0, "gpu_nodes_total": 2, "gpu_ecc_deferred_total": 1,
+    "gpu_ecc_correct_xgmi_wafl": 2, "gpu_ecc_uncorrect_xgmi_wafl": 1, "pcie_speed": 32,
 }  # fmt: skip
 
 
@@ -67,6 +70,11 @@ def npu_page(model: str = "910B2-Ascend-V1", devices: int = 2) -> str:
                 f'pod_name="",vdie_id="AB-{index}"'
             )
             lines.append(f"{name}{{{own}}} {value} 1606402000")
+            if name == "npu_chip_info_power":
+                for part, of in (("p", 6), ("np", 1000), ("cpl", 1)):
+                    for kind, more in (("avg", 0), ("min", -1), ("max", 1)):
+                        labels = f'{own},pcie_bw_type="{kind}PcieBw"'
+                        lines.append(f"npu_chip_info_pcie_tx_{part}_bw{{{labels}}} {of + more} 1606402000")
     return "\n".join(lines) + "\n"
 
 
@@ -83,6 +91,7 @@ def amd_page(now_s: float, devices: int = 2) -> str:
         lines.append(f"gpu_energy_consumed{{{whole}}} {689_000_000 * now_s:.6e}")
         for place, clock in enumerate((2090, 2110)):
             lines.append(f'gpu_clock{{clock_index="{place}",clock_type="system",{whole}}} {clock}')
+        lines.append(f'gpu_max_clock{{clock_index="0",clock_type="system",{whole}}} 2200')
         lines.append(f'gpu_clock{{clock_index="8",clock_type="memory",{whole}}} 1300')
         lines.append(f'gpu_gfx_activity{{{own},gpu_partition_id="1"}} 0')
     return "\n".join(lines) + "\n"

@@ -60,8 +60,12 @@ def test_an_npu_and_an_amd_gpu_have_their_own_units() -> None:
         source.close()
     assert (npu["core_active"], npu["tensor_active"], npu["power_w"]) == (0.87, 0.51, 301.5)
     assert npu["hbm_total_bytes"] == 64 * 2**30
+    assert (npu["link_tx_bytes_per_s"], npu["pcie_tx_bytes_per_s"], npu["roce_retries"]) == (70 * 2**30, 7e9, 12)
+    # -1 where the exporter got no answer; a part of a sum is not the sum.
+    assert not {"link_rx_bytes_per_s", "roce_errors"} & npu.keys()
     # Eight engines' clocks are one device's; microjoules; the empty partition counts for nothing.
     assert (gpu["core_clock_mhz"], gpu["mem_clock_mhz"], gpu["busy"]) == (2100, 1300, 0.96)
+    assert (gpu["core_clock_max_mhz"], gpu["pcie_gt_s"], gpu["link_errors"], gpu["ecc_deferred"]) == (2200, 32, 3, 1)
     assert (gpu["energy_mj"], gpu["hbm_used_bytes"]) == (689_000_000, 150_000 * 2**20)
 
 

@@ -99,7 +99,7 @@ def test_910a_is_read_by_its_older_calls(library: Path, scenario: Scenario) -> N
 
 def test_a_950_is_read_by_the_second_set_of_functions(library: Path, scenario: Scenario) -> None:
     scenario.set({"chip": "950PR", "devices": 2, "busy.1": 91, "power_w.1": 400, "pids.1": "4711:16"})
-    scenario.set({"ub_up": 6, "ub_errors": 3})
+    scenario.set({"ub_up": 6, "ub_errors": 3, "roce_bad": 4})
     source = source_over(library)
     devices = source.discover()
     assert [(device.index, device.chip, device.part) for device in devices] == [
@@ -113,6 +113,7 @@ def test_a_950_is_read_by_the_second_set_of_functions(library: Path, scenario: S
     assert isinstance(values["pcie_tx_bytes_per_s"], float)
     # Of its ten ports, two are for Ethernet.
     assert (values["link_up"], values["link_errors"]) == (6.0, 8 * 3)
+    assert (values["roce_errors"], values["roce_pauses"]) == (2 * (1 + 4), 2 * (0 + 1 + 2 + 3))
 
 
 def test_errors_between_the_dies_of_a_910c_are_errors_of_its_links(library: Path, scenario: Scenario) -> None:

@@ -5,7 +5,7 @@ them without a call.
 """
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -230,9 +230,10 @@ def _ub_links_up(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
     return (float(sum(state in structs.UB_LINKED for state in links.ub_port_status)),)
 
 
-def _ub_link_errors(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
+def _ports(calls: DeviceCalls, *, is_ub: bool) -> Iterator[structs.UbCounts]:
+    """The counters of each port between NPUs, or of each for Ethernet; in the same memory."""
     name = "dcmi_get_device_port_list_info"
-    ports, counts, total = structs.PortList(), structs.UbCounts(), 0
+    ports, counts = structs.PortList(), structs.UbCounts()
     calls.fill(name, ports)
     if not 0 < ports.die_nums <= structs.MAX_UB_DIES:
         raise out_of_range(name, calls.label, "the number of dies with ports", ports.die_nums)
@@ -240,10 +241,21 @@ def _ub_link_errors(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
         if not 0 <= die.port_nums <= structs.MAX_UB_PORTS_OF_DIE:
             raise out_of_range(name, calls.label, "the number of ports", die.port_nums)
         for port in die.port_list_data[: die.port_nums]:
-            if port.mode == structs.UB_MODE:
+            if (port.mode == structs.UB_MODE) is is_ub:
                 calls.fill("dcmi_get_port_pkt_stats_info", structs.UbPort(die.die_index, port.port_index), counts)
-                total += counts.crc_error_sum
-    return (total,)
+                yield counts
+
+
+def _ub_link_errors(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
+    return (sum(counts.crc_error_sum for counts in _ports(calls, is_ub=True)),)
+
+
+def _ethernet(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
+    totals = [(sum(counts.bad), sum(counts.pauses)) for counts in _ports(calls, is_ub=False)]
+    if not totals:
+        raise NotSupported("no port is for Ethernet", vendor=VENDOR, call="port list", device=calls.label)
+    bad, pauses = zip(*totals, strict=True)
+    return sum(bad), sum(pauses)
 
 
 def _network_health(calls: DeviceCalls, _window_ms: int) -> tuple[Value, ...]:
@@ -269,6 +281,7 @@ READINGS: Final = (
     SlowReading("HCCS counters", "slow", (58,), _link_errors),
     SlowReading("HCCS links", "slow", (59,), _links_up),
     SlowReading("UB counters", "slow", (58,), _ub_link_errors),
+    SlowReading("Ethernet counters", "slow", (76, 82), _ethernet),
     SlowReading("UB links", "slow", (59,), _ub_links_up),
     SlowReading("PCIe counters", "slow", (64,), _pcie_replays),
     SlowReading("HCCS bandwidth", "fast", (52, 53), _hccs),

@@ -247,7 +247,9 @@ class UbCounts(ctypes.Structure):
         ("port_mode", ctypes.c_int),
         ("packets", ctypes.c_ulonglong * 39),
         ("crc_error_sum", ctypes.c_ulonglong),
-        ("core_mib", ctypes.c_ulonglong * 8),
+        ("pauses", ctypes.c_ulonglong * 4),  # received and sent, then PFC received and sent
+        ("bad", ctypes.c_ulonglong * 2),  # packets received and sent
+        ("bad_octets", ctypes.c_ulonglong * 2),
         ("reserved", ctypes.c_ulonglong * 16),
     )
 

@@ -193,7 +193,9 @@ def _figures(places: Sequence[_Place], values: Sequence[float]) -> dict[int, flo
     for place in places:
         figure = 0.0
         for group in place.groups:
-            figure += values[group[0]] if len(group) == 1 else sum([values[line] for line in group]) / len(group)
+            part = values[group[0]] if len(group) == 1 else sum([values[line] for line in group]) / len(group)
+            # A part of a sum is not the sum.
+            figure = figure + part if part >= 0 and figure >= 0 else -1.0
         figure *= place.reading.scale
         # A driver's blank is a huge number, or less than nothing.
         if figure < 0 or figure > _INT64_MAX or (place.reading.zero_is_absent and figure == 0):
