@@ -43,7 +43,8 @@ def _live(at: float, origin: str) -> Iterator[Row]:
             "jobs": jobs, "devices": 8.0 * jobs, "workloads": 1, "workload": WORKLOAD, "tokens_origin": "declared",
             "tokens_absent": None, "from_ts": _ts(at - 300), "to_ts": _ts(at), "tokens_per_s_device": rate * wave,
             "tokens_per_s_package": rate * wave * dies, "mfu": 0.42 * wave, "mfu_basis": f"the datasheet of {chip}",
-            "mfu_absent": None, "share_of_ceiling": None, "ofu": ofu,
+            "mfu_absent": None, "tflops_per_device": 415.4, "share_of_ceiling": 0.53 if chip == "H100" else None,
+            "ofu": ofu,
             "ofu_validated": None if ofu is None else chip == "H100",
             "ofu_absent": "no tensor_active" if ofu is None else None, "tokens_per_j": per_j, "energy_coverage": 1.0,
             "cost_per_mtoken": None, "currency": None, "step_p50_s": step_s, "step_p95_s": step_s * 1.05,
@@ -135,8 +136,8 @@ def _schema(texts: str, floats: str = "", counts: str = "", flags: str = "", tim
 _INTERVAL = "ratio lo hi"
 _LIVE = _schema(
     "scope name vendor chip part origin workload tokens_origin tokens_absent mfu_basis mfu_absent ofu_absent currency",
-    "devices tokens_per_s_device tokens_per_s_package mfu share_of_ceiling ofu tokens_per_j energy_coverage "
-    "cost_per_mtoken step_p50_s step_p95_s step_p99_s goodput",
+    "devices tokens_per_s_device tokens_per_s_package tflops_per_device mfu share_of_ceiling ofu "
+    "tokens_per_j energy_coverage cost_per_mtoken step_p50_s step_p95_s step_p99_s goodput",
     "jobs workloads", "ofu_validated", "from_ts to_ts",
 )  # fmt: skip
 _SHARES = _schema(

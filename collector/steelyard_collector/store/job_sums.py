@@ -16,8 +16,8 @@ _SUMS: Final = (
 )  # fmt: skip
 _COLUMNS: Final = ("job", "vendor", "chip", "part", "bucket", "run", "nodes", "devices", *_SUMS, "step_hist",
                    "tokens_origin", "tokens_absent")  # fmt: skip
-_PARTS: Final = ("flops", "flops_device_s", "peak_flops", "ceiling_flops", "ofu_sum", "ofu_n", "cost", "cost_tokens",
-                 "told_wall_s")  # fmt: skip
+_PARTS: Final = ("flops", "flops_device_s", "flops_of_peak", "peak_flops", "flops_of_ceiling", "ceiling_flops",
+                 "ofu_sum", "ofu_n", "cost", "cost_tokens", "told_wall_s")  # fmt: skip
 # What the live figures need: planning pays for each column.
 _LIVE_SUMS: Final = (
     "tokens", "tokens_device_s", "wall_s", "wall_tokens", "wall_device_s", "energy_j", "energy_tokens", "energy_wall_s",

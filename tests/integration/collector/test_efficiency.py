@@ -104,7 +104,7 @@ def test_a_dense_model_on_a_known_chip_live_and_over_a_minute(store: Store) -> N
         assert row["step_p50_s"] == pytest.approx(1.01**69.5)
         assert row["step_p99_s"] == pytest.approx(1.01**231.5)
         assert (row["origin"], row["tokens_origin"]) == ("measured", "declared")
-    assert minute["flops"] / minute["peak_flops"] == pytest.approx(minute["mfu"])
+    assert minute["flops_of_peak"] / minute["peak_flops"] == pytest.approx(minute["mfu"])
     assert now["job", "a"]["devices"] == 1
 
 
@@ -186,7 +186,7 @@ def test_a_chip_that_ran_several_workloads_but_not_that_one_has_no_rates(store: 
         train(store, job, agent=4, vendor="amd", chip="MI250X", part="gcd", energy_j=30_000.0, facts={"model": job})
     row = chips_of(store)["MI250X", "gcd"]
     assert {row[name] for name in RATES} == {None}
-    assert (row["workload"], row["workloads"]) == ("", 2)
+    assert (row["workload"], row["workloads"]) == (None, 2)
 
 
 def test_joules_of_jobs_that_tell_no_tokens_divide_no_other_s(store: Store) -> None:
@@ -254,6 +254,29 @@ def test_an_unknown_chip_has_what_it_achieves_and_no_share_of_a_peak(store: Stor
     assert (row["mfu"], row["mfu_absent"]) == (None, "the chip table has no such chip")
     assert (row["ofu"], row["ofu_validated"]) == (None, None)
     assert (row["tokens_per_s_device"], row["tokens_per_s_package"]) == (pytest.approx(3000), None)
+
+
+def test_what_has_no_peak_is_in_no_share_of_others(store: Store) -> None:
+    train(store, "a")
+    train(store, "b", facts={"precision": "float8"})
+    train(store, "q", agent=3, chip="NVIDIA Q9000", part="package")
+    now, chip = live(store), chips_of(store)["H100", "package"]
+    for row in (now["chip", "H100"], now["vendor", "nvidia"], chip):
+        assert row["mfu"] == pytest.approx(3000 * LLAMA_FLOPS / 989e12)
+        assert row["share_of_ceiling"] == pytest.approx(3000 * LLAMA_FLOPS / 789e12)
+    assert now["chip", "H100"]["tflops_per_device"] == chip["tflops"] == pytest.approx(3000 * LLAMA_FLOPS / 1e12)
+
+
+def test_costs_of_two_currencies_are_not_added(store: Store) -> None:
+    priced = {"price_per_device_hour": 2.16, "currency": "USD"}
+    train(store, "a", facts=priced)
+    train(store, "free")
+    row = chips_of(store)["H100", "package"]
+    # Of the jobs that have a price.
+    assert (row["cost_per_mtoken"], row["currency"]) == (pytest.approx(0.2), "USD")
+    train(store, "b", facts={**priced, "currency": "EUR"})
+    row = chips_of(store)["H100", "package"]
+    assert (row["cost_per_mtoken"], row["currency"]) == (None, None)
 
 
 def test_a_capped_chip_has_no_ofu(store: Store) -> None:
@@ -333,7 +356,7 @@ def test_the_prices_file_s_price_counts_where_the_job_declares_none(store: Store
 
 def test_sums_over_a_window_give_the_window_s_figure(store: Store) -> None:
     train(store, "a")
-    sums = "sum(tokens) / sum(tokens_device_s) AS rate, sum(flops) / sum(peak_flops) AS mfu"
+    sums = "sum(tokens) / sum(tokens_device_s) AS rate, sum(flops_of_peak) / sum(peak_flops) AS mfu"
     (row,) = store.query(f"SELECT {sums} FROM steelyard.efficiency WHERE level = '1m'").to_pylist()
     assert (row["rate"], row["mfu"]) == (pytest.approx(3000), pytest.approx(3000 * LLAMA_FLOPS / 989e12))
     assert math.isclose(over(store, "a")["tokens_per_s_device"], row["rate"])

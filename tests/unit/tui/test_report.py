@@ -43,7 +43,7 @@ CLAIM = {
 }  # fmt: skip
 FIGURES = {
     "jobs": 3, "units": 24.0, "workloads": 1, "workload": "llama-8b | 4096", "tokens_per_s": 1412.4,
-    "tflops": 413.0, "mfu": 0.418, "mfu_basis": "dense", "ofu": 0.469,
+    "tflops": 413.0, "share_of_ceiling": 0.524, "currency": None, "mfu": 0.418, "mfu_basis": "dense", "ofu": 0.469,
     "tokens_per_j": 2.21, "cost_per_mtoken": None, "step_p50_s": 0.812, "step_p99_s": 0.904, "goodput": 0.931,
 }  # fmt: skip
 SPENT = {
@@ -58,7 +58,18 @@ JOB = {
     "goodput_pct": 93.1, "energy_kwh": 104.2, "energy_covered_pct": 98.2, "tokens_per_j": 2.21,
 }  # fmt: skip
 NOTHING = dict.fromkeys(
-    ("workload", "tflops", "mfu", "mfu_basis", "ofu", "tokens_per_j", "tokens_per_s", "step_p50_s", "step_p99_s")
+    (
+        "workload",
+        "tflops",
+        "share_of_ceiling",
+        "mfu",
+        "mfu_basis",
+        "ofu",
+        "tokens_per_j",
+        "tokens_per_s",
+        "step_p50_s",
+        "step_p99_s",
+    )
 )
 
 
@@ -232,7 +243,7 @@ def test_what_is_absent_stays_absent(page: str) -> None:
     assert [bare[name] for name in ("tokens_per_s", "mfu_pct", "ofu_pct", "ofu_unvalidated_pct")] == [None] * 4
     text = as_markdown(made)
     assert "Rates and step times: llama-8b \\| 4096." in text
-    assert "| ● 910C die simulated | 3 | 24 | – | – | – | – | – | – | – | – | 93.1 |" in text
+    assert "| ● 910C die simulated | 3 | 24 | – | – | – | – | – | – | – | – | – | 93.1 |" in text
     assert told["share"]["tables"]["shares"][1]["share"] is None
     assert "| ● 910C die simulated | – | – | – | – | 0 | 4 | 1 | nothing matched |" in text
     assert "48213 has no MFU: unknown layers" in text

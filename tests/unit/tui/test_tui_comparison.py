@@ -15,6 +15,7 @@ import pytest
 from steelyard_tui.comparison import METRICS, WINDOWS, Chip, Row, Weighed, chips_of, usual_reference
 from steelyard_tui.history import RATE, History, Series
 from steelyard_tui.present import comparison, comparison_panels
+from steelyard_tui.present.comparison_detail import detail_lines
 from steelyard_tui.present.fleet import Key, key_of
 from steelyard_tui.present.glyphs import ASCII, COARSE, SMOOTH, UNICODE, Glyphs
 from steelyard_tui.present.line import Painted, line_width, plain
@@ -255,6 +256,23 @@ def test_a_chip_of_several_workloads_shows_its_rates_in_the_one_that_most_can_be
     assert shown["910B2"]["tokens_per_s_device"] is None
     assert shown["910B2"]["tokens_absent"] == f"several workloads, none of them {LLAMA}"
     assert [shown[name]["unlike"] for name in ("H100", "910C", "A100-80G")] == [None, None, "bert | 512"]
+
+
+def test_beside_mfu_stands_the_measured_ceiling_and_without_it_what_is_achieved() -> None:
+    known = live(FLEET[2], 579.4, share_of_ceiling=0.47, tflops_per_device=148.0)
+    unknown = live(FLEET[4], 900.0, mfu=None, mfu_absent="the chip table has no such chip", tflops_per_device=31.02)
+    chips = {chip.name: chip for chip in chips_of(FLEET, {**LIVE, **dict([known, unknown])}, WEIGHED, METRICS[0])}
+    look = comparison.Look(400, 40, METRICS[0], 0, UNICODE, NOW_MS)
+
+    def said(name: str) -> str:
+        return " ".join(plain(line) for line in detail_lines(chips[name], WEIGHED, look, 40))
+
+    assert "MFU of the dense peak: datasheet, dense; 47% of what a large matrix product was measured to" in said(
+        "910B2"
+    )
+    assert "148" not in said("910B2")
+    assert "31.0 TFLOP/s a device; " in said("A100-80G")
+    assert "no MFU: the chip table has no such chip" in said("A100-80G")
 
 
 def test_the_collector_s_own_reason_stands_where_nothing_is_on_its_way() -> None:

@@ -90,6 +90,11 @@ def _figures(chip: Chip) -> Iterator[Span]:
 def _bases(row: Row) -> Iterator[str]:
     if row.get("mfu") is not None:
         yield f"MFU of the dense peak: {text_of(row.get('mfu_basis'))}"
+    elif (achieved := number(row.get("tflops_per_device"))) is not None:
+        yield f"{achieved:.1f} TFLOP/s a device"
+    ceiling = number(row.get("share_of_ceiling"))
+    if ceiling is not None:
+        yield f"{ceiling:.0%} of what a large matrix product was measured to reach"
     if row.get("ofu") is not None and not row.get("ofu_validated"):
         yield "OFU isn't validated on this chip"
     if row.get("unlike"):

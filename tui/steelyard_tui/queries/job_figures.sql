@@ -4,7 +4,7 @@ SELECT
     sum(e.tokens) / nullIf(sum(e.tokens_device_s), 0) AS tokens_per_s_device,
     sum(e.wall_tokens) / nullIf(sum(e.wall_s), 0) AS wall_tokens_per_s_device,
     sum(e.flops) / nullIf(sum(e.flops_device_s), 0) / 1e12 AS tflops_per_device,
-    sum(e.flops) / nullIf(sum(e.peak_flops), 0) AS mfu,
+    sum(e.flops_of_peak) / nullIf(sum(e.peak_flops), 0) AS mfu,
     anyIf(e.mfu_basis, e.mfu_basis IS NOT NULL) AS mfu_basis,
     -- of the times that have tokens, if any has
     if(sum(e.peak_flops) > 0, NULL, coalesce(maxOrNullIf(e.mfu_absent, e.tokens IS NOT NULL), max(e.mfu_absent))) AS mfu_absent,

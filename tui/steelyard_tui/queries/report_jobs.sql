@@ -6,7 +6,7 @@ FROM
         any(job) AS job, any(workload) AS workload, max(devices) AS devices, max(nodes) AS nodes, max(tokens_origin) AS tokens_are,
         sum(wall_s) / 3600 AS device_h, sum(steps) AS all_steps, sum(tokens) AS all_tokens,
         sum(tokens) / nullIf(sum(tokens_device_s), 0) AS tokens_per_s,
-        100 * sum(flops) / nullIf(sum(peak_flops), 0) AS mfu_pct, any(mfu_basis) AS mfu_basis,
+        100 * sum(flops_of_peak) / nullIf(sum(peak_flops), 0) AS mfu_pct, any(mfu_basis) AS mfu_basis,
         if(mfu_pct IS NULL, any(mfu_absent), NULL) AS mfu_absent,
         100 * sum(ofu_sum) / nullIf(sum(ofu_n), 0) AS ofu_pct,
         if(sum(told_wall_s) > 0, 100 * least(1, sum(wall_device_s) / sum(told_wall_s)), NULL) AS goodput_pct,

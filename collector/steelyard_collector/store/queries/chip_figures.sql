@@ -7,17 +7,20 @@ SELECT
     sum(run_devices) / tupleElement(of, 2) AS units,
     toUInt32(any(chip_workloads)) AS workloads,
     sumIf(tokens, is_rated) / nullIf(sumIf(tokens_device_s, is_rated), 0) * tupleElement(of, 2) AS tokens_per_s,
-    sum(flops) / nullIf(sum(peak_flops), 0) AS mfu,
+    sum(flops_of_peak) / nullIf(sum(peak_flops), 0) AS mfu,
     any(mfu_basis) AS mfu_basis,
+    sum(flops_of_ceiling) / nullIf(sum(ceiling_flops), 0) AS share_of_ceiling,
     sum(ofu_sum) / nullIf(sum(ofu_n), 0) AS ofu,
     if(sumIf(energy_wall_s, is_rated) >= 0.5 * sumIf(wall_s, is_rated),
         sumIf(energy_tokens, is_rated) / nullIf(sumIf(energy_j, is_rated AND energy_tokens IS NOT NULL), 0), NULL) AS tokens_per_j,
-    1e6 * sumIf(cost, is_rated) / nullIf(sumIf(cost_tokens, is_rated), 0) AS cost_per_mtoken,
+    -- prices of two currencies don't add up
+    if(uniqExactIf(money, is_rated AND money != '') = 1, 1e6 * sumIf(cost, is_rated) / nullIf(sumIf(cost_tokens, is_rated), 0), NULL) AS cost_per_mtoken,
+    if(cost_per_mtoken IS NULL, NULL, anyIf(money, is_rated AND money != '')) AS currency,
     if(sumIf(timed_steps, is_rated) > 0, (quantilesExactWeightedArrayMergeIf(0.5, 0.99)(step_times, is_rated) AS step_s)[1], NULL) AS step_p50_s,
     if(sumIf(timed_steps, is_rated) > 0, step_s[2], NULL) AS step_p99_s,
     if(sum(told_wall_s) > 0, least(1, sum(wall_device_s) / sum(told_wall_s)), NULL) AS goodput,
     fromUnixTimestamp64Milli({now_ms:Int64}, 'UTC') AS computed_at,
-    ifNull(anyIf(workload, is_rated), '') AS workload,
+    anyIf(workload, is_rated) AS workload,
     sum(flops) / nullIf(sum(flops_device_s), 0) / 1e12 * tupleElement(of, 2) AS tflops
 FROM
 (
@@ -38,9 +41,10 @@ FROM
                 SELECT
                     vendor, chip, part AS device_part, origin, run, workload, max(devices) AS run_devices, max(devices_per_package) AS devices_per_package,
                     sum(tokens) AS tokens, sum(tokens_device_s) AS tokens_device_s, sum(flops) AS flops, sum(flops_device_s) AS flops_device_s,
-                    sum(peak_flops) AS peak_flops, any(mfu_basis) AS mfu_basis, sum(ofu_sum) AS ofu_sum, sum(ofu_n) AS ofu_n,
+                    sum(flops_of_peak) AS flops_of_peak, sum(peak_flops) AS peak_flops,
+                    sum(flops_of_ceiling) AS flops_of_ceiling, sum(ceiling_flops) AS ceiling_flops, any(mfu_basis) AS mfu_basis, sum(ofu_sum) AS ofu_sum, sum(ofu_n) AS ofu_n,
                     sum(energy_tokens) AS energy_tokens, sum(energy_j) AS energy_j, sum(energy_wall_s) AS energy_wall_s,
-                    sum(cost) AS cost, sum(cost_tokens) AS cost_tokens, sum(wall_device_s) AS wall_device_s, sum(wall_s) AS wall_s, sum(told_wall_s) AS told_wall_s,
+                    ifNull(any(currency), '') AS money, sum(cost) AS cost, sum(cost_tokens) AS cost_tokens, sum(wall_device_s) AS wall_device_s, sum(wall_s) AS wall_s, sum(told_wall_s) AS told_wall_s,
                     quantilesExactWeightedArrayState(0.5, 0.99)(step_bins_s, step_counts) AS step_times, sum(arraySum(step_counts)) AS timed_steps
                 FROM steelyard.efficiency
                 WHERE level = {level:String} AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts < fromUnixTimestamp64Milli({to_ms:Int64})

@@ -12,6 +12,8 @@ SELECT
     if(flops IS NULL, 0, s.tokens_device_s) AS flops_device_s,
     if(flops IS NULL, 0, ifNull(s.tokens_device_s * peak_tflops * 1e12, 0)) AS peak_flops,
     if(flops IS NULL, 0, ifNull(s.tokens_device_s * ceiling_tflops * 1e12, 0)) AS ceiling_flops,
+    -- over several jobs a share is of those whose peak is known
+    if(peak_flops > 0, flops, NULL) AS flops_of_peak, if(ceiling_flops > 0, flops, NULL) AS flops_of_ceiling,
     multiIf(
         s.tokens IS NULL, if(s.tokens_absent = '', 'no tokens of productive steps', concat('no tokens: ', s.tokens_absent)),
         f.job = '', 'what it trains was never told',

@@ -10,8 +10,8 @@ SELECT
     e.wall_s AS wall_s, e.wall_tokens AS wall_tokens, e.wall_device_s AS wall_device_s, e.told_wall_s AS told_wall_s,
     e.trained_steps AS trained_steps, e.trained_tokens AS trained_tokens,
     e.energy_j AS energy_j, e.energy_tokens AS energy_tokens, e.energy_wall_s AS energy_wall_s,
-    e.flops_per_token AS flops_per_token, e.flops AS flops, e.flops_device_s AS flops_device_s, e.peak_tflops AS peak_tflops, e.peak_flops AS peak_flops,
-    e.flops / nullIf(e.flops_device_s, 0) / 1e12 / e.marketed_tflops AS marketed_mfu, e.ceiling_flops AS ceiling_flops,
+    e.flops_per_token AS flops_per_token, e.flops AS flops, e.flops_device_s AS flops_device_s, e.peak_tflops AS peak_tflops, e.flops_of_peak AS flops_of_peak, e.peak_flops AS peak_flops,
+    e.flops / nullIf(e.flops_device_s, 0) / 1e12 / e.marketed_tflops AS marketed_mfu, e.flops_of_ceiling AS flops_of_ceiling, e.ceiling_flops AS ceiling_flops,
     e.loss_sum / nullIf(e.loss_n, 0) AS loss, e.loss_n AS loss_steps, e.ofu_sum AS ofu_sum, e.ofu_n AS ofu_n, e.price AS price_per_device_hour, e.cost AS cost, e.cost_tokens AS cost_tokens,
     e.devices_per_package AS devices_per_package, e.step_bins_s AS step_bins_s, e.step_counts AS step_counts,
 ${efficiency_figures}

@@ -41,16 +41,20 @@ _FIGURES: Final = (
     Column("tokens/s of one", "tokens_per_s", "figure"),
     Column("TFLOP/s of one", "tflops", "figure"),
     Column("MFU %", "mfu_pct", "percent"),
+    Column("of ceiling %", "ceiling_pct", "percent"),
     Column("OFU %", "ofu_pct", "percent"),
     Column("OFU %, not validated", "ofu_unvalidated_pct", "percent"),
     Column("step p50 ms", "step_p50_ms", "count"),
     Column("p99 ms", "step_p99_ms", "count"),
     Column("tokens/J", "tokens_per_j", "figure"),
     Column("cost/Mtoken", "cost_per_mtoken", "figure"),
+    Column("currency", "currency"),
     Column("goodput %", "goodput_pct", "percent"),
 )
+_PRICED: Final = ("cost_per_mtoken", "currency")
 _FIGURES_NOTE: Final = (
-    "MFU is of each chip's own peak: it compares uses, not chips. OFU is validated on H100 and GB200 only."
+    "MFU is of each chip's own peak: it compares uses, not chips; the ceiling is what a large matrix product was "
+    "measured to reach. OFU is validated on H100 and GB200 only."
 )
 
 
@@ -118,16 +122,18 @@ def figures_section(gathered: Gathered) -> Section:
                 "tflops": row["tflops"],
                 "mfu_pct": scaled(row["mfu"], 100, 1),
                 "mfu_basis": row["mfu_basis"],
+                "ceiling_pct": scaled(row["share_of_ceiling"], 100, 1),
                 "ofu_pct": ofu if is_validated else None,
                 "ofu_unvalidated_pct": None if is_validated else ofu,
                 "step_p50_ms": scaled(row["step_p50_s"], 1000, 0),
                 "step_p99_ms": scaled(row["step_p99_s"], 1000, 0),
                 "tokens_per_j": row["tokens_per_j"],
                 "cost_per_mtoken": row["cost_per_mtoken"],
+                "currency": row["currency"],
                 "goodput_pct": scaled(row["goodput"], 100, 1),
             }
         )
-    columns = [column for column in _FIGURES if column.key != "cost_per_mtoken" or any(row[column.key] for row in rows)]
+    columns = [column for column in _FIGURES if column.key not in _PRICED or any(row[column.key] for row in rows)]
     empty = "No job trained in this window."
     if gathered.span.level == "1h":
         empty += " A window over 48 h is told by closed hours; a shorter one by minutes."
