@@ -138,8 +138,8 @@ class Chip:
 _FIGURES: Final = (
     "workload", "workloads", "tokens_origin", "tokens_absent", "tokens_per_s_device", "tokens_per_s_package",
     "tflops_per_device", "mfu", "mfu_basis", "mfu_absent", "share_of_ceiling", "ofu", "ofu_validated", "ofu_absent",
-    "tokens_per_j", "energy_coverage", "cost_per_mtoken", "currency", "step_p50_s", "step_p95_s", "step_p99_s", "goodput",
-    "unlike",
+    "tokens_per_j", "energy_coverage", "cost_per_mtoken", "currency", "step_p50_s", "step_p95_s", "step_p99_s",
+    "goodput", "unlike",
 )  # fmt: skip
 
 
