@@ -17,6 +17,8 @@ from steelyard_collector.store.base import Store
 from steelyard_collector.store.open import open_store
 from steelyard_proto.v1 import batch_pb2
 from steelyard_tui.cli import main
+from steelyard_tui.client import connect
+from steelyard_tui.traces.stored import Wanted, read_stored
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.small_store import doors
 from tests.standins.profile_records import PARTS, profile, profile_id, rows, stacks
@@ -105,6 +107,13 @@ def test_a_job_is_the_sum_of_its_windows(address: str, capsys: pytest.CaptureFix
     assert one["totals"]["window_ns"] == 90_000_000
     newest = json.loads(said(address, capsys, "ops", "17", "--newest", "--format", "json"))
     assert newest["path"].startswith(f"profile {profile_id(1)} of job 17 on n7, ")
+
+
+def test_windows_of_several_jobs_name_them_all(address: str) -> None:
+    """As those of a node that `steelyard profile NODE` asked for."""
+    with connect(address) as client:
+        together = read_stored(client, Wanted(profiles=(profile_id(2), profile_id(4))))
+    assert together.profile.path.startswith(f"jobs {UUID_JOB}, 17, 2 windows from ")
 
 
 def test_a_job_may_be_named_as_a_profile_is(address: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 SELECT
     p.devices > 0 AS has_device, p.steps IS NOT NULL AS has_steps, ifNull(p.chip, '') AS chip, p.origin AS origin, count() AS windows, countIf(p.profiler != 'msprof') AS with_sums,
-    min(p.ts) AS from_ts, max(p.ts) AS to_ts, any(p.profile) AS profile, any(p.job) AS job, any(p.rank) AS rank, uniqExact(p.rank) AS ranks, any(p.node) AS node,
+    min(p.ts) AS from_ts, max(p.ts) AS to_ts, any(p.profile) AS profile, arraySort(arrayFilter(job -> job != '', groupUniqArray(ifNull(p.job, '')))) AS jobs, any(p.rank) AS rank, uniqExact(p.rank) AS ranks, any(p.node) AS node,
     any(p.trace_chip) AS trace_chip, any(p.format) AS format, min(p.devices) AS least_devices, max(p.devices) AS most_devices,
     sum(p.steps) AS steps, sum(p.steps * greatest(p.devices, 1)) AS device_steps,
     if(count(p.tokens_per_step) = count(), sum(p.tokens_per_step * p.steps), NULL) AS tokens,

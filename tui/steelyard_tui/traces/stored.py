@@ -192,7 +192,7 @@ def _label(row: Row) -> str:
     # First, so that no narrow screen cuts it off.
     origin = "" if row["origin"] == "measured" else f"{row['origin'] or 'of unknown origin'} "
     first, last = (f"{row[name]:%Y-%m-%d %H:%M:%S}" for name in ("from_ts", "to_ts"))
-    job = f"job {row['job']}" if row["job"] else "a process without a job"
+    job = f"job{'s' * (len(row['jobs']) > 1)} {', '.join(row['jobs'])}" if row["jobs"] else "a process without a job"
     if row["windows"] == 1:
         return f"{origin}profile {row['profile']} of {job} on {row['node'] or 'an unknown node'}, {first} UTC"
     return f"{origin}{job}, {row['windows']} windows from {first} to {last} UTC"
