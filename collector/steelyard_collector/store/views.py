@@ -14,7 +14,7 @@ from steelyard_proto.v1 import batch_pb2
 # A view stands after those that it reads.
 VIEWS: Final = (
     "job_facts", "device_peak", "devices", "nodes", "jobs", "fleet_live", "device_history", "agents", "gaps", "events",
-    "collector", "steps", "efficiency", "efficiency_live", "goodput", "stragglers", "straggler_history",
+    "collector", "steps", "trainings", "efficiency", "efficiency_live", "goodput", "stragglers", "straggler_history",
     "straggler_signals", "shares", "claims", "chips", "unknown_metrics", "job_devices", "processes", "host_history",
     "profiles", "step_split", "ops", "stacks", "rates",
 )  # fmt: skip

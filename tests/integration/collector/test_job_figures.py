@@ -177,6 +177,26 @@ def test_facts_make_the_workload_and_reasons_say_what_is_missing(store: Store) -
     assert (found["quiet"]["y"], found["quiet"]["excluded"]) == (None, "no tokens: no integer tensor went in")
 
 
+def test_what_is_trained_is_told_with_where_each_fact_is_from(store: Store) -> None:
+    start = {"start_ts": BEGIN_S * 1000, "ts": BEGIN_S * 1000}
+    sizes = {"matmul_parameters": 7_000_000_000, "layers": 32, "heads": 32, "head_size": 128}
+    origins = [(name, "inferred") for name in sizes] + [("sequence_length", "declared"), ("model", "declared")]
+    put_facts(store, [
+        {"job": "told", **start, **sizes, "origins": origins, "software": [("torch", "2.13.0")], "tensor_parallel": 2},
+        {"job": "sharded", **start, "absent": [("matmul_parameters", "its parameters are shards")]},
+    ])  # fmt: skip
+    told, sharded = (
+        store.query(f"SELECT * FROM steelyard.trainings WHERE job = '{job}'").to_pylist()[0]
+        for job in ("told", "sharded")
+    )
+    assert (told["model"], told["tensor_parallel"], told["flops_origin"]) == ("llama-7b", 2, "declared and inferred")
+    assert (dict(told["origins"])["layers"], dict(told["software"])["torch"]) == ("inferred", "2.13.0")
+    assert (told["flops_absent"], told["workload"]) == (None, "llama-7b | 4096 | bfloat16 | any task")
+    assert (sharded["flops_per_token"], sharded["flops_origin"]) == (None, None)
+    assert sharded["flops_absent"] == "matmul parameters not known"
+    assert dict(sharded["absent"]) == {"matmul_parameters": "its parameters are shards"}
+
+
 def test_a_long_window_goes_by_hours(store: Store) -> None:
     put_steps(
         store,

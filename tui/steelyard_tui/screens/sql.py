@@ -32,7 +32,7 @@ from steelyard_tui.widgets.table import MOVES, LiveTable
 _ALL_VIEWS: Final = "F3: all"
 _KINDS: Final = 64
 VIEWS: Final = (
-    "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
+    "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps", "trainings",
     "straggler_history", "straggler_signals", "shares", "claims", "chips", "device_history", "agents", "gaps", "events",
     "job_devices", "processes", "host_history",
 )  # fmt: skip
