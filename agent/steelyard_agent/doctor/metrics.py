@@ -98,10 +98,22 @@ def _never_given(source: str, label: str, vendor: str, devices: Sequence[DeviceI
         for metric in catalogue().of("device")
         if vendor in metric.source and not metric.retired and metric.id not in given
     ]
-    if names and devices[0].kind != "cpu":
-        text = f"by this chip, driver or version of ours: {', '.join(names)}"
-        part = _part(source, label, devices)
-        yield Finding("metrics", "note", text, "not given", details={"not_given": " ".join(names)}, part=part)
+    if devices[0].kind == "cpu":
+        return
+    by_reason: dict[str, list[str]] = {}
+    for name in names:
+        by_reason.setdefault(_noted(name, devices), []).append(name)
+    part = _part(source, label, devices)
+    for why, names in sorted(by_reason.items(), reverse=True):
+        text = f"{why or 'by this chip, driver or version of ours'}: {', '.join(names)}"
+        remedy = _SCRAPE if _NO_GPM in why else ""
+        yield Finding("metrics", "note", text, "not given", remedy, {"not_given": " ".join(names)}, part)
+
+
+def _noted(name: str, devices: Sequence[DeviceInfo]) -> str:
+    """Why a metric is absent, where the source has said so when it described the devices."""
+    notes = (info.notes.get(name, "") for info in devices)
+    return next((note.removeprefix(_ABSENT) for note in notes if note.startswith(_ABSENT)), "")
 
 
 def _processes(probe: Probe, label: str, devices: Sequence[DeviceInfo]) -> Iterator[Finding]:
@@ -119,4 +131,7 @@ def _processes(probe: Probe, label: str, devices: Sequence[DeviceInfo]) -> Itera
     yield Finding("metrics", "ok", str(count), "processes (who)", details={"count": count}, part=part)
 
 
+_ABSENT = "absent: "
+_NO_GPM = "no GPM before Hopper"
+_SCRAPE = "where dcgm-exporter runs on this node, `scrape` under [sources] takes them from it"
 _WHO = "run the agent on the host, or with its process ids (--pid=host, hostPID: true)"

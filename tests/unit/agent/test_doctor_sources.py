@@ -94,6 +94,20 @@ def test_an_older_chip_names_what_it_never_gives(library: Path, scenario: Scenar
     )
 
 
+def test_an_a100_says_why_it_has_no_activity_and_how_to_get_it(
+    tmp_path: Path, scenario: Scenario, config: Config
+) -> None:
+    scenario.set({"gpm": 0, "name": "NVIDIA A100-SXM4-80GB"})
+    source = NvmlSource(library_paths=[str(build("nvml", tmp_path))], hears_events=False)
+    missing = [one for one in check_metrics(Node(config, probed(source))) if one.subject == "not given"]
+    assert [(str(one.details["not_given"]).split()[0], one.remedy != "") for one in missing] == [
+        ("core_active", True),
+        ("vector_active", False),
+    ]
+    assert "no GPM before Hopper" in missing[0].text
+    assert "scrape" in missing[0].remedy
+
+
 @pytest.mark.parametrize(
     ("code", "remedy"), [(-8005, "another container holds"), (-8020, "another container uses"), (-8012, "booting")]
 )
