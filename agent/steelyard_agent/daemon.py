@@ -93,7 +93,7 @@ def run_daemon(
             agent.allocations.close()
         waiting = agent.ring.waiting()
         agent.ring.close()
-    log.info("stopped; %d of %d messages acknowledged", agent.sender.state.acked, agent.ring.counts.spooled)
+    log.info("stopped; %d messages acknowledged, %d wait in the spool", agent.sender.state.acked, waiting)
     return waiting
 
 
