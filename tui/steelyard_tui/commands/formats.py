@@ -37,13 +37,19 @@ def write_table(table: "pa.Table", format_name: str, out: BinaryIO) -> None:
 def _write_text(table: "pa.Table", out: BinaryIO) -> None:
     from pyarrow import types
 
-    rows = [[_cell(value) for value in row.values()] for row in table.to_pylist()]
+    rows = [[_cell(value) for value in row.values()] for row in _rows(table)]
     names = table.column_names
     widths = [max([len(name), *(len(row[i]) for row in rows)]) for i, name in enumerate(names)]
     right = [types.is_integer(f.type) or types.is_floating(f.type) for f in table.schema]
     for row in [names, ["─" * width for width in widths], *rows]:
         cells = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
         out.write("  ".join(cells).rstrip().encode() + b"\n")
+
+
+def _rows(table: "pa.Table") -> list[dict[str, Any]]:
+    """Maps as objects."""
+    rows: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="lossy")
+    return rows
 
 
 def _cell(value: Any) -> str:
@@ -53,6 +59,8 @@ def _cell(value: Any) -> str:
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
     if isinstance(value, list):
         return ", ".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_cell(item)}" for key, item in value.items())
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
     return str(value).replace("\n", " ")
@@ -62,14 +70,14 @@ def _write_csv(table: "pa.Table", out: BinaryIO) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.column_names)
-    for row in table.to_pylist():
+    for row in _rows(table):
         writer.writerow(["" if value is None else plain_value(value) for value in row.values()])
     out.write(text.getvalue().encode())
 
 
 def _write_json(table: "pa.Table", out: BinaryIO) -> None:
     """One array of objects; times as ISO 8601."""
-    out.write(json.dumps(table.to_pylist(), default=plain_value, ensure_ascii=False, indent=1).encode() + b"\n")
+    out.write(json.dumps(_rows(table), default=plain_value, ensure_ascii=False, indent=1).encode() + b"\n")
 
 
 def plain_value(value: Any) -> Any:
@@ -80,4 +88,4 @@ def plain_value(value: Any) -> Any:
         return str(value)
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    return value
+    return json.dumps(value, default=plain_value, ensure_ascii=False) if isinstance(value, dict) else value

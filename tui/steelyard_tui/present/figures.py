@@ -51,7 +51,13 @@ def text_of(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return ", ".join(clean(str(item)) for item in value if item not in (None, ""))
+        # A map's entries are pairs.
+        texts = (
+            ": ".join(map(str, item)) if isinstance(item, tuple) else str(item)
+            for item in value
+            if item not in (None, "")
+        )
+        return ", ".join(map(clean, texts))
     return clean(str(value))
 
 

@@ -32,9 +32,9 @@ from steelyard_tui.widgets.table import MOVES, LiveTable
 _ALL_VIEWS: Final = "F3: all"
 _KINDS: Final = 64
 VIEWS: Final = (
-    "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps", "trainings",
-    "straggler_history", "straggler_signals", "shares", "claims", "chips", "device_history", "agents", "gaps", "events",
-    "job_devices", "processes", "host_history",
+    "devices", "nodes", "jobs", "fleet_live", "efficiency_live", "efficiency", "goodput", "stragglers", "steps",
+    "trainings", "straggler_history", "straggler_signals", "shares", "claims", "chips", "device_history", "agents",
+    "gaps", "events", "job_devices", "processes", "host_history",
 )  # fmt: skip
 _ENDINGS: Final = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".txt": "table"}
 _RESULT_KEYS: Final = {
