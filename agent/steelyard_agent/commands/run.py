@@ -4,10 +4,12 @@ import argparse
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 from steelyard_agent.help_format import HelpFormat
 from steelyard_agent.hook.start import with_hook
+from steelyard_agent.jobs.identity import LAUNCH
 from steelyard_agent.profiling.settings import own_folder
 from steelyard_proto.errors import ConfigError
 
@@ -64,5 +66,6 @@ def _make_folder(folder: Path) -> None:
 
 
 def _environ(log: str) -> dict[str, str]:
-    environ = with_hook(os.environ)
+    # Two trainings that one shell starts are two jobs; what a launch starts by `run` again is a part of it.
+    environ = {LAUNCH: f"{os.getpid()}:{int(time.time())}"} | with_hook(os.environ)
     return {**environ, "STEELYARD_LOG": os.path.abspath(log)} if log else environ

@@ -156,7 +156,7 @@ class ProcReader:
             command=files.program(pid, stat),
             user=files.user(pid),
             container=cgroup.container[:12],
-            job=job_of(environ, files.placement(stat, pid, cgroup), self._node),
+            job=job_of(environ, files.placement(stat, pid, cgroup, environ), self._node),
             ranks=ranks_of(environ),
             uid=files.uid(pid),
             log=files.log(pid, environ.get("STEELYARD_LOG", "")),

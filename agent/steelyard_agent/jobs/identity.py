@@ -6,12 +6,18 @@ from typing import Final, Literal
 
 Scheduler = Literal["declared", "slurm", "kubernetes", "ray", "torchrun", "mpi", "process"]
 
+# What `steelyard-agent run` names a launch by: its process and its start.
+LAUNCH: Final = "STEELYARD_LAUNCH"
+# torchrun's run that wasn't given an id.
+NO_RUN: Final = "none"
+
 # What is read of an environment; nothing else is ever kept of it.
 VARIABLES: Final = frozenset(
     {
         "STEELYARD_JOB",
         "STEELYARD_JOB_NAME",
         "STEELYARD_LOG",
+        LAUNCH,
         "SLURM_JOB_ID",
         "SLURM_JOB_NAME",
         "SLURM_ARRAY_JOB_ID",
@@ -38,6 +44,7 @@ VARIABLES: Final = frozenset(
         "PMI_SIZE",
         "MPI_LOCALRANKID",
         "PMIX_NAMESPACE",
+        "OMPI_MCA_orte_precondition_transports",
     }
 )
 
@@ -87,6 +94,8 @@ class Placement:
         owner_name: likewise.
         leader_pid: the leader of its session.
         leader_start_ms: Unix time that the leader started.
+        launcher_pid: the torchrun that started it; 0 where there is none.
+        launcher_start_ms: Unix time that that one started.
     """
 
     leader_pid: int
@@ -95,6 +104,8 @@ class Placement:
     slurm_job: str = ""
     owner_uid: str = ""
     owner_name: str = ""
+    launcher_pid: int = 0
+    launcher_start_ms: int = 0
 
 
 def job_of(environ: Mapping[str, str], placement: Placement, node: str) -> JobIdentity:
@@ -112,6 +123,7 @@ def job_of(environ: Mapping[str, str], placement: Placement, node: str) -> JobId
         or _ray(environ)
         or _torchrun(environ)
         or _mpi(environ)
+        or _launched(environ, placement, node)
         or JobIdentity(f"{node}:{placement.leader_pid}:{placement.leader_start_ms // 1000}", "process")
     )
 
@@ -155,17 +167,26 @@ def _ray(environ: Mapping[str, str]) -> JobIdentity | None:
 
 def _torchrun(environ: Mapping[str, str]) -> JobIdentity | None:
     run = environ.get("TORCHELASTIC_RUN_ID", "")
-    # torchrun calls every run "none" that wasn't given an id.
-    if not run or run == "none":
+    if not run or run == NO_RUN:
         return None
     address = f"{environ.get('MASTER_ADDR', '')}:{environ.get('MASTER_PORT', '')}"
     return JobIdentity(run if address == ":" else f"{run}@{address}", "torchrun")
 
 
 def _mpi(environ: Mapping[str, str]) -> JobIdentity | None:
-    # One run of mpirun: its launcher names it after its own host and process.
-    run = environ.get("PMIX_NAMESPACE")
-    return JobIdentity(run, "mpi") if run else None
+    # One run of mpirun, which its launcher names after its own host and process: Open MPI 4 by 16 bits of their hash,
+    # which a fleet soon gives again, so what it draws at random for the run is added.
+    run = environ.get("PMIX_NAMESPACE", "")
+    drawn = environ.get("OMPI_MCA_orte_precondition_transports", "").partition("-")[0]
+    return JobIdentity(f"{run}-{drawn}" if drawn else run, "mpi") if run else None
+
+
+def _launched(environ: Mapping[str, str], placement: Placement, node: str) -> JobIdentity | None:
+    """By what started it on this node: torchrun, which gives each rank a session of its own, or `run`."""
+    if placement.launcher_pid:
+        return JobIdentity(f"{node}:{placement.launcher_pid}:{placement.launcher_start_ms // 1000}", "torchrun")
+    launch = environ.get(LAUNCH)
+    return JobIdentity(f"{node}:{launch}", "process") if launch else None
 
 
 def _number(text: str) -> int | None:

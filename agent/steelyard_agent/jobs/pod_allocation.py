@@ -64,7 +64,7 @@ class PodAllocations:
             if pod is None or stat is None:
                 continue
             del wanted[pod.name]
-            placement = self._files.placement(stat, pid, cgroup)
+            placement = self._files.placement(stat, pid, cgroup, environ)
             self._jobs[pod.namespace, pod.name] = job_of(environ, placement, self._node)
             if not wanted:
                 return

@@ -11,7 +11,7 @@ from typing import Final
 
 from steelyard_agent.jobs.cgroup import CgroupFacts, parse_cgroup
 from steelyard_agent.jobs.declared import DECLARATIONS, RUN
-from steelyard_agent.jobs.identity import VARIABLES, Placement
+from steelyard_agent.jobs.identity import NO_RUN, VARIABLES, Placement
 
 # An environment may be as large as the kernel's limit of arguments; what is wanted stands early or not at all.
 _MOST_ENVIRON_BYTES: Final = 1 << 20
@@ -20,6 +20,8 @@ _MOST_MAPS_BYTES: Final = 8 << 20
 _CHUNK_BYTES: Final = 1 << 14
 _WANTED: Final = VARIABLES | DECLARATIONS.keys() | {RUN}
 _LABEL: Final = re.compile(r'^([\w./-]+)="([^"\\]*)"$', re.MULTILINE)
+# A rank's own processes, such as its data loader's workers, stand so deep below it.
+_MOST_ANCESTORS: Final = 8
 # First those that it wanted, then the others.
 _SWITCHES: Final = re.compile(r"^(?:non)?voluntary_ctxt_switches:\s*(\d+)$", re.MULTILINE)
 _READ_BYTES: Final = re.compile(r"^read_bytes: (\d+)$", re.MULTILINE)
@@ -136,15 +138,28 @@ class ProcessFiles:
         """Container, pod and Slurm job."""
         return parse_cgroup(self._text(pid, "cgroup", 1 << 16))
 
-    def placement(self, stat: Stat, pid: int, cgroup: CgroupFacts) -> Placement:
-        """What tells a job where the environment doesn't."""
+    def placement(self, stat: Stat, pid: int, cgroup: CgroupFacts, environ: Mapping[str, str]) -> Placement:
+        """What tells a job where the environment alone doesn't."""
         leader = self.stat(stat.session)
         # The leader may have ended, or not be in this pid namespace: then the process speaks for itself.
         first, first_ms = (pid, self.start_ms(stat)) if leader is None else (stat.session, self.start_ms(leader))
         owner_uid, owner_name = self._owner(pid) if cgroup.pod_uid else ("", "")
         # Only the scheduler knows a job's number by its SLUID; that one is as good a name.
         slurm_job = cgroup.slurm_job or cgroup.slurm_sluid
-        return Placement(first, first_ms, cgroup.pod_uid, slurm_job, owner_uid, owner_name)
+        launcher, launcher_ms = self._torchrun(stat) if environ.get("TORCHELASTIC_RUN_ID") == NO_RUN else (0, 0)
+        return Placement(first, first_ms, cgroup.pod_uid, slurm_job, owner_uid, owner_name, launcher, launcher_ms)
+
+    def _torchrun(self, stat: Stat) -> tuple[int, int]:
+        """The nearest ancestor that wasn't itself started by torchrun, and its start; 0 where it has ended."""
+        for _ in range(_MOST_ANCESTORS):
+            pid = stat.parent
+            ancestor = self.stat(pid) if pid > 1 else None
+            if ancestor is None:
+                break
+            if "TORCHELASTIC_RUN_ID" not in self.environ(pid):
+                return pid, self.start_ms(ancestor)
+            stat = ancestor
+        return 0, 0
 
     def _owner(self, pid: int) -> tuple[str, str]:
         """What the owner's controller has written to the pod's labels, where the pod mounts them as files.

@@ -36,7 +36,11 @@ _PRECISIONS: Final[Mapping[str, str]] = {
     "fp32": "float32",
     "float": "float32",
     "fp8": "float8",
+    "fp4": "float4",
+    "fp64": "float64",
+    "double": "float64",
 }
+_KNOWN_PRECISIONS: Final = ("bfloat16", "float16", "float32", "tf32", "float64", "float8", "float4", "int8")
 _TOKENS: Final = "declared_tokens_per_step"
 _PRICE: Final = "price_per_device_hour"
 _MOST_TOKENS: Final = 10**12
@@ -79,11 +83,12 @@ def read_facts(said: Datagram) -> Facts:
     """Reads a facts datagram; never raises: what makes no sense is a problem, and the rest is taken."""
     facts = Facts(device_type=said.text("device_type"), device_uuid=said.text("device_uuid"))
     for name in _TEXTS:
-        for origin, key in (("declared", f"declared.{name}"), ("inferred", name)):
-            if said.text(key):
-                text = said.text(key)
-                _put(facts, name, _PRECISIONS.get(text.lower(), text) if name == "precision" else text, origin)
-                break
+        declared = said.text(f"declared.{name}")
+        if declared and name == "precision":
+            declared = _precision(facts, declared)
+        text = declared or said.text(name)
+        if text:
+            _put(facts, name, text, "declared" if declared else "inferred")
     for name, most in (*_NUMBERS.items(), (_TOKENS, _MOST_TOKENS)):
         wanted = f"whole number from 1 to {most}"
         _take_number(facts, said, name, lambda text, most=most: _whole(text, most), wanted)  # type: ignore[misc]
@@ -97,6 +102,19 @@ def read_facts(said: Datagram) -> Facts:
         elif kind == "software" and name and len(facts.software) < 16:
             facts.software[name[:32]] = text[:64]
     return facts
+
+
+def _precision(facts: Facts, text: str) -> str:
+    """A declared precision as jobs are matched by it; empty, and a problem, where nobody knows it."""
+    plain = text.lower().removeprefix("torch.")
+    name = _PRECISIONS.get(plain, plain)
+    if name in _KNOWN_PRECISIONS:
+        return name
+    known = ", ".join(_KNOWN_PRECISIONS)
+    facts.problems.append(
+        f"STEELYARD_PRECISION={text[:40]} is none of {known}; it is left out; mend it before the next start"
+    )
+    return ""
 
 
 def _take_number(

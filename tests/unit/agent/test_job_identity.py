@@ -13,6 +13,7 @@ ALL = {
     "MASTER_ADDR": "n1",
     "MASTER_PORT": "29500",
     "PMIX_NAMESPACE": "prterun-n1-7@1",
+    "STEELYARD_LAUNCH": "7:1700000007",
 }
 PLACEMENT = Placement(leader_pid=100, leader_start_ms=1_700_000_000_500)
 
@@ -27,6 +28,7 @@ def test_the_most_deliberate_identity_wins() -> None:
         "RAY_JOB_ID",
         "TORCHELASTIC_RUN_ID",
         "PMIX_NAMESPACE",
+        "STEELYARD_LAUNCH",
         "",
     ):
         found.append(job_of(environ, PLACEMENT, "n1"))
@@ -38,6 +40,7 @@ def test_the_most_deliberate_identity_wins() -> None:
         JobIdentity("03000000", "ray"),
         JobIdentity("run-1@n1:29500", "torchrun"),
         JobIdentity("prterun-n1-7@1", "mpi"),
+        JobIdentity("n1:7:1700000007", "process"),
         JobIdentity("n1:100:1700000000", "process"),
     ]
 
@@ -50,6 +53,15 @@ def test_tasks_of_an_array_are_jobs_of_their_own() -> None:
 def test_torchruns_default_id_names_no_job() -> None:
     environ = {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "n1", "MASTER_PORT": "29500"}
     assert job_of(environ, PLACEMENT, "n1").scheduler == "process"
+
+
+def test_a_run_of_open_mpi_4_is_told_from_the_next_with_its_number() -> None:
+    # As mpirun 4.1.4 sets them: the upper 16 bits of the number are a hash.
+    environ = {
+        "PMIX_NAMESPACE": "811466753",
+        "OMPI_MCA_orte_precondition_transports": "a7abb1580b6f3456-6ccbcb58186381d2",
+    }
+    assert job_of(environ, PLACEMENT, "n1") == JobIdentity("811466753-a7abb1580b6f3456", "mpi")
 
 
 def test_a_cgroup_tells_where_the_environment_cant_be_read() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from steelyard_agent.devices.cpu_trainers import CpuTrainers
 from steelyard_agent.jobs.facts import ProcReader
-from steelyard_agent.jobs.identity import Ranks
+from steelyard_agent.jobs.identity import JobIdentity, Ranks
 from steelyard_agent.jobs.process_files import ProcessFiles
 from tests.standins.agent_parts import until
 from tests.standins.fake_proc import BOOT_S, FakeProc
@@ -131,6 +131,24 @@ def test_the_session_leader_names_a_job_without_another_name(proc: FakeProc) -> 
     reader = Reading(proc).reader
     jobs = [facts.job.id if (facts := reader.read(pid)) else "" for pid in (50, 51, 60)]
     assert jobs == [f"n1:40:{BOOT_S + 1}", f"n1:40:{BOOT_S + 1}", f"n1:60:{BOOT_S + 2}"]
+
+
+def test_torchrun_s_ranks_have_sessions_of_their_own_and_are_one_job(proc: FakeProc) -> None:
+    elastic = {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    proc.add(20, "bash", start=100)
+    proc.add(30, "torchrun", parent=20, session=20, start=9000)
+    proc.add(31, "torchrun", parent=20, session=20, start=9000)
+    proc.add(40, parent=30, start=9100, environ=elastic | {"RANK": "0"})
+    proc.add(41, parent=30, start=9100, environ=elastic | {"RANK": "1"})
+    # A worker of rank 1; a rank of another torchrun in the same shell; one whose torchrun was killed.
+    proc.add(50, parent=41, session=41, start=9200, environ=elastic)
+    proc.add(60, parent=31, start=9100, environ=elastic)
+    proc.add(70, parent=1, start=9300, environ=elastic)
+    reader = Reading(proc).reader
+    jobs = [facts.job if (facts := reader.read(pid)) else None for pid in (40, 41, 50, 60, 70)]
+    first = JobIdentity(f"n1:30:{BOOT_S + 90}", "torchrun")
+    other = JobIdentity(f"n1:31:{BOOT_S + 90}", "torchrun")
+    assert jobs == [first, first, first, other, JobIdentity(f"n1:70:{BOOT_S + 93}", "process")]
 
 
 def test_names_may_hold_anything(proc: FakeProc) -> None:

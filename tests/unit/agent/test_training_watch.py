@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from steelyard_agent.devices.guard import Holders
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.jobs.identity import JobIdentity, Ranks
@@ -139,6 +141,22 @@ def test_every_nonsense_is_named_by_its_variable_and_the_rest_counts() -> None:
     assert (training.model, training.precision, training.origins["precision"]) == ("glm", "bfloat16", "declared")
     assert not any(training.HasField(name) for name in NONSENSE)
     assert [(step.tokens, step.tokens_origin, step.token_copies) for step in told.steps] == [(100, "inferred", 1)]
+
+
+@pytest.mark.parametrize(
+    ("declared", "precision", "origin"),
+    [("bf61", "float32", "inferred"), ("torch.bfloat16", "bfloat16", "declared"), ("FP8", "float8", "declared")],
+)
+def test_a_precision_that_nobody_knows_is_named_and_what_was_inferred_counts(
+    declared: str, precision: str, origin: str
+) -> None:
+    node = Node(0)
+    node.say(100, 1, "facts", **{"declared.precision": declared, "precision": "float32"})
+    told = node.take()
+    assert (told.trainings[-1].precision, told.trainings[-1].origins["precision"]) == (precision, origin)
+    texts = [event.text for event in told.events]
+    assert len(texts) == (origin == "inferred")
+    assert all("STEELYARD_PRECISION=bf61 is none of bfloat16, " in text and "left out" in text for text in texts)
 
 
 def test_tensor_parallel_without_group_facts_has_no_tokens() -> None:

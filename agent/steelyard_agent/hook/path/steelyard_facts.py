@@ -9,6 +9,7 @@ import os
 import sys
 
 from steelyard_precision import name_of
+from steelyard_roots import shape_of, size_of
 
 _DECLARED = (
     "model", "parameters", "active_parameters", "sequence_length", "precision", "task", "data_parallel",
@@ -90,15 +91,30 @@ def _model(root, precision):  # type: ignore[no-untyped-def]
 
 
 def _inner(root):  # type: ignore[no-untyped-def]
-    """The model inside the wrappers of torch (DDP, FSDP1, torch.compile)."""
+    """The model inside the wrappers of torch (DDP, FSDP1, torch.compile) and DeepSpeed."""
     for _ in range(4):
         wrapped = getattr(root, "_orig_mod", None) or (
-            getattr(root, "module", None) if type(root).__name__.endswith("Parallel") else None
+            getattr(root, "module", None) if type(root).__name__.endswith("Parallel") or _is_engine(root) else None
         )
         if wrapped is None:
             return root
         root = wrapped
     return root
+
+
+def _is_engine(module):  # type: ignore[no-untyped-def]
+    return any(kind.__name__ == "DeepSpeedEngine" for kind in type(module).__mro__)
+
+
+def _groups(root):  # type: ignore[no-untyped-def]
+    """The sizes of DeepSpeed's groups; empty without its engine."""
+    engine = next((module for module in root.modules() if _is_engine(module)), None)
+    sizes = {} if engine is None else vars(engine)
+    names = (
+        ("tensor_parallel", "mp_world_size"), ("data_parallel", "dp_world_size"),
+        ("context_parallel", "sequence_parallel_size"),
+    )  # fmt: skip
+    return {name: sizes[attribute] for name, attribute in names if isinstance(sizes.get(attribute), int)}
 
 
 def _is_fsdp1(root):  # type: ignore[no-untyped-def]
@@ -108,18 +124,23 @@ def _is_fsdp1(root):  # type: ignore[no-untyped-def]
 def _parameters(root):  # type: ignore[no-untyped-def]
     import torch
 
+    reason = ""
     if _is_fsdp1(root):
         reason = "the first version of FSDP shows a rank its own shard only"
+    elif _groups(root).get("tensor_parallel", 1) > 1:
+        reason = "DeepSpeed's model-parallel ranks have a shard each"
+    if reason:
         return [("absent.parameters", reason), ("absent.matmul_parameters", reason)]
     embeddings = {id(m.weight) for m in root.modules() if isinstance(m, torch.nn.Embedding)}
     heads = {id(m.weight) for m in root.modules() if isinstance(m, torch.nn.Linear)}
     total = trainable = matmul = 0
     for parameter in root.parameters():
-        total += parameter.numel()
-        trainable += parameter.numel() if parameter.requires_grad else 0
+        size = size_of(parameter)
+        total += size
+        trainable += size if parameter.requires_grad else 0
         # An embedding is a lookup; tied to the output head it is a matmul too.
-        if parameter.dim() >= 2 and (id(parameter) not in embeddings or id(parameter) in heads):
-            matmul += parameter.numel()
+        if len(shape_of(parameter)) >= 2 and (id(parameter) not in embeddings or id(parameter) in heads):
+            matmul += size
     return [("parameters", total), ("trainable_parameters", trainable), ("matmul_parameters", matmul)]
 
 
@@ -135,6 +156,9 @@ def _precision(root, seen):  # type: ignore[no-untyped-def]
 
 def _parallel(root):  # type: ignore[no-untyped-def]
     """Who has the same tokens: DDP and FSDP ranks have their own, tensor-parallel ones share them."""
+    groups = _groups(root)
+    if groups:
+        return list(groups.items())
     wrappers = {type(module).__name__ for module in root.modules()}
     sharded = [p for p in root.parameters() if hasattr(p, "device_mesh")]
     sizes = {}

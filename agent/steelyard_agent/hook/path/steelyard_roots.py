@@ -94,7 +94,7 @@ class Roots:
 
         if id(module) in self._watched or isinstance(module, torch.jit.ScriptModule):
             return
-        size = sum(p.numel() for p in module.parameters())
+        size = sum(size_of(p) for p in module.parameters())
         self.has_embedding = self.has_embedding or any(
             isinstance(m, torch.nn.Embedding) or "embed" in type(m).__name__.lower() for m in module.modules()
         )
@@ -131,6 +131,16 @@ class Roots:
                 self._on_forward(module, args, {})
 
         handles.append(register_module_forward_pre_hook(untraced(first)))
+
+
+def shape_of(parameter):  # type: ignore[no-untyped-def]
+    """As a whole: DeepSpeed's ZeRO-3 leaves an empty tensor in its place between its uses."""
+    return getattr(parameter, "ds_shape", parameter.shape)
+
+
+def size_of(parameter):  # type: ignore[no-untyped-def]
+    """Its elements, likewise."""
+    return getattr(parameter, "ds_numel", None) or parameter.numel()
 
 
 def _wrap_compiled(module, compiled, on_forward):  # type: ignore[no-untyped-def]

@@ -35,7 +35,7 @@ FROM
             multiIf(
                 n.model != '', n.model,
                 n.parameters > 0, concat(if(n.architecture = '', 'model', n.architecture), ' ',
-                    toString(round(n.parameters / exp10(floor(log10(n.parameters)) - 2)) * exp10(floor(log10(n.parameters)) - 8)), 'M',
+                    toString(round(n.parameters / exp10(floor(log10(n.parameters)) - 2)) * exp10(floor(log10(n.parameters)) - 2) / 1e6), 'M',
                     if(n.layers IS NULL, '', concat(' ', toString(n.layers), 'x', toString(ifNull(n.hidden, 0))))),
                 NULL) AS model_key
         FROM
