@@ -61,6 +61,8 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
     numa = tmp_path / "sys/bus/pci/devices/0000:41:00.0/numa_node"
     numa.parent.mkdir(parents=True)
     numa.write_text("3\n")
+    (numa.parent / "current_link_speed").write_text("16.0 GT/s PCIe\n")
+    (numa.parent / "current_link_width").write_text("8\n")
     source = source_over(library, lambda: 5.0, sys=tmp_path / "sys")
     devices = source.discover()
     assert len({device.uid for device in devices}) == 8
@@ -83,7 +85,22 @@ def test_910b_tells_all_of_the_catalogue_that_dcmi_has(library: Path, scenario: 
         "link_errors": 21, "link_up": 5.0, "link_tx_bytes": 7 * 300 * 20, "link_rx_bytes": 7 * 200 * 20,
         "ecc_corrected_hbm": 7, "ecc_uncorrected_hbm": 1, "roce_tx_bytes": 5000, "roce_rx_bytes": 7000,
         "roce_errors": 6, "roce_retries": 9, "roce_pauses": 1 + 2 + 10 + 30, "pcie_replays": 13,
+        "pcie_gt_s": 16.0, "pcie_lanes": 8.0,
     }  # fmt: skip
+    source.close()
+
+
+def test_a_link_that_the_kernel_does_not_know_is_absent(library: Path, scenario: Scenario, tmp_path: Path) -> None:
+    folder = tmp_path / "sys/bus/pci/devices/0000:41:00.0"
+    folder.mkdir(parents=True)
+    (folder / "current_link_speed").write_text("32.0 GT/s PCIe\n")
+    source = source_over(library, sys=tmp_path / "sys")
+    first, second = source.discover()[:2]
+    assert "pcie_gt_s" not in sampled(source, first), "nothing is shown of it"
+    for lanes in ("63", "Unknown"):
+        (folder / "current_link_width").write_text(f"{lanes}\n")
+        values = sampled(source, second)
+        assert values["pcie_gt_s"] == values["pcie_lanes"] == Absent("the kernel does not know the PCIe link")
     source.close()
 
 

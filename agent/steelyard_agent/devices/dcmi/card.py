@@ -13,6 +13,7 @@ from steelyard_agent.devices.dcmi.describe import Identity, identify
 from steelyard_agent.devices.dcmi.energy import NOTE as ENERGY_NOTE
 from steelyard_agent.devices.dcmi.energy import EnergyIntegral
 from steelyard_agent.devices.dcmi.errors import VENDOR, out_of_range
+from steelyard_agent.devices.dcmi.pci_link import link_reading
 from steelyard_agent.devices.dcmi.readings import DeviceCalls, Reading, absent_power, plan
 from steelyard_agent.model import DeviceInfo
 from steelyard_proto.chips import ChipTable
@@ -121,7 +122,7 @@ def describe_card(library: DcmiLibrary, card: int, around: Surroundings) -> Card
         is_power_of_package=sum(one.power_w is not None for one in found) == 1,
     )
     versions = library.text("dcmi_get_driver_version"), library.text("dcmi_get_dcmi_version", 32)
-    return Card(tuple(_known(one, package, versions) for one in found), is_complete)
+    return Card(tuple(_known(one, package, versions, around.sys) for one in found), is_complete)
 
 
 def _find(library: DcmiLibrary, card: int, number: int, siblings: int, around: Surroundings) -> _Found:
@@ -137,7 +138,7 @@ def _aside(calls: DeviceCalls, clock: Callable[[], float]) -> SlowDevice:
     return SlowDevice(calls, slow.supported(calls, shelf), shelf, has_faults=slow.tells_faults(calls))
 
 
-def _known(found: _Found, package: _Package, versions: tuple[str, str]) -> KnownDevice:
+def _known(found: _Found, package: _Package, versions: tuple[str, str], sys: Path) -> KnownDevice:
     identity = found.identity
     is_die = identity.is_die
     has_power = found.power_w is not None
@@ -148,6 +149,8 @@ def _known(found: _Found, package: _Package, versions: tuple[str, str]) -> Known
         readings["fast"] = (*fast, absent_power(_OTHER_DIE))
     for reading in found.aside.readings:
         readings[reading.metric_class] += (found.aside.shelf.taker(reading),)
+    if (link := link_reading(sys, identity.pci_address)) is not None:
+        readings["slow"] += (link,)
     metrics = {name: tuple(i for reading in group for i in reading.ids) for name, group in readings.items()}
     notes = {}
     is_polled = _POWER in metrics["fast"] and not is_without

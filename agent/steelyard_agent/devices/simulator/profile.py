@@ -15,7 +15,7 @@ _ASSUMED_HBM_GB: Final = 64.0
 # NVIDIA's activity counters (GPM) came with Hopper.
 _WITHOUT_GPM: Final = ("A100", "A800")
 # On the fourth generation of PCIe; the others are on the fifth.
-_ON_PCIE_4: Final = ("A100", "A800", "MI2")
+_ON_PCIE_4: Final = ("A100", "A800", "MI2", "910A")
 _POWER_METRICS: Final = frozenset({"power_w", "power_limit_w", "energy_mj"})
 
 
