@@ -304,6 +304,9 @@ def test_the_report_holds_what_compare_says(collector: Collector) -> None:
     assert sum(spent["H100"][part] for part in parts) == pytest.approx(100, abs=0.5)
     energy = {row["chip"]: row for row in tables["energy"]}
     assert energy["H100"]["energy_kwh"] > 0
+    figures = {row["chip"]: row for row in tables["figures"]}
+    assert figures["H100"]["workload"].startswith("llama-8b")
+    assert energy["H100"]["tokens_per_j"] == figures["H100"]["tokens_per_j"]
     verdicts = {row["claim"]: row["verdict"] for row in tables["claims"]}
     assert verdicts["ours"] == "consistent"
 

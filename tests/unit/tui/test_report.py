@@ -49,7 +49,7 @@ FIGURES = {
 SPENT = {
     "jobs": 3, "device_h": 576.0, "productive_pct": 93.1, "checkpoint_pct": 3.9, "evaluate_pct": 0.0,
     "first_steps_pct": 1.0, "outside_steps_pct": 2.0, "energy_kwh": 312.5, "energy_covered_pct": 98.2,
-    "tokens_per_j": 2.21, "power_w": 640.0,
+    "power_w": 640.0,
 }  # fmt: skip
 JOB = {
     "run": "48213", "job": "48213", "name": SCRIPT, "user": "ines", "workload": "llama-8b | 4096", "devices": 8.0,
@@ -58,19 +58,9 @@ JOB = {
     "goodput_pct": 93.1, "energy_kwh": 104.2, "energy_covered_pct": 98.2, "tokens_per_j": 2.21,
 }  # fmt: skip
 NOTHING = dict.fromkeys(
-    (
-        "workload",
-        "tflops",
-        "share_of_ceiling",
-        "mfu",
-        "mfu_basis",
-        "ofu",
-        "tokens_per_j",
-        "tokens_per_s",
-        "step_p50_s",
-        "step_p99_s",
-    )
-)
+    ("workload", "tflops", "share_of_ceiling", "mfu", "mfu_basis", "ofu", "tokens_per_j", "tokens_per_s", "step_p50_s",
+     "step_p99_s")
+)  # fmt: skip
 
 
 def series(who: dict[str, Any], **figures: Any) -> list[dict[str, Any]]:
@@ -103,7 +93,7 @@ def gathered() -> Gathered:
             }
         ],
         figures=[{**FIGURES, **H100}, {**FIGURES, **B2}, {**FIGURES, **NOTHING, **C}],
-        chips=[{**SPENT, **H100}, {**SPENT, **B2}],
+        chips=[{**SPENT, **H100}, {**SPENT, **B2}, {**SPENT, **C}],
         jobs=[{**JOB, **H100}, {**JOB, **B2, "mfu_pct": None, "mfu_absent": "unknown layers", "energy_kwh": None}],
         rates=[row for who in (H100, B2) for row in series(who, workload="llama-8b", rate=1400.0, device_s=9.0)],
         use=series(H100, mfu_pct=41.8, ofu_pct=46.9, ofu_validated=True)
@@ -229,6 +219,7 @@ def test_text_and_json_hold_the_same_figures() -> None:
     assert "| consistent | 0.40 | 0.38 – 0.42 | jobs like these | 98.7 | 3 and 4 |" in text
     assert tables["energy"][0]["energy_kwh"] == 312.5
     assert "| ▲ H100 | 312 | 98.2 | 640 | 2.21 |" in text
+    assert "| ● 910C die simulated | 312 | 98.2 | 640 | – |" in text
     assert tables["stragglers"][0]["slow_pct"] == 8.1
     assert "| became slow | clock | 2026-11-25 14:30 | 2026-11-25 14:30 | 8.1 | 6.2 | confirmed |" in text
     for table in (table for section in made.sections for table in section.tables):

@@ -9,7 +9,6 @@ SELECT
     if(sum(told_wall_s) > 0, greatest(0, 100 - productive_pct - checkpoint_pct - evaluate_pct - first_steps_pct), NULL) AS outside_steps_pct,
     if(sum(energy_wall_s) > 0, sum(energy_j) / 3.6e6, NULL) AS energy_kwh,
     100 * sum(energy_wall_s) / nullIf(sum(wall_s), 0) AS energy_covered_pct,
-    if(uniqExact(workload) = 1 AND sum(energy_wall_s) >= 0.5 * sum(wall_s), sum(energy_tokens) / nullIf(sum(energy_j), 0), NULL) AS tokens_per_j,
     sum(energy_j) / nullIf(sum(energy_wall_s), 0) AS power_w
 FROM efficiency
 WHERE level = {level:String} AND ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND ts < fromUnixTimestamp64Milli({to_ms:Int64})

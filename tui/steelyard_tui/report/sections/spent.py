@@ -68,12 +68,18 @@ _STRAGGLERS: Final = (
 def energy_section(gathered: Gathered, reference: str | None) -> Section:
     """Tokens per joule as a share, and what was used."""
     pictures, tables = energy_picture(gathered.shares, reference) if reference else ((), ())
-    names = ("energy_kwh", "energy_covered_pct", "power_w", "tokens_per_j")
-    rows = [who(row) | {name: row[name] for name in names} for row in gathered.chips]
+    names = ("energy_kwh", "energy_covered_pct", "power_w")
+    rates = {(row["chip"], row["part"], row["origin"]): row["tokens_per_j"] for row in gathered.figures}
+    rows = [
+        who(row)
+        | {name: row[name] for name in names}
+        | {"tokens_per_j": rates.get((row["chip"], row["part"], row["origin"]))}
+        for row in gathered.chips
+    ]
     note = (
         "Devices alone, without hosts, cooling and network, and only minutes in which all counters of a job were read: "
-        "kWh are of that part of the time. Tokens/J stand where it is at least half, and only beside chips that ran "
-        "one workload."
+        "kWh are of that part of the time. Tokens/J stand where it is at least half, and are of the workload that the "
+        "chip's rates are of."
     )
     used = Table("energy", "Energy of the jobs' devices", _ENERGY, rows, "No job trained in this window.", (note,))
     told = [row for row in _job_rows(gathered.jobs) if row["energy_kwh"] is not None]
