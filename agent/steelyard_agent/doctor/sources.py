@@ -25,7 +25,9 @@ _REMEDIES: Final[Mapping[int, str]] = {
     15: "the device fell off the bus: `dmesg | grep -i xid` tells why; it needs a reset or the node a reboot",
     18: "library and kernel driver are of two versions: reboot, or load the driver's module anew",
 }
-_ANY_REMEDY: Final = "try the vendor's own tool on this node (nvidia-smi, npu-smi info): what fails there fails here"
+_ANY_REMEDY: Final = (
+    "try the vendor's own tool on this node (nvidia-smi, npu-smi info, amd-smi): what fails there fails here"
+)
 
 
 def check_sources(node: Node) -> Sequence[Finding]:

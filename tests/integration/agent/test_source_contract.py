@@ -40,6 +40,7 @@ PLAUSIBLE: Final[Mapping[str, tuple[float, float]]] = {
     "V": (0.1, 20),
     "bytes": (0, 1e16),
     "bytes/s": (0, 1e13),
+    "GT/s": (2.5, 128),
     "count": (0, 1e12),
     "level": (0, 1e6),
 }
