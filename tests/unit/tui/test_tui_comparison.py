@@ -64,7 +64,7 @@ LIVE = dict(
         live(FLEET[2], 579.4, step_p50_s=1.981, step_p95_s=2.0, step_p99_s=2.21, energy_coverage=0.91),
         live(FLEET[3], 563.0, step_p50_s=13.02, step_p95_s=13.4, step_p99_s=14.0),
         live(FLEET[4], 61_440.0, workload="bert | 512", mfu=None, mfu_absent="its FLOPs per token aren't known"),
-        live(FLEET[5], 1412.0, ofu_validated=True),
+        live(FLEET[5], 1412.0, ofu_validated=True, share_of_ceiling=0.524),
     ]
 )
 

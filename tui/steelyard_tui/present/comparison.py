@@ -285,6 +285,9 @@ def _note(chip: Chip, look: Look) -> Line:
         parts.append((f"{look.glyphs.warn}{share['warnings'][0]}", "warn"))
     if chip.row.get("unlike"):
         parts.append((f"rates of another workload: {text_of(chip.row.get('unlike'))}", "quiet"))
+    ceiling = number(chip.row.get("share_of_ceiling"))
+    if ceiling is not None:
+        parts.append((f"{ceiling:.0%} of its measured ceiling", "quiet"))
     if chip.row.get("tokens_absent"):
         parts.append((text_of(chip.row.get("tokens_absent")), "quiet"))
     elif chip.row.get("mfu_basis"):
