@@ -7,17 +7,20 @@ time to time; a new process goes on from there with the minutes since. The next 
 or doesn't.
 """
 
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from steelyard_collector.store.base import Store
 from steelyard_collector.store.dirty import MINUTE_MS
 from steelyard_collector.store.statements import statement
+from steelyard_collector.straggler_confirmations import Confirmations
 from steelyard_collector.straggler_state import (
     CAUSES,
     PACES,
@@ -28,9 +31,16 @@ from steelyard_collector.straggler_state import (
     keep,
     load,
 )
-from steelyard_collector.straggler_windows import Confirmations, windows_of
-from steelyard_efficiency.straggler_windows import LEAST_PEERS, Cause, link_signal
-from steelyard_efficiency.stragglers import HALF_HOURS, MINUTES, excess_over_peers, gain_of_replacing, slowest_by_nature
+from steelyard_collector.straggler_windows import windows_of
+from steelyard_efficiency.straggler_windows import LEAST_PEERS, Cause, has_groups, link_signal
+from steelyard_efficiency.stragglers import (
+    HALF_HOURS,
+    MINUTES,
+    excess_over_peers,
+    gain_of_replacing,
+    known_median,
+    slowest_by_nature,
+)
 
 # Columns of straggler_minutes.sql.
 _ALWAYS_ON: Final[tuple[Cause, ...]] = ("clock", "host")
@@ -40,6 +50,9 @@ _HISTORY_MINUTES: Final = 8 * 60
 _LINK_EVERY_MINUTES: Final = 30
 _LINK_REACH_MS: Final = 7_200_000
 _LINK_LATE_MINUTES: Final = 10
+# A query of minutes is of so many devices, and values, at most.
+_MOST_DEVICES: Final = 8192
+_MOST_VALUES: Final = 500_000
 # A minute is rolled up so long after its end.
 _SETTLED_MS: Final = 45_000
 # What was learnt is written so often; the minutes since are in the rollups.
@@ -72,12 +85,11 @@ class StragglerWatch:
         settled = (now_ms - _SETTLED_MS) // MINUTE_MS
         anew = {key for key, group in self._groups.items() if _misses(group, late)}
         self._groups = dict(self._present(now_ms, settled, anew))
-        for group in self._groups.values():
-            self._follow(group, settled)
+        self._follow(settled)
         watched = sum(len(group.devices) for group in self._groups.values())
         slow = [row for group in self._groups.values() for row in _slow(group, watched)]
-        peers = {device: group.devices for group in self._groups.values() for device in group.devices}
-        found = [row | {"ver": now_ms} for row in self._confirmations.of(slow, peers, now_ms)]
+        groups = {(group.job, device): group for group in self._groups.values() for device in group.devices}
+        found = [row | {"ver": now_ms} for row in self._confirmations.of(slow, groups, now_ms)]
         if found:
             self._store.insert("straggler", _table(found), token=f"straggler-{now_ms}")
         if self._groups and not 0 <= now_ms - self._kept_ms < _KEEP_EVERY_MS:
@@ -120,32 +132,41 @@ class StragglerWatch:
     def _with_window(self, group: Group) -> Group:
         """The values just before those that are to come; they tell how slow a rank is."""
         end = group.next_minute
-        for cause, matrix in self._minutes(group, end - 2 * MINUTES.half, end).items():
-            group.signals[cause] = _with_newest(group.signals[cause], matrix)
+        for _, matrices in self._minutes([group], end - 2 * MINUTES.half, end):
+            for cause, matrix in matrices.items():
+                group.signals[cause] = _with_newest(group.signals[cause], matrix)
         looks = self._looks_at_links(group, end - 2 * HALF_HOURS.half * _LINK_EVERY_MINUTES, end)
         matrix = np.array([values for _, values, _ in looks]).reshape(-1, len(group.devices))
         group.signals["link"] = _with_newest(group.signals["link"], matrix)
         return group
 
-    def _follow(self, group: Group, settled: int) -> None:
-        if group.next_minute >= settled:
-            return
-        first = max(group.next_minute, settled - _HISTORY_MINUTES)
-        for cause, matrix in self._minutes(group, first, settled).items():
-            for place, values in enumerate(matrix):
-                group.signals[cause] = group.signals[cause].after(first + place, values)
-        for minute, values, absent in self._looks_at_links(group, first, settled):
-            group.signals["link"] = replace(group.signals["link"].after(minute, values), absent=absent)
-        group.next_minute = settled
+    def _follow(self, settled: int) -> None:
+        behind = sorted(
+            (max(group.next_minute, settled - _HISTORY_MINUTES), key) for key, group in self._groups.items()
+        )
+        for first, keys in groupby(behind, lambda entry: entry[0]):
+            if first >= settled:
+                continue
+            for group, matrices in self._minutes([self._groups[key] for _, key in keys], first, settled):
+                for cause, matrix in matrices.items():
+                    for place, values in enumerate(matrix):
+                        group.signals[cause] = group.signals[cause].after(first + place, values)
+                for minute, values, absent in self._looks_at_links(group, first, settled):
+                    group.signals["link"] = replace(group.signals["link"].after(minute, values), absent=absent)
+                group.next_minute = settled
 
     def _looks_at_links(self, group: Group, first: int, end: int) -> Iterator[tuple[int, Values, str]]:
         """Each look due in these minutes: when its windows end, the link's values, and why there are none."""
-        due = [minute - _LINK_LATE_MINUTES for minute in range(first, end) if _is_look(minute)]
+        # Each job has a minute of its own: else one pass in thirty reads the windows of them all.
+        turn = zlib.crc32(group.job.encode()) % _LINK_EVERY_MINUTES
+        due = [minute - _LINK_LATE_MINUTES for minute in range(first, end) if minute % _LINK_EVERY_MINUTES == turn]
         if not due:
             return
         ranks = dict(zip(group.devices, group.ranks, strict=True))
-        windows = windows_of(
-            self._store, group.job, group.devices, due[0] * MINUTE_MS - _LINK_REACH_MS, due[-1] * MINUTE_MS
+        windows = (
+            windows_of(self._store, group.job, group.devices, due[0] * MINUTE_MS - _LINK_REACH_MS, due[-1] * MINUTE_MS)
+            if has_groups(group.tensor_parallel)
+            else []
         )
         for minute in due:
             to_ms = minute * MINUTE_MS
@@ -153,18 +174,32 @@ class StragglerWatch:
             told, absent = link_signal(newest, ranks, group.tensor_parallel)
             yield minute, np.array([told.get(device, np.nan) for device in group.devices]), absent
 
-    def _minutes(self, group: Group, first: int, end: int) -> dict[Cause, Values]:
-        devices = ", ".join(map(str, group.devices))
-        sql = statement("queries", "straggler_minutes", devices=devices, from_s=first * 60, to_s=end * 60)
-        return _matrices(self._store.query(sql).to_pylist(), group.devices, first, end)
+    def _minutes(self, groups: Sequence[Group], first: int, end: int) -> Iterator[tuple[Group, dict[Cause, Values]]]:
+        """Each group's signals that are always on, [minute][rank], from a query for as many groups as fit."""
+        for some in _chunks(groups, min(_MOST_DEVICES, _MOST_VALUES // (end - first))):
+            devices = np.unique([device for group in some for device in group.devices])
+            listed = ", ".join(map(str, devices.tolist()))
+            sql = statement("queries", "straggler_minutes", devices=listed, from_s=first * 60, to_s=end * 60)
+            matrices = _matrices(self._store.query(sql), devices, first, end)
+            for group in some:
+                places = np.searchsorted(devices, group.devices)
+                yield group, {cause: matrix[:, places] for cause, matrix in matrices.items()}
+
+
+def _chunks(groups: Iterable[Group], most: int) -> Iterator[list[Group]]:
+    """Groups in their order, of so many devices together, or one."""
+    some: list[Group] = []
+    for group in groups:
+        if some and sum(len(one.devices) for one in some) + len(group.devices) > most:
+            yield some
+            some = []
+        some.append(group)
+    if some:
+        yield some
 
 
 def _devices(members: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
     return tuple(int(row["device_id"]) for row in members)
-
-
-def _is_look(minute: int) -> bool:
-    return (minute - _LINK_LATE_MINUTES) % _LINK_EVERY_MINUTES == 0
 
 
 def _with_newest(signal: Signal, matrix: Values) -> Signal:
@@ -177,13 +212,14 @@ def _misses(group: Group, late: Collection[int]) -> bool:
     return is_young and any(device in late for device in group.devices)
 
 
-def _matrices(rows: Sequence[dict[str, Any]], devices: Sequence[int], first: int, end: int) -> dict[Cause, Values]:
-    places = {device: place for place, device in enumerate(devices)}
-    matrices: dict[Cause, Values] = {cause: np.full((end - first, len(devices)), np.nan) for cause in _ALWAYS_ON}
-    for row in rows:
-        for cause in _ALWAYS_ON:
-            if row[cause] is not None:
-                matrices[cause][int(row["minute"]) - first, places[row["device_id"]]] = row[cause]
+def _matrices(told: pa.Table, devices: npt.NDArray[np.int64], first: int, end: int) -> dict[Cause, Values]:
+    minutes = told["minute"].to_numpy() - first
+    places = np.searchsorted(devices, told["device_id"].to_numpy())
+    matrices: dict[Cause, Values] = {}
+    for cause in _ALWAYS_ON:
+        matrices[cause] = np.full((end - first, len(devices)), np.nan)
+        # What is absent becomes NaN.
+        matrices[cause][minutes, places] = told[cause].to_numpy()
     return matrices
 
 
@@ -230,13 +266,14 @@ def _findings(cause: Cause, signal: Signal, next_minute: int, watched: int) -> I
     if not len(newest) or (cause == "link" and signal.absent):
         return
     present = np.isfinite(newest).any(axis=0)
-    own = np.where(present, np.nanmedian(np.where(present, newest, 1.0), axis=0), np.nan)
+    own = known_median(newest, 0)
     excess, alarms = excess_over_peers(own), signal.detector.alarms(watched * len(CAUSES))
     baseline = signal.detector.baseline_sum / np.maximum(1, signal.detector.baseline_minutes)
     # A rank that gave nothing for half an hour has no place in the half-hours' medians.
     steady = np.isfinite(signal.window[:half]).any(axis=0) & present
     by_nature = np.zeros(len(own), bool)
-    by_nature[steady] = slowest_by_nature(signal.window[:, steady], half)
+    if steady.any():
+        by_nature[steady] = slowest_by_nature(signal.window[:, steady], half)
     # All of a slow link's group have its value; the second slowest is another group.
     gain = gain_of_replacing(np.unique(own.round(9)) if cause == "link" else own)
     most = float(np.nanmax(own)) if present.any() else np.nan

@@ -10,7 +10,7 @@ collective tells one from another.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Final, Literal
+from typing import Final, Literal, TypeGuard
 
 Cause = Literal["clock", "host", "link"]
 
@@ -18,6 +18,8 @@ Cause = Literal["clock", "host", "link"]
 LEAST_PEERS: Final = 4
 # A rank's window is compared with its peers' so long before and after it: the ranks of a node take turns.
 NEAR_MS: Final = 3_600_000
+# All ranks of a group take so long.
+LINK_NEAR_MS: Final = 2 * NEAR_MS
 # As much as the detectors let pass.
 _CLEAR: Final = 0.02
 
@@ -62,6 +64,14 @@ class Confirmation:
     excess: float | None = None
 
 
+_NO_WINDOW: Final = Confirmation(None, "no profile window of this rank since it was found")
+
+
+def has_groups(tensor_parallel: int | None) -> TypeGuard[int]:
+    """Whether ranks of a stage are known to be of several groups, which windows can compare."""
+    return tensor_parallel is not None and tensor_parallel > 1
+
+
 def link_signal(
     windows: Mapping[int, Window], ranks: Mapping[int, int | None], tensor_parallel: int | None
 ) -> tuple[dict[int, float], str]:
@@ -78,7 +88,7 @@ def link_signal(
     """
     if tensor_parallel is None:
         return {}, "its tensor parallel size isn't known, so its groups aren't"
-    if tensor_parallel <= 1:
+    if not has_groups(tensor_parallel):
         return {}, "all ranks of a stage are one group, whose collectives are long for all alike"
     if not windows:
         return {}, "no rank was profiled in the last two hours"
@@ -112,7 +122,7 @@ def _excess_of_groups(groups: Sequence[Sequence[int]], windows: Mapping[int, Win
     return {device: 1.0 + value for group, value in zip(whole, excess, strict=True) for device in group}
 
 
-def confirmation(cause: Cause, own: Window | None, windows: Sequence[Window]) -> Confirmation:
+def confirmation(cause: Literal["clock", "host"], own: Window | None, windows: Sequence[Window]) -> Confirmation:
     """Whether a slow rank's next window bears its cause out.
 
     Args:
@@ -121,31 +131,52 @@ def confirmation(cause: Cause, own: Window | None, windows: Sequence[Window]) ->
         windows: of its peers, about the same time.
     """
     if own is None:
-        return Confirmation(None, "no profile window of this rank since it was found")
+        return _NO_WINDOW
+    peers = _nearest(own, windows, NEAR_MS)
+    if len(peers) < LEAST_PEERS - 1:
+        few = f"fewer than {LEAST_PEERS - 1} of its peers have a window within an hour of its own"
+        return Confirmation(None, few, own.profile)
+    if cause == "host":
+        return _clear(own, own.idle - median(peer.idle for peer in peers.values()))
+    usual = median(peer.compute for peer in peers.values())
+    if usual <= 0:
+        return Confirmation(None, "its peers' windows tell of no such time", own.profile)
+    return _clear(own, own.compute / usual - 1)
+
+
+def link_confirmation(
+    own: Window | None, windows: Sequence[Window], ranks: Mapping[int, int | None], tensor_parallel: int | None
+) -> Confirmation:
+    """The same of a slow link: by one window a wait for others can't be told from it, so it takes its whole group's.
+
+    Args:
+        own: the rank's first window after it was told.
+        windows: of its peers after it was told, about the same time.
+        ranks: by device, as for `link_signal`.
+        tensor_parallel: likewise.
+    """
+    if own is None:
+        return _NO_WINDOW
+    near = {**_nearest(own, windows, LINK_NEAR_MS), own.device: own}
+    told, absent = link_signal(near, ranks, tensor_parallel)
+    if own.device not in told:
+        few = "not all of its group have a window since it was found, within two hours of its own"
+        return Confirmation(None, absent or few, own.profile)
+    return _clear(own, told[own.device] - 1)
+
+
+def _clear(own: Window, excess: float) -> Confirmation:
+    return Confirmation(excess >= _CLEAR, "", own.profile, excess)
+
+
+def _nearest(own: Window, windows: Sequence[Window], within_ms: int) -> dict[int, Window]:
+    """Of each peer the window that is nearest in time, by the same profiler."""
     nearest: dict[int, Window] = {}
     for one in windows:
         distance = abs(one.ts_ms - own.ts_ms)
-        if one.device == own.device or one.profiler != own.profiler or distance > NEAR_MS:
+        if one.device == own.device or one.profiler != own.profiler or distance > within_ms:
             continue
         known = nearest.get(one.device)
         if known is None or distance < abs(known.ts_ms - own.ts_ms):
             nearest[one.device] = one
-    peers = list(nearest.values())
-    if len(peers) < LEAST_PEERS - 1:
-        few = f"fewer than {LEAST_PEERS - 1} of its peers have a window within an hour of its own"
-        return Confirmation(None, few, own.profile)
-    excess = _excess(cause, own, peers)
-    if excess is None:
-        return Confirmation(None, "its peers' windows tell of no such time", own.profile)
-    return Confirmation(excess >= _CLEAR, "", own.profile, excess)
-
-
-def _excess(cause: Cause, own: Window, peers: Sequence[Window]) -> float | None:
-    if cause == "clock":
-        usual = median(peer.compute for peer in peers)
-        return own.compute / usual - 1 if usual > 0 else None
-    if cause == "host":
-        return own.idle - median(peer.idle for peer in peers)
-    kinds = set(own.collectives).union(*(peer.collectives for peer in peers))
-    usual_of = {kind: median(peer.collectives.get(kind, 0.0) for peer in peers) for kind in kinds}
-    return max((own.collectives.get(kind, 0.0) - usual for kind, usual in usual_of.items()), default=None)
+    return nearest

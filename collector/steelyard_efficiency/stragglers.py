@@ -20,6 +20,8 @@ _DRIFT: Final = 0.02
 REFERENCE_RANKS: Final = 307_000
 _ALARMS_A_DAY: Final = 24
 _DAY_MINUTES: Final = 1440
+# No score is further above the alarm's.
+_MOST_ALARMS: Final = 2.0
 # Noise is told by how much the excess changes from one minute to the next, and over so many.
 _LAG_MINUTES: Final = 5
 _SD_OF_MEDIAN: Final = 1.4826
@@ -38,18 +40,22 @@ class Pace:
         noise: so many medians tell how restless the signal is.
         threshold: an alarm's least score.
         half: so many values tell how slow a rank is; twice as many, whether it is so by nature.
+        correlation: of neighbouring values; None where it is learnt.
     """
 
     baseline: int
     noise: int
     threshold: float
     half: int
+    correlation: float | None = None
 
 
 # 60 %-minutes: below it two blips close together give alarms.
 MINUTES: Final = Pace(baseline=120, noise=30, threshold=0.60, half=30)
-# A blip of minutes doesn't last from one look to the next: five looks at the clip. Chosen, not simulated.
-HALF_HOURS: Final = Pace(baseline=12, noise=6, threshold=0.15, half=6)
+# A blip of minutes doesn't last from one look to the next: five looks at the clip. A window counts in two or three
+# looks running: in the bench `stragglers` neighbours correlate by 0.4 to 0.5, and those five apart don't. Learnt from
+# so few looks the correlation was anything up to 0.9, and the threshold up to 6.5, which no link reaches in a day.
+HALF_HOURS: Final = Pace(baseline=12, noise=6, threshold=0.15, half=6, correlation=0.35)
 BASELINE_MINUTES: Final = MINUTES.baseline
 
 
@@ -83,15 +89,19 @@ class Noise:
         """The score of an alarm where so many ranks are watched; the least one until the noise is known."""
         if self.minutes < pace.noise or self.far_sum <= 0:
             return pace.threshold
+        correlation = pace.correlation if pace.correlation is not None else self._correlation()
+        far = _SD_OF_MEDIAN * self.far_sum / self.minutes
+        noise = float(far / np.sqrt(2 * (1 - correlation**_LAG_MINUTES)))
+        raised = threshold_for(noise, correlation, ranks, pace.threshold)
+        return raised if raised > _CLEARLY * pace.threshold else pace.threshold
+
+    def _correlation(self) -> float:
         ratio = min(1.0, (self.change_sum / self.far_sum) ** 2)
         correlation = 0.0
         for _ in range(30):
             # The squares are 2 sd^2 (1 - correlation) and 2 sd^2 (1 - correlation^lag).
             correlation = min(0.9, 1 - ratio * (1 - correlation**_LAG_MINUTES))
-        far = _SD_OF_MEDIAN * self.far_sum / self.minutes
-        noise = float(far / np.sqrt(2 * (1 - correlation**_LAG_MINUTES)))
-        raised = threshold_for(noise, correlation, ranks, pace.threshold)
-        return raised if raised > _CLEARLY * pace.threshold else pace.threshold
+        return correlation
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,9 @@ class Detector:
         watching = present & ~learning
         baseline = self.baseline_sum / np.maximum(1, self.baseline_minutes)
         rise = np.minimum(excess - baseline, _STEP_CLIP) - _DRIFT
-        score = np.where(watching, np.maximum(0.0, self.score + np.nan_to_num(rise)), self.score)
+        # Who was slow for days is well again within as many values as an alarm takes.
+        most = _MOST_ALARMS * self.noise.threshold(REFERENCE_RANKS, self.pace)
+        score = np.where(watching, np.clip(self.score + np.nan_to_num(rise), 0.0, most), self.score)
         gained = np.where(learning, np.minimum(np.nan_to_num(excess), _BASELINE_CLIP), 0.0)
         noise = self.noise.after(excess) if learning.any() else replace(self.noise, recent=())
         return Detector(self.baseline_sum + gained, self.baseline_minutes + learning, score, noise, self.pace)
@@ -156,12 +168,25 @@ def threshold_for(
     return max(least, 30 * spread / _DRIFT * math.log(chances[0]) / math.log(chances[1]))
 
 
-def excess_over_peers(minute: Values) -> Values:
-    """How far each rank lies above the median of its peers, as a fraction; NaN where there is nothing to compare."""
-    if not np.isfinite(minute).any():
-        return np.full_like(minute, np.nan)
-    median = float(np.nanmedian(minute))
-    return minute / median - 1 if median > 0 else np.full_like(minute, np.nan)
+def excess_over_peers(values: Values) -> Values:
+    """How far each rank lies above the median of its peers, as a fraction; NaN where there is nothing to compare.
+
+    Args:
+        values: [rank], or [minute][rank].
+    """
+    usual = known_median(values, -1)[..., np.newaxis]
+    excess: Values = values / np.where(usual > 0, usual, np.nan) - 1
+    return excess
+
+
+def known_median(values: Values, axis: int) -> Values:
+    """The median of what isn't NaN, NaN where all is; NumPy's own takes ten times as long for so few."""
+    ordered = np.sort(values, axis=axis)
+    count = np.expand_dims((~np.isnan(values)).sum(axis=axis), axis)
+    lower = np.take_along_axis(ordered, np.maximum(0, (count - 1) // 2), axis)
+    upper = np.take_along_axis(ordered, count // 2, axis)
+    middle: Values = np.squeeze((lower + upper) / 2, axis)
+    return middle
 
 
 def slowest_by_nature(window: Values, half: int = MINUTES.half) -> npt.NDArray[np.bool_]:
@@ -174,13 +199,13 @@ def slowest_by_nature(window: Values, half: int = MINUTES.half) -> npt.NDArray[n
     Returns:
         By rank: the median excess is at least 2 % and four robust standard deviations, in both.
     """
-    excess = np.stack([excess_over_peers(minute) for minute in window])
+    if len(window) < 2 * half:
+        return np.zeros(window.shape[1], bool)
+    excess = excess_over_peers(window)
     slow = np.ones(window.shape[1], bool)
     for part in (excess[:half], excess[half : 2 * half]):
-        if len(part) < half:
-            return np.zeros(window.shape[1], bool)
-        middle = np.nanmedian(part, axis=0)
-        spread = 1.4826 * float(np.nanmedian(np.abs(middle - np.nanmedian(middle))))
+        middle = known_median(part, 0)
+        spread = _SD_OF_MEDIAN * float(known_median(np.abs(middle - known_median(middle, 0)), 0))
         slow &= (middle >= 0.02) & (middle >= 4 * spread)
     return slow
 

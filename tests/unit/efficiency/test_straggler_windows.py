@@ -1,10 +1,18 @@
 """Groups with long collectives are told from ranks that are waited for; a window bears a cause out, or doesn't."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import pytest
 
-from steelyard_efficiency.straggler_windows import NEAR_MS, Cause, Window, confirmation, link_signal
+from steelyard_efficiency.straggler_windows import (
+    LINK_NEAR_MS,
+    NEAR_MS,
+    Window,
+    confirmation,
+    link_confirmation,
+    link_signal,
+)
 
 RANKS = {device: device for device in range(8)}
 
@@ -62,11 +70,11 @@ def test_without_what_it_takes_there_is_a_reason() -> None:
         ("clock", window(0, compute=0.808), False, 0.01),
         ("host", window(0, idle=0.09), True, 0.04),
         ("host", window(0, idle=0.05), False, 0.0),
-        ("link", window(0, all_reduce=0.1, all_gather=0.03), True, 0.03),
-        ("link", window(0, all_reduce=0.06), False, -0.04),
     ],
 )
-def test_a_window_confirms_or_refutes(cause: Cause, own: Window, verdict: bool, excess: float) -> None:
+def test_a_window_confirms_or_refutes(
+    cause: Literal["clock", "host"], own: Window, verdict: bool, excess: float
+) -> None:
     said = confirmation(cause, own, [own, *(window(device) for device in (1, 2, 3))])
     assert (said.is_confirmed, said.absent, said.profile) == (verdict, "", "p0")
     assert said.excess == pytest.approx(excess)
@@ -81,3 +89,29 @@ def test_no_window_or_no_peers_say_nothing() -> None:
     near = [window(device, NEAR_MS, compute=0.5) for device in (1, 2, 3)]
     again = [window(device, 2 * NEAR_MS, compute=0.9) for device in (1, 2, 3)]
     assert confirmation("clock", own, [*near, *again]).is_confirmed is True
+
+
+def test_a_slow_link_is_confirmed_by_the_windows_of_its_whole_group() -> None:
+    slow = all_windows(d2={"all_reduce": 0.18}, d3={"all_reduce": 0.17})
+    said = link_confirmation(slow[2], list(slow.values()), RANKS, 2)
+    assert (said.is_confirmed, said.profile, said.excess) == (True, "p2", pytest.approx(0.07))
+    # Its own is as long, but another of its group doesn't stand in it: that is a wait.
+    waits = all_windows(d2={"all_reduce": 0.18})
+    said = link_confirmation(waits[2], list(waits.values()), RANKS, 2)
+    assert (said.is_confirmed, said.excess) == (False, pytest.approx(0.0))
+
+
+def test_without_its_whole_group_nothing_is_said_of_a_link() -> None:
+    slow = all_windows(d2={"all_reduce": 0.18}, d3={"all_reduce": 0.18})
+    own, peers = slow.pop(2), list(slow.values())
+    assert link_confirmation(None, peers, RANKS, 2).absent == "no profile window of this rank since it was found"
+    assert link_confirmation(own, peers, RANKS, 1).absent.startswith("all ranks of a stage are one group")
+    assert link_confirmation(own, peers[1:], RANKS, 2).absent.startswith("fewer than 4 groups")
+    more = {device: device for device in range(10)}
+    alone = [one for one in [*peers, window(8), window(9)] if one.device != 3]
+    said = link_confirmation(own, alone, more, 2)
+    assert (said.is_confirmed, said.profile) == (None, "p2")
+    assert said.absent.startswith("not all of its group")
+    late = window(3, LINK_NEAR_MS + 1, all_reduce=0.18)
+    assert link_confirmation(own, [*alone, late], more, 2).is_confirmed is None
+    assert link_confirmation(own, [*alone, window(3, LINK_NEAR_MS, all_reduce=0.18)], more, 2).is_confirmed is True

@@ -6,7 +6,8 @@ SELECT
 FROM
 (
     SELECT * FROM steelyard_store.straggler
-    WHERE ver = (SELECT max(ver) FROM steelyard_store.straggler) AND ver >= toUnixTimestamp64Milli(now64(3, 'UTC')) - 180000
+    WHERE ver >= toUnixTimestamp64Milli(now64(3, 'UTC')) - 180000
+        AND ver = (SELECT max(ver) FROM steelyard_store.straggler WHERE ver >= toUnixTimestamp64Milli(now64(3, 'UTC')) - 180000)
 ) AS s
 INNER JOIN (SELECT device_id, agent, uid, vendor, chip, origin FROM steelyard_store.device FINAL) AS d ON d.device_id = s.device_id
 LEFT JOIN (SELECT agent, node FROM steelyard_store.agent FINAL) AS a ON a.agent = d.agent
