@@ -53,6 +53,8 @@ _LINK_LATE_MINUTES: Final = 10
 # A query of minutes is of so many devices, and values, at most.
 _MOST_DEVICES: Final = 8192
 _MOST_VALUES: Final = 500_000
+# Some seconds of CPU: the rollups wait meanwhile.
+_MOST_GROUP_MINUTES: Final = 20_000
 # A minute is rolled up so long after its end.
 _SETTLED_MS: Final = 45_000
 # What was learnt is written so often; the minutes since are in the rollups.
@@ -141,13 +143,15 @@ class StragglerWatch:
         return group
 
     def _follow(self, settled: int) -> None:
-        behind = sorted(
-            (max(group.next_minute, settled - _HISTORY_MINUTES), key) for key, group in self._groups.items()
-        )
-        for first, keys in groupby(behind, lambda entry: entry[0]):
-            if first >= settled:
+        """Takes the minutes since; of groups that are far behind, as of a fleet that is new, some at each call."""
+        behind = [(max(group.next_minute, settled - _HISTORY_MINUTES), key) for key, group in self._groups.items()]
+        left = _MOST_GROUP_MINUTES
+        for first, entries in groupby(sorted(behind, reverse=True), lambda entry: entry[0]):
+            if first >= settled or left <= 0:
                 continue
-            for group, matrices in self._minutes([self._groups[key] for _, key in keys], first, settled):
+            keys = [key for _, key in entries][: -(-left // (settled - first))]
+            left -= len(keys) * (settled - first)
+            for group, matrices in self._minutes([self._groups[key] for key in keys], first, settled):
                 for cause, matrix in matrices.items():
                     for place, values in enumerate(matrix):
                         group.signals[cause] = group.signals[cause].after(first + place, values)
