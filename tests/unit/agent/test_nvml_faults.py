@@ -284,7 +284,10 @@ def test_a_gpu_whose_events_hang_costs_the_events_alone(node: NvmlNode) -> None:
     assert uids(source) == UIDS
     [complaint] = source.complaints
     assert complaint.call == "nvmlDeviceRegisterEvents"
+    guard = GuardedSource(source, deadline_s=0.3, monotonic=time.monotonic, wall_ms=lambda: 0)
+    until(lambda: guard.stats().abandoned == 1)
     node.scenario.drop("hang.nvmlDeviceRegisterEvents.1")
+    until(lambda: guard.stats().abandoned == 0)
 
     def is_heard() -> bool:
         node.scenario.set({"xid.1": 48})

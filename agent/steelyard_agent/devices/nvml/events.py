@@ -7,6 +7,7 @@ a wait takes. Only GPUs tell events: those of an instance come from its GPU.
 import ctypes
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -35,12 +36,17 @@ class EventThread:
         self._sink = sink
         self._is_registered = threading.Event()
         self._is_ended = threading.Event()
+        self._begun_s = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="nvml-events", daemon=True)
         self._thread.start()
 
     def has_registered(self, timeout_s: float) -> bool:
         """Waits at most so long until all that happens is heard."""
         return self._is_registered.wait(timeout_s)
+
+    def registering_s(self) -> float | None:
+        """How long it has been registering; None once it listens. May be called by any thread."""
+        return None if self._is_registered.is_set() else time.monotonic() - self._begun_s
 
     def stop(self, wait_s: float = 0.0) -> None:
         """Lets it end by itself, within two seconds if the driver keeps its own deadline."""
@@ -49,8 +55,10 @@ class EventThread:
             self._thread.join(wait_s)
 
     def _run(self) -> None:
-        event_set = _register_all(self._library, {uid: calls for uid, calls in self._gpus.values()})
-        self._is_registered.set()
+        try:
+            event_set = _register_all(self._library, {uid: calls for uid, calls in self._gpus.values()})
+        finally:
+            self._is_registered.set()
         if event_set is not None:
             self._wait(event_set)
             self._library.bound("nvmlEventSetFree", event_set)()

@@ -82,6 +82,8 @@ class NvmlSource:
         self._by_uid: dict[str, KnownDevice] = {}
         self._lost: set[str] = set()
         self._listener: EventThread | None = None
+        # Those whose registration hangs, the one that is used now among them.
+        self._registering: tuple[EventThread, ...] = ()
         self._heard: tuple[object, ...] = ()
         self._hears_events = hears_events
         self._sink = Sink(wall_ms)
@@ -181,8 +183,12 @@ class NvmlSource:
         return {metric: us for group in groups for one in group for metric, us in one.latencies_us().items()}
 
     def under_way_s(self) -> Sequence[float]:
-        """Of the looks at GPUs that haven't answered yet."""
-        return self._patient.under_way_s()
+        """Of the looks at GPUs that haven't answered yet, and of the threads that still register events."""
+        looks = self._patient.under_way_s()
+        if not self._registering:
+            return looks
+        waits = [listener.registering_s() for listener in self._registering]
+        return [*looks, *(seconds for seconds in waits if seconds is not None)]
 
     def events(self) -> Sequence[Event]:
         """What GPUs have told since the last call: XIDs, ECC errors. May be called by any thread; waits for nothing."""
@@ -325,7 +331,9 @@ class NvmlSource:
             return
         before, self._listener = self._listener, listen(library, gpus, self._sink)
         self._heard = heard
+        self._registering = tuple(one for one in self._registering if one.registering_s() is not None)
         if self._listener is not None and not self._listener.has_registered(_REGISTERED_S):
+            self._registering += (self._listener,)
             text = "hangs; until it returns no XID is heard"
             self._complain(DeviceTimeout(text, vendor=VENDOR, call="nvmlDeviceRegisterEvents"))
         # The new one listens already: what happens meanwhile is told once, by it.
