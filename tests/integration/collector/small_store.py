@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -41,6 +42,8 @@ _DDL = (
 LIMITS = QueryLimits(
     read=ReadLimits(seconds=3, memory_bytes=300_000_000, result_rows=2000, threads=1), running=2, waiting=2, wait_s=0.5
 )
+# For tests of long queries that aren't of limits: a busy machine takes its time.
+PATIENT = replace(LIMITS, read=replace(LIMITS.read, seconds=60))
 
 
 @contextmanager

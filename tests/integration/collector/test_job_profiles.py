@@ -17,7 +17,7 @@ from steelyard_tui.cli import main
 from steelyard_tui.messages import Goto
 from tests.integration.collector.fleet_rows import register
 from tests.integration.collector.job_rows import Rollers, put_held
-from tests.integration.collector.small_store import doors
+from tests.integration.collector.small_store import PATIENT, doors
 from tests.standins.profile_records import PARTS, profile, profile_id, rows, stacks
 from tests.standins.screens import running_app, until, until_text
 
@@ -68,7 +68,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def address(store: Store) -> Iterator[str]:
-    with doors(store) as opened:  # type: ignore[arg-type]
+    with doors(store, limits=PATIENT) as opened:  # type: ignore[arg-type]
         yield opened.address
 
 

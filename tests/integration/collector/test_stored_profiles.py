@@ -20,7 +20,7 @@ from steelyard_tui.cli import main
 from steelyard_tui.client import connect
 from steelyard_tui.traces.stored import Wanted, read_stored
 from tests.integration.collector.fleet_rows import register
-from tests.integration.collector.small_store import doors
+from tests.integration.collector.small_store import PATIENT, doors
 from tests.standins.profile_records import PARTS, profile, profile_id, rows, stacks
 
 Parts = Sequence[tuple[str, str, int]]
@@ -77,7 +77,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ]
     )
     store.insert("profile", block, token="failed")
-    with doors(store) as opened:  # type: ignore[arg-type]
+    with doors(store, limits=PATIENT) as opened:  # type: ignore[arg-type]
         yield opened.address
     store.close()
 
