@@ -195,7 +195,8 @@ class EventReader:
         except msgspec.ValidationError:
             return _only_events(text, self._one)
         except UnicodeDecodeError as error:
-            raise self._error("not UTF-8; write the file as UTF-8 (iconv -t UTF-8)") from error
+            at = self._read_bytes - len(self._rest) - 1 + max(text.find(error.object), 0) + error.start
+            raise self.text.error("not UTF-8; write the file as UTF-8 (iconv -t UTF-8)", at) from error
         except msgspec.DecodeError as error:
             if "invalid" not in str(error):
                 raise

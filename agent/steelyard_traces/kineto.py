@@ -238,6 +238,9 @@ def read_kineto(path: Path) -> KinetoTrace:
         for block in reader.blocks():
             builder.add(block)
     trace = KinetoTrace(path, builder.columns(), reader.facts)
+    if not len(trace.columns.label) and trace.columns.skipped:
+        reason = f"none of its {trace.columns.skipped:,} events has a usable time; record again"
+        raise TraceError(reason, path=str(path))
     if not len(trace.host) and not len(trace.device):
         raise TraceError(
             "no operator and no kernel in it: the process ran none while it was recorded, it was perhaps still "

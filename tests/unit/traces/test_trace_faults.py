@@ -23,11 +23,12 @@ FAULTS = {
     "cut behind an event": (GOOD[: GOOD.rindex(b"},") + 2], r"byte [\d,]+: ends"),
     "cut behind the events": (GOOD.rstrip(b"}\n ")[:-1], "ends"),
     "UTF-16": (GOOD.decode().encode("utf-16"), "UTF-16; write it as UTF-8"),
-    "latin-1": (GOOD.replace(b"aten::mm", b"\xe9t\xe9", 1), "not UTF-8"),
+    "latin-1": (GOOD.replace(b"aten::mm", b"\xe9t\xe9", 1), f"byte {GOOD.find(b'aten::mm'):,}: not UTF-8"),
     "broken inside": (GOOD.replace(b'"dur"', b'"dur', 1), r"byte [\d,]+: no JSON"),
     "a zip": (b"PK\x03\x04rest", "run `unzip`"),
     "cut gzip": (gzip.compress(GOOD)[:-20], "cut off; copy the file again"),
     "broken gzip": (b"\x1f\x8b\x08" + b"\x00" * 7 + b"\xff" * 40, "gzip stream is broken"),
+    "times of no clock": (re.sub(rb'"ts": [\d.]+', b'"ts": 1e300', GOOD), "none of its 50 events has a usable time"),
     "nothing recorded": (trace_text([{"ph": "M", "name": "p"}]).encode(), "no operator and no kernel.*record again"),
 }  # fmt: skip
 
