@@ -94,6 +94,12 @@ async def test_a_word_is_found_and_dropped() -> None:
         await pilot.press("slash", *"zz")
         await _until(pilot, "nothing in this view")
         await pilot.press("escape")
+        await pilot.press("slash", *"backward", "enter", "enter")
+        await _until(pilot, "main > backward")
+        # From the kernels the same frame is elsewhere.
+        await pilot.press("i")
+        await _until(pilot, lambda text: "callers below" in text and "1 places, 29.9%" in text)
+        await pilot.press("escape")
         await _until(pilot, lambda text: "/" not in text.splitlines()[1])
         await pilot.press("q")
     assert app.return_code == 0

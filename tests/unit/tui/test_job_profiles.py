@@ -123,6 +123,13 @@ def test_it_fits_its_width_and_stands_in_the_page() -> None:
 def test_a_window_says_where_it_is_from() -> None:
     assert window_title(window(1, 3)) == "2026-11-25 14:04:00 rank 3 on n1, 1000 ms a step"
     assert window_title(window(1, None, origin="simulated", node=None)).startswith("simulated 20")
+    assert window_title(window(1, 3, profiler="py_spy", step_s=None)) == "2026-11-25 14:04:00 rank 3 on n1, host stacks"
+
+
+def test_a_cost_that_its_bounds_do_not_tell_from_none_is_told_by_the_upper() -> None:
+    told = {"loss_s": -0.4, "loss_low_s": -2.0, "loss_high_s": 1.2}
+    assert "cost < 1.2 s" in text(profiles=(window(1, 0, **told),))
+    assert "cost 300 ms" in text(profiles=(window(1, 0, loss_s=0.3, loss_low_s=0.1, loss_high_s=0.5),))
 
 
 def test_what_a_profile_says_to_look_at() -> None:

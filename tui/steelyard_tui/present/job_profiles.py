@@ -151,6 +151,8 @@ def _cost(row: Row, glyphs: Glyphs) -> str:
     """What it cost the training, as far as its steps have told."""
     if row["loss_s"] is None:
         return text_of(row["cause"])
+    if row["loss_low_s"] is not None and row["loss_low_s"] <= 0:
+        return f"cost < {_time(row['loss_high_s'], glyphs)}"
     return f"cost {_time(max(row['loss_s'], 0.0), glyphs)}"
 
 
@@ -204,4 +206,5 @@ def window_title(row: Mapping[str, Any]) -> str:
     step = "" if row["step_s"] is None else f", {1000 * row['step_s']:.0f} ms a step"
     # First, so that no narrow screen cuts it off.
     origin = "" if row["origin"] == "measured" else f"{text_of(row['origin']) or 'of unknown origin'} "
-    return f"{origin}{row['ts']:%Y-%m-%d %H:%M:%S}{rank}{node}{step}"
+    sampled = ", host stacks" if row["profiler"] == "py_spy" else ""
+    return f"{origin}{row['ts']:%Y-%m-%d %H:%M:%S}{rank}{node}{step}{sampled}"

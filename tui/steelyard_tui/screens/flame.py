@@ -115,6 +115,8 @@ class FlameScreen(Screen[None]):
     def _built(self, kinds: Mapping[str, Shown], kind: str, tree: Tree) -> None:
         self._kinds, self._kind = kinds, kind
         self._ink = Ink(tree, self._glyphs, kinds[kind].unit)
+        # Before it is searched: the place in the tree that was shown so far is none in this one.
+        self._view.show(self._ink)
         self._search(self._text)
 
     def _search(self, text: str) -> None:

@@ -148,8 +148,9 @@ class JobScreen(LiveScreen):
         self.post_message(Back())
 
     def _windows(self) -> list[Row]:
-        """Those with something in them, the newest first."""
-        windows = [row for row in (self._told.profiles if self._told is not None else ()) if row["state"] == "stored"]
+        """Those with stacks in them, the newest first."""
+        told = self._told.profiles if self._told is not None else ()
+        windows = [row for row in told if row["state"] == "stored" and row["profiler"] != "msprof"]
         if self._told is None:
             self.notify("the page is still being read", markup=False)
         elif not windows:
@@ -168,10 +169,12 @@ class JobScreen(LiveScreen):
     def action_difference(self) -> None:
         """Chooses what the newest window is compared with."""
         windows = self._windows()
-        if len(windows) == 1:
-            self.notify("there is one window alone; P asks for another", markup=False)
+        # What py-spy samples is compared with the same alone.
+        like = [row for row in windows[1:] if (row["profiler"] == "py_spy") == (windows[0]["profiler"] == "py_spy")]
+        if like:
+            self._choose("Newest window against", like, lambda row: self._open_flame(windows[0], row))
         elif windows:
-            self._choose("Newest window against", windows[1:], lambda row: self._open_flame(windows[0], row))
+            self.notify("there is one window of its kind alone; P asks for another", markup=False)
 
     def _choose(self, title: str, windows: list[Row], then: Callable[[Row], None]) -> None:
         by_id = {str(row["profile"]): row for row in windows}

@@ -13,7 +13,8 @@ SELECT
     p.compute_ns / nullIf(p.window_ns, 0) AS compute_share, (p.communication_ns - p.overlapped_ns) / nullIf(p.window_ns, 0) AS exposed_share,
     p.memory_copy_ns / nullIf(p.window_ns, 0) AS memory_copy_share, p.idle_ns / nullIf(p.window_ns, 0) AS idle_share,
     p.data_wait_ns / nullIf(p.window_ns, 0) AS data_wait_share,
-    p.window_ns / nullIf(p.steps, 0) / nullIf(p.devices, 0) / 1e9 AS step_s,
+    -- without a device the window is that of the host's busiest thread
+    p.window_ns / nullIf(p.steps, 0) / greatest(p.devices, 1) / 1e9 AS step_s,
     p.window_ns / nullIf(p.steps, 0) / (o.tokens / nullIf(o.steps, 0) / nullIf(p.world_size, 0)) AS token_ns,
     p.kernels AS kernels, p.kernels_ns AS kernels_ns, p.gaps AS gaps, p.longest_gap_ns AS longest_gap_ns,
     p.loss_s AS loss_s, p.loss_low_s AS loss_low_s, p.loss_high_s AS loss_high_s,
