@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from steelyard_agent.devices.guard import Holders
-from steelyard_agent.devices.simulator.device import own_factor
 from steelyard_agent.devices.simulator.source import SimulatorSource
 from steelyard_agent.directory import Directory, Identity
 from steelyard_agent.jobs.facts import ProcessFacts
@@ -108,7 +107,7 @@ class SimulatedNode:
         self._tellers = [
             _Teller(job, JobSteps(job.workload, source.now_s())) for job in jobs if job.plan.tokens_per_step
         ]
-        self._profiler = SimulatedProfiler(plan.name, around.seed, lambda info: own_factor(source.faults_of(info.uid)))
+        self._profiler = SimulatedProfiler(plan.name, around.seed, lambda info: source.faults_of(info.uid))
         self._host = SimulatedHost(f"{around.seed}/{plan.name}")
         self._skew_ms = zlib.crc32(plan.name.encode()) % _MOST_SKEW_MS
         self._infos: list[DeviceInfo] = source.all_devices()

@@ -39,6 +39,7 @@ class JobPlan:
         layers: of its model; 0 where it doesn't say, likewise heads and hidden.
         heads: of attention in a layer.
         hidden: size of a token's vector.
+        tensor_parallel: ranks of a tensor group, which follow one another; 0 where it doesn't say.
     """
 
     id: str
@@ -54,6 +55,7 @@ class JobPlan:
     layers: int = 0
     heads: int = 0
     hidden: int = 0
+    tensor_parallel: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from steelyard_agent.devices.simulator.workload import Workload
 from steelyard_proto.errors import ConfigError
 
 WORKLOAD: Final = tuple(f.name for f in fields(Workload) if f.name != "slowdowns")
-TRAINING: Final = ("tokens_per_step", "parameters", "sequence_length", "layers", "heads", "hidden")
+TRAINING: Final = ("tokens_per_step", "parameters", "sequence_length", "layers", "heads", "hidden", "tensor_parallel")
 _SHARES: Final = ("compute_share", "tensor", "vector", "hbm_bw", "hbm_fill")
 _ABOVE_ZERO: Final = ("step_s", "pace", "tokens_per_device", "tokens_per_s_device")
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {

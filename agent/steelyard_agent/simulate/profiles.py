@@ -2,11 +2,13 @@
 
 import random
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from steelyard_agent.devices.simulator.workload import compute_share_at
+from steelyard_agent.devices.simulator.device import own_factor
+from steelyard_agent.devices.simulator.faults import FaultKind
+from steelyard_agent.devices.simulator.workload import compute_share_at, slowdown_at
 from steelyard_agent.jobs.facts import ProcessFacts
 from steelyard_agent.model import DeviceInfo
 from steelyard_agent.simulate.plan import NodeJob
@@ -18,6 +20,8 @@ PERIOD_MS: Final = 600_000
 _STEPS: Final = 3
 # Of what a step doesn't compute: exposed communication, copies, waiting for data; the rest is idle.
 _EXPOSED, _COPIES, _DATA = 0.72, 0.02, 0.08
+# What tensor groups call, and what gradients are summed by, in which ranks wait for one another.
+_TENSOR_KIND, _GRADIENT_KIND = "all-reduce", "reduce-scatter"
 # As much communication again is hidden behind compute.
 _HIDDEN: Final = 1.0
 _NOISE: Final = 0.04
@@ -33,12 +37,26 @@ class Window:
     stacks: list[batch_pb2.Stack]
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a device spends a step: shares of it.
+
+    Attributes:
+        lost: what the step takes longer than its work.
+        lost_in: waiting for data, or a kind of collective.
+    """
+
+    compute: float
+    lost: float
+    lost_in: str
+
+
 class SimulatedProfiler:
     """Profiles the jobs of one node."""
 
-    def __init__(self, node: str, seed: int, own_factor: Callable[[DeviceInfo], float]) -> None:
-        """Args: the node's name, the seed of the noise, how much longer a device computes than it should."""
-        self._own_factor = own_factor
+    def __init__(self, node: str, seed: int, faults_of: Callable[[DeviceInfo], Collection[FaultKind]]) -> None:
+        """Args: the node's name, the seed of the noise, what is wrong with a device now."""
+        self._faults_of = faults_of
         self._random = random.Random(f"{seed}/{node}/profiles")
         self._due_ms: dict[str, int] = {}
         self._turn: dict[str, int] = {}
@@ -67,13 +85,41 @@ class SimulatedProfiler:
         self._due_ms[name] = end_ms + int(PERIOD_MS * self._random.uniform(0.9, 1.1))
         turn = self._turn[name] = self._turn.get(name, -1) + 1
         info, who = processes[turn % len(processes)]
-        share = compute_share_at(job.workload, ends[-1].at_s, self._own_factor(info))
-        job = replace(job, workload=replace(job.workload, compute_share=share))
-        return _window(job, info, who, key_of(info), end_ms, ends[-1].took_s, self._random)
+        faults, at_s = self._faults_of(info), ends[-1].at_s
+        compute = compute_share_at(job.workload, at_s, own_factor(faults))
+        # What a step has beyond its work is a wait for whoever holds it up, or is how it is held up.
+        lost = max(0.0, 1 - compute - (1 - job.workload.compute_share) / slowdown_at(job.workload, at_s))
+        if "slow_host" in faults:
+            split = Split(compute, lost, "data wait")
+        elif self._has_slow_link(job, processes, who):
+            split = Split(compute, lost, _TENSOR_KIND)
+        else:
+            split = Split(compute, lost, _GRADIENT_KIND)
+        return _window(job, info, who, key_of(info), end_ms, ends[-1].took_s, split, self._random)
+
+    def _has_slow_link(
+        self, job: NodeJob, processes: Sequence[tuple[DeviceInfo, ProcessFacts]], who: ProcessFacts
+    ) -> bool:
+        """Whether a rank of its tensor group has one; groups don't go beyond a node."""
+        size = job.plan.tensor_parallel
+        if size < 1 or who.ranks.rank is None:
+            return False
+        group = who.ranks.rank // size
+        return any(
+            other.ranks.rank is not None and other.ranks.rank // size == group and "slow_link" in self._faults_of(info)
+            for info, other in processes
+        )
 
 
 def _window(
-    job: NodeJob, info: DeviceInfo, who: ProcessFacts, key: int, end_ms: int, step_s: float, chance: random.Random
+    job: NodeJob,
+    info: DeviceInfo,
+    who: ProcessFacts,
+    key: int,
+    end_ms: int,
+    step_s: float,
+    split: Split,
+    chance: random.Random,
 ) -> Window:
     window_ns = int(_STEPS * step_s * 1e9)
     ts_ms = end_ms - int(_STEPS * step_s * 1000)
@@ -81,13 +127,19 @@ def _window(
         "ts_ms": ts_ms, "device": key, "job": who.job.id, "rank": who.ranks.rank,
         "profile": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
     }  # fmt: skip
-    compute_ns = int(window_ns * min(0.98, job.workload.compute_share * _near(chance)))
-    rest_ns = window_ns - compute_ns
+    compute_ns = int(window_ns * min(0.98, split.compute * _near(chance)))
+    lost_ns = min(window_ns - compute_ns, int(window_ns * split.lost))
+    rest_ns = window_ns - compute_ns - lost_ns
     exposed_ns, copies_ns, data_ns = (int(rest_ns * share * _near(chance)) for share in (_EXPOSED, _COPIES, _DATA))
-    idle_ns = rest_ns - exposed_ns - copies_ns
+    exposed = list(_shared("communication", exposed_ns, info.vendor, chance))
+    if split.lost_in == "data wait":
+        data_ns += lost_ns
+    else:
+        exposed = [(work, ns + lost_ns * (work.class_name == split.lost_in)) for work, ns in exposed]
+        exposed_ns += lost_ns
+    idle_ns = window_ns - compute_ns - exposed_ns - copies_ns
     overlapped_ns = min(compute_ns, int(exposed_ns * _HIDDEN * _near(chance)))
     pieces = list(_shared("compute", compute_ns, info.vendor, chance))
-    exposed = list(_shared("communication", exposed_ns, info.vendor, chance))
     others = [
         ("memory copy", "memory copy", copies_ns),
         ("idle", "data wait", data_ns),

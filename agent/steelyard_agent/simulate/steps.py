@@ -119,7 +119,9 @@ def training_rows(
     """The facts of each process; a job says its name as its model's."""
     facts = ["declared_tokens_per_step"]
     facts += ["parameters", "matmul_parameters"] if job.parameters else []
-    facts += [name for name in ("sequence_length", "layers", "heads", "hidden") if getattr(job, name)]
+    facts += [
+        name for name in ("sequence_length", "layers", "heads", "hidden", "tensor_parallel") if getattr(job, name)
+    ]
     origins = dict.fromkeys([*facts, "model", "precision"], "declared")
     return [
         batch_pb2.Training(
@@ -141,6 +143,7 @@ def training_rows(
             layers=job.layers or None,
             heads=job.heads or None,
             hidden=job.hidden or None,
+            tensor_parallel=job.tensor_parallel or None,
         )
         for info, who in processes
     ]

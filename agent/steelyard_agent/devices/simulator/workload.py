@@ -90,7 +90,7 @@ def load_of(workload: Workload, at_s: float, window_s: float, own_factor: float 
 
 def compute_share_at(workload: Workload, at_s: float, own_factor: float = 1.0) -> float:
     """Of a step's time at `at_s` what a device computes; see `load_of`."""
-    return min(0.98, workload.compute_share * own_factor / _factor_at(workload, at_s))
+    return min(0.98, workload.compute_share * own_factor / slowdown_at(workload, at_s))
 
 
 def steps_done(workload: Workload, at_s: float) -> int:
@@ -117,7 +117,8 @@ def step_end_s(workload: Workload, number: int) -> float:
     return at_s + left_s
 
 
-def _factor_at(workload: Workload, at_s: float) -> float:
+def slowdown_at(workload: Workload, at_s: float) -> float:
+    """How much longer a step takes at `at_s` than it should."""
     for slow in workload.slowdowns:
         if slow.from_s < at_s <= slow.to_s:
             return slow.factor
