@@ -348,6 +348,36 @@ def float4_by_transformer_engine() -> Truth:
     return in_transformer_engines_autocast("transformer_engine.pytorch.quantization", recipe, "float4")
 
 
+class DeepSpeedEngine(nn.Module):
+    """DeepSpeed's is called so; with the sizes of its groups, and how ZeRO-3 notes what a parameter is as a whole."""
+
+    def __init__(self, module: nn.Module, ranks: int) -> None:
+        super().__init__()
+        self.module = module
+        self.mp_world_size, self.dp_world_size, self.sequence_parallel_size = ranks, 8 // ranks, 1
+        for parameter in module.parameters():
+            parameter.ds_numel, parameter.ds_shape = 10 * parameter.numel(), parameter.shape  # type: ignore[attr-defined]
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+
+def deepspeed_engine() -> Truth:
+    model = Model()
+    engine = DeepSpeedEngine(model, ranks=1)
+    train(engine, sgd(engine))
+    whole = 10 * sum(p.numel() for p in model.parameters())
+    facts = {"architecture": "Model", "parameters": whole, "tensor_parallel": 1, "data_parallel": 8}
+    return {**right(), "facts": facts}
+
+
+def deepspeed_engine_of_tensor_parallel_ranks() -> Truth:
+    engine = DeepSpeedEngine(Model(), ranks=2)
+    train(engine, sgd(engine))
+    reason = "DeepSpeed's model-parallel ranks have a shard each"
+    return {**right(), "facts": {"tensor_parallel": 2, "data_parallel": 4, "absent.parameters": reason}}
+
+
 CASES: tuple[Callable[[], Truth], ...] = (
     foreach, functional_call, evaluation_in_inference_mode, scaler_that_skips_steps, scaler_and_fused_optimizer,
     generator_and_discriminator_one_to_one, optimizer_of_somebodys_own, no_torch_optimizer,
@@ -356,4 +386,5 @@ CASES: tuple[Callable[[], Truth], ...] = (
     embedding_outside_of_forward, forward_called_by_its_name, exported_model, forked_child, spawned_child,
     workers_that_load_data, low_rank_adapters, autocast_around_the_forward, autocast_inside_of_the_forward,
     float8_layers, float8_by_transformer_engine, float8_by_a_new_transformer_engine, float4_by_transformer_engine,
+    deepspeed_engine, deepspeed_engine_of_tensor_parallel_ranks,
 )  # fmt: skip
