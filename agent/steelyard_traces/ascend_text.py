@@ -54,6 +54,9 @@ def read_ascend_text(tables: Sequence[Path], folder: Path) -> AscendRecording:
     """
     skipped = [0]
     tasks = tuple(task for table in tables for task in _tasks(table, skipped))
+    if not tasks and skipped[0]:
+        reason = f"none of its tables' {skipped[0]:,} rows has a usable time; record again"
+        raise TraceError(reason, path=str(folder))
     if not tasks:
         raise TraceError("no kernel in its tables: none ran while it was recorded; record again", path=str(folder))
     calls, launchers = _host(folder / "operator_details.csv", load_classifier())

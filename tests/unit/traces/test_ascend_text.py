@@ -128,8 +128,9 @@ def test_folders_without_a_readable_export_say_what_to_do(tmp_path: Path) -> Non
         (b"Name,Start Time(us),Duration(us)\n\xff\xfe,1,2\n", "not UTF-8"),
         (b'Name,Start Time(us),Duration(us)\n"' + b"a" * 200_000 + b'",1,2\n', "line 2: no CSV"),
         (b"Name,Start Time(us),Duration(us)\n", "no kernel in its tables"),
+        (b"Name,Start Time(us),Duration(us)\na,1,N/A\nb,1,N/A\n", "none of its tables' 2 rows has a usable time"),
     ],
-    ids=["empty", "renamed", "encoding", "endless field", "no rows"],
+    ids=["empty", "renamed", "encoding", "endless field", "no rows", "no times"],
 )
 def test_a_table_that_can_not_be_read_says_why(tmp_path: Path, text: bytes, said: str) -> None:
     run = write_run(tmp_path)
