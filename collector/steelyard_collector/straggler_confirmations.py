@@ -61,7 +61,8 @@ class Confirmations:
         """The rows of slow ranks, with what the next window of each says of its cause.
 
         Args:
-            rows: of the table `straggler`, those of a job together.
+            rows: of the table `straggler`, those of a job together, with `alone_ratio`: of what a rank is behind its
+                peers, what would be gained by its replacement.
             groups: by job and device.
             now_ms: Unix time, which is when a new one is told.
 
@@ -70,7 +71,7 @@ class Confirmations:
         """
         self._take_over(rows, now_ms)
         return [
-            row | _columns(said)
+            row | _columns(row, said)
             for job, slow in groupby(rows, lambda row: str(row["job"]))
             for row, said in self._of_job(job, list(slow), groups, now_ms)
         ]
@@ -117,8 +118,10 @@ def _look(row: Row, case: _Case, group: Group, windows: Sequence[Window], now_ms
     return said
 
 
-def _columns(said: Confirmation) -> Row:
+def _columns(row: Row, said: Confirmation) -> Row:
     return {
+        # A window knows how much of the step it is; the signal alone doesn't.
+        "gain_ratio": said.lost * row["alone_ratio"] if said.is_confirmed else row["gain_ratio"],
         "confirmed": said.is_confirmed,
         "confirmed_absent": said.absent,
         "profile": said.profile,

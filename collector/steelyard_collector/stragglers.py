@@ -235,6 +235,7 @@ class _Finding:
     since: int
     slow_ratio: float
     gain_ratio: float
+    alone_ratio: float
 
 
 def _slow(group: Group, watched: int) -> Iterator[dict[str, Any]]:
@@ -255,6 +256,7 @@ def _slow(group: Group, watched: int) -> Iterator[dict[str, Any]]:
             "since": finding.since * MINUTE_MS,
             "slow_ratio": finding.slow_ratio,
             "gain_ratio": finding.gain_ratio,
+            "alone_ratio": finding.alone_ratio,
             "ranks": len(group.devices),
         }
 
@@ -278,8 +280,7 @@ def _findings(cause: Cause, signal: Signal, next_minute: int, watched: int) -> I
     by_nature = np.zeros(len(own), bool)
     if steady.any():
         by_nature[steady] = slowest_by_nature(signal.window[:, steady], half)
-    # All of a slow link's group have its value; the second slowest is another group.
-    gain = gain_of_replacing(np.unique(own.round(9)) if cause == "link" else own)
+    gain, alone = _gain(cause, own)
     most = float(np.nanmax(own)) if present.any() else np.nan
     for place in np.flatnonzero(alarms | by_nature):
         finding = _Finding(
@@ -289,11 +290,23 @@ def _findings(cause: Cause, signal: Signal, next_minute: int, watched: int) -> I
             since=next_minute - len(signal.window) * (_LINK_EVERY_MINUTES if cause == "link" else 1),
             slow_ratio=float(excess[place]),
             gain_ratio=gain if abs(own[place] - most) < 1e-9 else 0.0,
+            alone_ratio=alone if abs(own[place] - most) < 1e-9 else 0.0,
         )
         if alarms[place]:
             since, slower = int(signal.rising_since[place]), float(excess[place] - baseline[place])
             finding = replace(finding, kind="became slow", since=since, slow_ratio=slower)
         yield finding
+
+
+def _gain(cause: Cause, own: Values) -> tuple[float, float]:
+    """What it would gain if the slowest were like the second: of the step, and of what it is behind its peers."""
+    known = own[np.isfinite(own)]
+    # All of a slow link's group have its value, a share of the step; the second slowest is another group.
+    ordered = np.unique(known.round(9)) if cause == "link" else np.sort(known)
+    if ordered.size < 2:
+        return 0.0, 0.0
+    ahead, behind = float(ordered[-1] - ordered[-2]), float(ordered[-1] - np.median(known))
+    return ahead if cause == "link" else gain_of_replacing(ordered), ahead / behind if behind > 0 else 0.0
 
 
 _TYPES: Final[dict[str, Any]] = {

@@ -56,12 +56,14 @@ class Confirmation:
         absent: why; else empty.
         profile: the window's id.
         excess: how much longer the time was than the peers' median: a ratio for a clock, else a share of the window.
+        lost: the same as a share of the window, by any cause.
     """
 
     is_confirmed: bool | None
     absent: str = ""
     profile: str = ""
     excess: float | None = None
+    lost: float = 0.0
 
 
 _NO_WINDOW: Final = Confirmation(None, "no profile window of this rank since it was found")
@@ -137,11 +139,12 @@ def confirmation(cause: Literal["clock", "host"], own: Window | None, windows: S
         few = f"fewer than {LEAST_PEERS - 1} of its peers have a window within an hour of its own"
         return Confirmation(None, few, own.profile)
     if cause == "host":
-        return _clear(own, own.idle - median(peer.idle for peer in peers.values()))
+        idle = own.idle - median(peer.idle for peer in peers.values())
+        return _clear(own, idle, idle)
     usual = median(peer.compute for peer in peers.values())
     if usual <= 0:
         return Confirmation(None, "its peers' windows tell of no such time", own.profile)
-    return _clear(own, own.compute / usual - 1)
+    return _clear(own, own.compute / usual - 1, own.compute - usual)
 
 
 def link_confirmation(
@@ -162,11 +165,12 @@ def link_confirmation(
     if own.device not in told:
         few = "not all of its group have a window since it was found, within two hours of its own"
         return Confirmation(None, absent or few, own.profile)
-    return _clear(own, told[own.device] - 1)
+    longer = told[own.device] - 1
+    return _clear(own, longer, longer)
 
 
-def _clear(own: Window, excess: float) -> Confirmation:
-    return Confirmation(excess >= _CLEAR, "", own.profile, excess)
+def _clear(own: Window, excess: float, lost: float) -> Confirmation:
+    return Confirmation(excess >= _CLEAR, "", own.profile, excess, lost)
 
 
 def _nearest(own: Window, windows: Sequence[Window], within_ms: int) -> dict[int, Window]:

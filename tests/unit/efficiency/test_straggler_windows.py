@@ -78,6 +78,8 @@ def test_a_window_confirms_or_refutes(
     said = confirmation(cause, own, [own, *(window(device) for device in (1, 2, 3))])
     assert (said.is_confirmed, said.absent, said.profile) == (verdict, "", "p0")
     assert said.excess == pytest.approx(excess)
+    # A clock's is a ratio of the 0.8 that the others compute.
+    assert said.lost == pytest.approx(excess * 0.8 if cause == "clock" else excess)
 
 
 def test_no_window_or_no_peers_say_nothing() -> None:
