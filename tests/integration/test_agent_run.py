@@ -124,6 +124,10 @@ def test_installed_in_a_python_it_works_without_an_environment(tmp_path: Path) -
     assert "removed" in hook("remove")
     assert is_armed() is False
     assert "there is no" in hook("remove")
+    next((tmp_path / "venv/lib").glob("python3*/site-packages")).rmdir()
+    done = subprocess.run([*AGENT, "hook", "install", "--python", python], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"{PTH_NAME} can't be written: its folder isn't there; make it" in done.stderr
 
 
 def test_a_python_that_is_none_is_named() -> None:

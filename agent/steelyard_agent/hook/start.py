@@ -36,7 +36,10 @@ def site_packages(python: str) -> Path:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ConfigError(f"{python} can't be run: {error}; give the Python that trains", key="--python") from error
     if done.returncode or not done.stdout.strip():
-        raise ConfigError(f"{python} doesn't say where its packages are: {done.stderr.strip()[-200:]}", key="--python")
+        said = done.stderr.strip()[-200:] or "nothing"
+        raise ConfigError(
+            f"{python}, asked where its packages are, says {said}; give the Python that trains", key="--python"
+        )
     return Path(done.stdout.strip())
 
 
@@ -52,9 +55,7 @@ def install(packages: Path) -> Path:
     try:
         file.write_text(line, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"{file} can't be written: {error.strerror}; run this as its owner", key="--python"
-        ) from error
+        raise ConfigError(f"{file} can't be written: {_remedy(error)}", key="--python") from error
     return file
 
 
@@ -70,7 +71,13 @@ def remove(packages: Path) -> Path | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(
-            f"{file} can't be removed: {error.strerror}; run this as its owner", key="--python"
-        ) from error
+        raise ConfigError(f"{file} can't be removed: {_remedy(error)}", key="--python") from error
     return file
+
+
+def _remedy(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return f"{error.strerror}; run this as its owner"
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "its folder isn't there; make it, or give another Python"
+    return f"{error.strerror}; make room for it there, or give another Python"
