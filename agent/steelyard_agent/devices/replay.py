@@ -18,8 +18,8 @@ from steelyard_proto.v1 import batch_pb2
 VENDOR: Final = "replay"
 _SPEED: Final = re.compile(r"(.+)@(\d+(?:\.\d+)?)x")
 _FASTEST: Final = 1000.0
-# After the last sample: what it says holds for its period.
-_TAIL_MS: Final = 1000
+# After the last sample, of the playing's time: what it says holds for its period, and a late tick is no loss.
+_TAIL_S: Final = 1.0
 
 
 class ReplaySource:
@@ -35,7 +35,7 @@ class ReplaySource:
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         metrics: Catalogue | None = None,
     ) -> None:
-        """Opens nothing yet; the recording begins to play with the first look for devices.
+        """Opens nothing yet; the recording begins to play with the first reading.
 
         Args:
             path: the recording.
@@ -52,7 +52,7 @@ class ReplaySource:
         self._wall_ms = wall_ms
         self._catalogue = metrics or catalogue()
         self._track: Track | None = None
-        self._zero_s = 0.0
+        self._zero_s: float | None = None
         # From the recording's time to ours, once: a process's start must stay where it is.
         self._shift_ms = 0
         self._infos: dict[str, DeviceInfo] = {}
@@ -76,8 +76,6 @@ class ReplaySource:
         """
         if self._track is None:
             self._track = Track(self._path)
-            self._zero_s = self._clock()
-            self._shift_ms = self._wall_ms() - self._track.index.first_ms
             for whose, ids in self._track.index.metrics.items():
                 if whose[0] == self._entity:
                     self._add(self._track, whose[1], ids)
@@ -101,6 +99,7 @@ class ReplaySource:
     def close(self) -> None:
         """Forgets the recording."""
         self._track = None
+        self._zero_s = None
 
     def read(self, pid: int) -> ProcessFacts | None:
         """What the recording knows of a process; its start is moved along with the samples."""
@@ -135,14 +134,19 @@ class ReplaySource:
         track = self._track
         if track is None or uid not in self._infos or self._is_over(track):
             raise DeviceLost("the recording has ended", vendor=VENDOR, device=uid, call="sample")
-        track.move_to(self._at_ms(track))
+        if self._zero_s is None:
+            self._zero_s = self._clock()
+            self._shift_ms = self._wall_ms() - track.index.first_ms
+        track.move_to(self._at_ms(track, self._zero_s))
         return track
 
-    def _at_ms(self, track: Track) -> int:
-        return track.index.first_ms + int((self._clock() - self._zero_s) * 1000 * self._speed)
+    def _at_ms(self, track: Track, zero_s: float) -> int:
+        return track.index.first_ms + int((self._clock() - zero_s) * 1000 * self._speed)
 
     def _is_over(self, track: Track) -> bool:
-        return self._at_ms(track) > track.index.last_ms + _TAIL_MS
+        if self._zero_s is None:
+            return False
+        return self._at_ms(track, self._zero_s) > track.index.last_ms + _TAIL_S * 1000 * self._speed
 
     def _add(self, track: Track, key: int, ids: tuple[int, ...]) -> None:
         device = track.index.devices.get(key, batch_pb2.Device(uid="host", name=track.index.hello.node.name))

@@ -65,6 +65,8 @@ class Player:
         self.now_s = 500.0
         self.source = ReplaySource(path, clock=lambda: self.now_s, wall_ms=lambda: 9_000_000_000, **options)  # type: ignore[arg-type]
         self.infos = self.source.discover()
+        # It begins to play.
+        self.source.processes(self.infos[0].uid)
 
     def sample(self, number: int = 0, metric_class: str = "fast") -> list[object]:
         return list(self.source.sample(self.infos[number].uid, metric_class))  # type: ignore[arg-type]
@@ -110,10 +112,16 @@ def test_twice_as_fast_is_over_in_half_the_time(recording: Path) -> None:
     once.now_s = 520.0
     twice.now_s = 510.0
     assert once.sample() == twice.sample()
+    twice.now_s = 530.4
+    assert twice.sample(), "a tick that is late is no loss of the device"
     twice.now_s = 531.0
     with pytest.raises(DeviceLost, match="ended"):
         twice.sample()
     assert twice.source.discover() == []
+    waiting = ReplaySource(recording, clock=lambda: twice.now_s)
+    waiting.discover()
+    twice.now_s = 9999.0
+    assert waiting.sample(waiting.discover()[0].uid, "fast"), "it begins with the first reading, however late"
     assert once.sample()
 
 
