@@ -161,11 +161,12 @@ def test_stragglers_with_cause_and_gain() -> None:
                         "confirmed_absent": "no window"}  # fmt: skip
     refuted = by_nature | {"cause": "link", "confirmed": False, "profile_excess": -0.01, "rank": 4}
     assert said(stragglers=(slow, by_nature, refuted))["straggler"] == [
-        "rank 3 (node n2) became slow since 14:04:00 by its clock: 8.0% slower; like the others, steps would be 6.0% "
-        "shorter; its next profile window confirms that: compute +8.4% against its peers'",
-        "a device of node n2 slowest by nature by its clock: 8.0% slower; its cause is not confirmed: no window",
-        "rank 4 (node n2) slowest by nature by its link: 8.0% slower; its next profile window refutes that: exposed "
-        "collectives -1.0% of the time against its peers'",
+        "rank 3 (node n2) became slow since 14:04:00 by its clock: 8.0% slower in that; like the others, steps would "
+        "be 6.0% shorter; its next profile window confirms that: compute +8.4% against its peers'",
+        "a device of node n2 slowest by nature by its clock: 8.0% slower in that; its cause is not confirmed: "
+        "no window",
+        "rank 4 (node n2) slowest by nature by its link: 8.0% slower in that; its group's next profile windows refute "
+        "that: exposed collectives -1.0% of the time against other groups'",
     ]
 
 

@@ -43,7 +43,7 @@ _THROTTLES: Final = {
 _EXCESS: Final = {
     "clock": "compute {:+.1%} against its peers'",
     "host": "idle {:+.1%} of the time against its peers'",
-    "link": "exposed collectives {:+.1%} of the time against its peers'",
+    "link": "exposed collectives {:+.1%} of the time against other groups'",
 }
 
 
@@ -161,7 +161,8 @@ def _stragglers(page: JobPage) -> Iterator[str]:
     for row in page.stragglers[:_MOST_NAMED]:
         how = f"{row['kind']} since {clock(row['since'])}" if row["kind"] == "became slow" else text_of(row["kind"])
         gain = "" if row["gain_ratio"] is None else f"; like the others, steps would be {row['gain_ratio']:.1%} shorter"
-        yield f"{_rank(row)} {how} by its {row['cause']}: {row['slow_ratio']:.1%} slower{gain}; {by_profile(row)}"
+        slower = f"{row['slow_ratio']:.1%} slower in that"
+        yield f"{_rank(row)} {how} by its {row['cause']}: {slower}{gain}; {by_profile(row)}"
 
 
 def by_profile(row: Row) -> str:
@@ -169,6 +170,8 @@ def by_profile(row: Row) -> str:
     if row["confirmed"] is None:
         return f"its cause is not confirmed: {text_of(row['confirmed_absent'])}"
     how = _EXCESS[text_of(row["cause"])].format(row["profile_excess"])
+    if row["cause"] == "link":
+        return f"its group's next profile windows {'confirm' if row['confirmed'] else 'refute'} that: {how}"
     return f"its next profile window {'confirms' if row['confirmed'] else 'refutes'} that: {how}"
 
 

@@ -213,7 +213,7 @@ def _stragglers(page: JobPage, width: int) -> Iterator[Line]:
     for row in rows[:_MOST_STRAGGLERS]:
         gain = "gain not known" if row["gain_ratio"] is None else f"gain {row['gain_ratio']:.1%}"
         where = f"rank {row['rank']}" if row["rank"] is not None else f"device {row['device_id']}"
-        how = f"{row['kind']} by {row['cause']}, {row['slow_ratio']:.1%} slower, {gain}; {by_profile(row)}"
+        how = f"{row['kind']} by {row['cause']}, {row['slow_ratio']:.1%} slower in that, {gain}; {by_profile(row)}"
         yield from _wrapped("straggler", f"{where} on {text_of(row['node'])}, {how}", width)
     yield ()
 

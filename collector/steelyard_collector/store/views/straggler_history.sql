@@ -8,7 +8,10 @@ SELECT
 FROM
 (
     SELECT job, rank, device_id, kind, cause, min(since) AS from_ts, fromUnixTimestamp64Milli(toInt64(max(ver)), 'UTC') AS last_ts,
-        count() AS looks, avg(slow_ratio) AS slow, max(slow_ratio) AS slow_most, avg(gain_ratio) AS gain, argMax(ranks, ver) AS peers,
+        count() AS looks, avg(slow_ratio) AS slow, max(slow_ratio) AS slow_most,
+        -- a window that confirms the cause knows the gain better than the signal
+        coalesce(avgOrNullIf(gain_ratio, confirmed = 1), avg(gain_ratio)) AS gain,
+        argMax(ranks, ver) AS peers,
         argMax((profile, confirmed, profile_excess, confirmed_absent), ver) AS word
     FROM steelyard_store.straggler
     -- slowest by nature has no beginning of its own: it is told of the newest hour
