@@ -12,6 +12,7 @@ from steelyard_collector.straggler_windows import quoted, windows_of
 from steelyard_efficiency.straggler_windows import (
     LINK_NEAR_MS,
     NEAR_MS,
+    NO_WINDOW,
     Confirmation,
     Window,
     confirmation,
@@ -20,6 +21,8 @@ from steelyard_efficiency.straggler_windows import (
 
 # A window's rows come so long after it: it is parsed on its node, and its cost known from the steps that follow.
 _LATE_MS: Final = 600_000
+# A job's windows are asked for so often: its nodes have one each ten minutes.
+_EVERY_MS: Final = 240_000
 
 Row = dict[str, Any]
 # Job and device.
@@ -36,13 +39,17 @@ class _Case:
         told_ms: when it was told first.
         looked_ms: there is no window of the rank before this, and after it was told.
         own: its first window since.
-        said: what can't change any more.
+        said: what the newest look said.
+        is_settled: that can't change any more.
+        due_ms: when to look again.
     """
 
     told_ms: int
     looked_ms: int
     own: Window | None = None
-    said: Confirmation | None = None
+    said: Confirmation = NO_WINDOW
+    is_settled: bool = False
+    due_ms: int = 0
 
     @property
     def from_ms(self) -> int:
@@ -91,31 +98,30 @@ class Confirmations:
         self, job: str, rows: Sequence[Row], groups: Mapping[Place, Group], now_ms: int
     ) -> list[tuple[Row, Confirmation]]:
         cases = [self._cases[_key(row)] for row in rows]
-        from_ms = min((case.from_ms for case in cases if case.said is None), default=now_ms)
-        peers = {device for row in rows for device in groups[job, row["device_id"]].devices}
-        windows = windows_of(self.store, job, peers, from_ms, now_ms + 1) if from_ms < now_ms else []
-        return [
-            (row, case.said or _look(row, case, groups[job, row["device_id"]], windows, now_ms))
-            for row, case in zip(rows, cases, strict=True)
-        ]
+        unsettled = [case for case in cases if not case.is_settled]
+        if any(now_ms >= case.due_ms for case in unsettled):
+            peers = {device for row in rows for device in groups[job, row["device_id"]].devices}
+            windows = windows_of(self.store, job, peers, min(case.from_ms for case in unsettled), now_ms + 1)
+            for row, case in zip(rows, cases, strict=True):
+                if not case.is_settled:
+                    _look(row, case, groups[job, row["device_id"]], windows, now_ms)
+        return [(row, case.said) for row, case in zip(rows, cases, strict=True)]
 
 
-def _look(row: Row, case: _Case, group: Group, windows: Sequence[Window], now_ms: int) -> Confirmation:
+def _look(row: Row, case: _Case, group: Group, windows: Sequence[Window], now_ms: int) -> None:
     device = row["device_id"]
     case.own = case.own or next((one for one in windows if one.device == device and one.ts_ms >= case.told_ms), None)
-    case.looked_ms = max(case.looked_ms, now_ms - _LATE_MS)
+    case.looked_ms, case.due_ms = max(case.looked_ms, now_ms - _LATE_MS), now_ms + _EVERY_MS
     peers = [one for one in windows if one.device in group.devices]
     if row["cause"] == "link":
+        within_ms = LINK_NEAR_MS
         since = [one for one in peers if one.ts_ms >= case.told_ms]
-        said = link_confirmation(
-            case.own, since, dict(zip(group.devices, group.ranks, strict=True)), group.tensor_parallel
-        )
+        ranks = dict(zip(group.devices, group.ranks, strict=True))
+        case.said = link_confirmation(case.own, since, ranks, group.tensor_parallel)
     else:
-        said = confirmation(row["cause"], case.own, peers)
-    within_ms = LINK_NEAR_MS if row["cause"] == "link" else NEAR_MS
-    if case.own is not None and now_ms > case.own.ts_ms + within_ms + _LATE_MS:
-        case.said = said
-    return said
+        within_ms = NEAR_MS
+        case.said = confirmation(row["cause"], case.own, peers)
+    case.is_settled = case.own is not None and now_ms > case.own.ts_ms + within_ms + _LATE_MS
 
 
 def _columns(row: Row, said: Confirmation) -> Row:

@@ -66,7 +66,7 @@ class Confirmation:
     lost: float = 0.0
 
 
-_NO_WINDOW: Final = Confirmation(None, "no profile window of this rank since it was found")
+NO_WINDOW: Final = Confirmation(None, "no profile window of this rank since it was found")
 
 
 def has_groups(tensor_parallel: int | None) -> TypeGuard[int]:
@@ -133,7 +133,7 @@ def confirmation(cause: Literal["clock", "host"], own: Window | None, windows: S
         windows: of its peers, about the same time.
     """
     if own is None:
-        return _NO_WINDOW
+        return NO_WINDOW
     peers = _nearest(own, windows, NEAR_MS)
     if len(peers) < LEAST_PEERS - 1:
         few = f"fewer than {LEAST_PEERS - 1} of its peers have a window within an hour of its own"
@@ -159,7 +159,7 @@ def link_confirmation(
         tensor_parallel: likewise.
     """
     if own is None:
-        return _NO_WINDOW
+        return NO_WINDOW
     near = {**_nearest(own, windows, LINK_NEAR_MS), own.device: own}
     told, absent = link_signal(near, ranks, tensor_parallel)
     if own.device not in told:
