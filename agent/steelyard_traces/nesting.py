@@ -31,11 +31,13 @@ class Nesting:
     def nearest(self, calls: Ints, wanted: NDArray[np.bool_]) -> Ints:
         """For each of `calls` itself or the nearest call around it that is wanted; `NO_PARENT` where there is none."""
         # Twice as far up each time; the last place, which is also that of NO_PARENT, stands for above all.
-        up = np.append(np.where(wanted, np.arange(len(wanted)), self.parent), NO_PARENT)
+        up = np.empty(len(wanted) + 1, dtype=np.int32)
+        up[:-1], up[-1] = self.parent, NO_PARENT
+        ends = np.flatnonzero(wanted)
+        up[ends] = ends
         while not np.array_equal(further := up[up], up):
             up = further
-        found: Ints = up[calls]
-        return found
+        return up[calls].astype(np.int64)
 
 
 def nest(thread: Ints, start_ns: Ints, duration_ns: Ints) -> Nesting:

@@ -91,3 +91,6 @@ def test_a_slow_loader_is_what_the_difference_names(capsys: pytest.CaptureFixtur
         from_file = json.loads(asked(capsys, collector, "ops", "--file", str(trace), "--format", "json"))
         for part in ("totals", "by_class", "calls"):
             assert stored[part] == from_file[part]
+        # With stacks the loader's Python frames are its own.
+        told = json.loads(asked(capsys, collector, "profile", "slow", "--with-stack", "--json"))
+        assert next(part["share"] for part in told["by_class"] if part["class"] == "data wait") > 0.2
