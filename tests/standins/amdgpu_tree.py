@@ -1,6 +1,7 @@
 """The files of the amdgpu driver, below a root of their own: what a node with AMD GPUs shows in sysfs."""
 
 import os
+import struct
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -231,3 +232,14 @@ class AmdTree:
     def _put(self, path: Path, text: object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n", encoding="ascii")
+
+
+def attribute(number: int, unit: int, kind: int, *values: int) -> bytes:
+    """One attribute of a table of version 1.9, as the kernel's AMDGPU_METRICS_ENC_ATTR packs it."""
+    encoding = unit << 24 | kind << 20 | number << 10 | len(values)
+    return struct.pack(f"<Q{len(values)}{'BbHhIiQq'[kind]}", encoding, *values)
+
+
+def attributes(*told: bytes, version: int = 9) -> bytes:
+    body = b"".join(told)
+    return struct.pack("<HBBi", 8 + len(body), 1, version, len(told)) + body

@@ -165,10 +165,6 @@ static int broken_in[MAX_GPUS];
 static int live_samples;
 static int release = -1; /* of the driver that this library was loaded under */
 
-static double number(const char *key, int gpu, double fallback) {
-    return scenario_number(key, gpu, fallback);
-}
-
 static double numbered(const char *kind, unsigned int id, int gpu, double fallback) {
     char key[64];
     if (!has_scenario)
@@ -177,20 +173,14 @@ static double numbered(const char *kind, unsigned int id, int gpu, double fallba
     return scenario_number(key, gpu, fallback);
 }
 
-static void text(const char *key, int gpu, const char *fallback, char *out, size_t size) {
-    scenario_text(key, gpu, fallback, out, size);
-}
-
-static double seconds(void) { return scenario_seconds(); }
-
 static int gpu_count(void) {
-    int count = (int)number("devices", -1, scenario_usual_devices("STEELYARD_STANDIN_GPUS"));
+    int count = (int)scenario_number("devices", -1, scenario_usual_devices("STEELYARD_STANDIN_GPUS"));
     return count < 0 ? 0 : count > MAX_GPUS ? MAX_GPUS : count;
 }
 
 /* Lost in the lifetime of the library in which it happened. */
 static int is_broken(int gpu) {
-    if (!number("needs_restart", gpu, 0)) {
+    if (!scenario_number("needs_restart", gpu, 0)) {
         broken_in[gpu] = 0;
         return 0;
     }
@@ -201,7 +191,7 @@ static int is_broken(int gpu) {
 
 /* The driver was upgraded since the library was loaded. */
 static int is_left_behind(void) {
-    int now = (int)number("release", -1, 0);
+    int now = (int)scenario_number("release", -1, 0);
     if (release < 0)
         release = now;
     return release != now;
@@ -210,7 +200,7 @@ static int is_left_behind(void) {
 /* What every call does first. */
 static int enter(const char *function, Handle handle) {
     scenario_look();
-    int gone = (int)number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
+    int gone = (int)scenario_number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
     if (gone) {
         gone_in = lifetime;
         return gone;
@@ -252,20 +242,20 @@ static double load(int gpu, double t) {
 static const double POWER = 560.0, SWING = 55.0, PERIOD = 9.0;
 
 static double power_w(int gpu, double t) {
-    return number("power_w", gpu, POWER + 4.0 * gpu + SWING * sin(6.283185307 * t / PERIOD + gpu));
+    return scenario_number("power_w", gpu, POWER + 4.0 * gpu + SWING * sin(6.283185307 * t / PERIOD + gpu));
 }
 
 static double energy_mj(int gpu, double t) {
     double swung = SWING * PERIOD / 6.283185307 * (cos((double)gpu) - cos(6.283185307 * t / PERIOD + gpu));
-    return number("energy_mj", gpu, 4e9 + 1e8 * gpu + 1e3 * ((POWER + 4.0 * gpu) * t + swung));
+    return scenario_number("energy_mj", gpu, 4e9 + 1e8 * gpu + 1e3 * ((POWER + 4.0 * gpu) * t + swung));
 }
 
 static unsigned long long total_mib(int gpu) {
-    return (unsigned long long)number("memory_mib", gpu, 81559);
+    return (unsigned long long)scenario_number("memory_mib", gpu, 81559);
 }
 
 static unsigned long long used_mib(int gpu, double t) {
-    return (unsigned long long)number("hbm_used_mib", gpu, 61440 + 40 * gpu + 2048 * load(gpu, t));
+    return (unsigned long long)scenario_number("hbm_used_mib", gpu, 61440 + 40 * gpu + 2048 * load(gpu, t));
 }
 
 /* The library. */
@@ -273,7 +263,7 @@ static unsigned long long used_mib(int gpu, double t) {
 #ifndef WITHOUT_nvmlInit_v2
 int nvmlInit_v2(void) {
     scenario_look();
-    int code = (int)number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
+    int code = (int)scenario_number("driver_gone", -1, is_left_behind() ? LIB_RM_VERSION_MISMATCH : 0);
     if (!code)
         code = scenario_enter(__func__, -1, GPU_IS_LOST, FUNCTION_NOT_FOUND);
     if (code)
@@ -304,19 +294,19 @@ int nvmlShutdown(void) {
 
 int nvmlSystemGetDriverVersion(char *out, unsigned int length) {
     ENTER(NULL);
-    text("driver", -1, "575.57.08", out, length);
+    scenario_text("driver", -1, "575.57.08", out, length);
     return OK;
 }
 
 int nvmlSystemGetNVMLVersion(char *out, unsigned int length) {
     ENTER(NULL);
-    text("library", -1, "12.575.57.08", out, length);
+    scenario_text("library", -1, "12.575.57.08", out, length);
     return OK;
 }
 
 int nvmlDeviceGetCount_v2(unsigned int *count) {
     ENTER(NULL);
-    *count = (unsigned int)number("count", -1, gpu_count());
+    *count = (unsigned int)scenario_number("count", -1, gpu_count());
     return OK;
 }
 
@@ -334,7 +324,7 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned int index, Handle *out) {
 int nvmlDeviceGetName(Handle handle, char *out, unsigned int length) {
     char name[64];
     ENTER(handle);
-    text("name", handle->index, "NVIDIA H100 80GB HBM3", name, sizeof name);
+    scenario_text("name", handle->index, "NVIDIA H100 80GB HBM3", name, sizeof name);
     if (handle->instance < 0)
         snprintf(out, length, "%s", name);
     else
@@ -347,7 +337,7 @@ int nvmlDeviceGetUUID(Handle handle, char *out, unsigned int length) {
     ENTER(handle);
     snprintf(uuid, sizeof uuid, "%s-5eed0%03x-0000-4000-8000-00000000%02x%02x", handle->instance < 0 ? "GPU" : "MIG",
              handle->index, handle->index, handle->instance + 1);
-    text(handle->instance < 0 ? "uuid" : "mig_uuid", handle->index, uuid, out, length);
+    scenario_text(handle->instance < 0 ? "uuid" : "mig_uuid", handle->index, uuid, out, length);
     return OK;
 }
 
@@ -370,16 +360,16 @@ int nvmlDeviceGetIndex(Handle handle, unsigned int *out) {
 /* Figures. */
 
 static int is_cut(Handle handle) {
-    return handle->instance >= 0 || number("mig", handle->index, 0) > 0;
+    return handle->instance >= 0 || scenario_number("mig", handle->index, 0) > 0;
 }
 
 int nvmlDeviceGetUtilizationRates(Handle handle, Utilization *out) {
     ENTER(handle);
     if (is_cut(handle))
         return NOT_SUPPORTED;
-    double t = seconds();
-    out->gpu = (unsigned int)number("busy", handle->index, 96 + 4.99 * noise(handle->index, 2, t));
-    out->memory = (unsigned int)number("memory_busy", handle->index, 70 * load(handle->index, t));
+    double t = scenario_seconds();
+    out->gpu = (unsigned int)scenario_number("busy", handle->index, 96 + 4.99 * noise(handle->index, 2, t));
+    out->memory = (unsigned int)scenario_number("memory_busy", handle->index, 70 * load(handle->index, t));
     return OK;
 }
 
@@ -387,11 +377,11 @@ int nvmlDeviceGetClockInfo(Handle handle, int type, unsigned int *out) {
     ENTER(handle);
     if (handle->instance >= 0)
         return NOT_SUPPORTED;
-    double t = seconds();
+    double t = scenario_seconds();
     if (type == 2)
-        *out = (unsigned int)number("memory_clock", handle->index, 2619);
+        *out = (unsigned int)scenario_number("memory_clock", handle->index, 2619);
     else
-        *out = 15 * (unsigned int)(number("core_clock", handle->index, 1980 - 240 * load(handle->index, t)) / 15);
+        *out = 15 * (unsigned int)(scenario_number("core_clock", handle->index, 1980 - 240 * load(handle->index, t)) / 15);
     return OK;
 }
 
@@ -405,25 +395,25 @@ int nvmlDeviceGetMaxClockInfo(Handle handle, int type, unsigned int *out) {
 
 int nvmlDeviceGetPowerUsage(Handle handle, unsigned int *out) {
     ENTER(handle);
-    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
+    if (handle->instance >= 0 || scenario_number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
-    *out = (unsigned int)(1e3 * power_w(handle->index, seconds()));
+    *out = (unsigned int)(1e3 * power_w(handle->index, scenario_seconds()));
     return OK;
 }
 
 int nvmlDeviceGetEnforcedPowerLimit(Handle handle, unsigned int *out) {
     ENTER(handle);
-    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
+    if (handle->instance >= 0 || scenario_number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
-    *out = (unsigned int)(1e3 * number("power_limit_w", handle->index, 700));
+    *out = (unsigned int)(1e3 * scenario_number("power_limit_w", handle->index, 700));
     return OK;
 }
 
 int nvmlDeviceGetTotalEnergyConsumption(Handle handle, unsigned long long *out) {
     ENTER(handle);
-    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
+    if (handle->instance >= 0 || scenario_number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
-    *out = (unsigned long long)energy_mj(handle->index, seconds());
+    *out = (unsigned long long)energy_mj(handle->index, scenario_seconds());
     return OK;
 }
 
@@ -433,11 +423,11 @@ static unsigned long long share(Handle handle, unsigned long long mib) {
 
 int nvmlDeviceGetMemoryInfo(Handle handle, Memory *out) {
     ENTER(handle);
-    if (number("unified", handle->index, 0))
+    if (scenario_number("unified", handle->index, 0))
         return NOT_SUPPORTED;
-    unsigned long long reserved = share(handle, (unsigned long long)number("reserved_mib", handle->index, 551));
+    unsigned long long reserved = share(handle, (unsigned long long)scenario_number("reserved_mib", handle->index, 551));
     out->total = share(handle, total_mib(handle->index)) * MIB;
-    out->used = (share(handle, used_mib(handle->index, seconds())) + reserved) * MIB;
+    out->used = (share(handle, used_mib(handle->index, scenario_seconds())) + reserved) * MIB;
     out->free = out->total - out->used;
     return OK;
 }
@@ -445,14 +435,14 @@ int nvmlDeviceGetMemoryInfo(Handle handle, Memory *out) {
 #ifndef WITHOUT_nvmlDeviceGetMemoryInfo_v2
 int nvmlDeviceGetMemoryInfo_v2(Handle handle, MemoryV2 *out) {
     ENTER(handle);
-    int kind = (int)number("memory_v2", handle->index, 1);
-    if (number("unified", handle->index, 0))
+    int kind = (int)scenario_number("memory_v2", handle->index, 1);
+    if (scenario_number("unified", handle->index, 0))
         return NOT_SUPPORTED;
     if (kind == 0 || out->version != (sizeof *out | 2u << 24))
         return VERSION_MISMATCH;
     out->total = share(handle, total_mib(handle->index)) * MIB;
-    out->reserved = share(handle, (unsigned long long)number("reserved_mib", handle->index, 551)) * MIB;
-    out->used = share(handle, used_mib(handle->index, seconds())) * MIB;
+    out->reserved = share(handle, (unsigned long long)scenario_number("reserved_mib", handle->index, 551)) * MIB;
+    out->used = share(handle, used_mib(handle->index, scenario_seconds())) * MIB;
     out->free = out->total - out->used - out->reserved;
     if (kind == 2)
         out->used += out->reserved;
@@ -461,7 +451,7 @@ int nvmlDeviceGetMemoryInfo_v2(Handle handle, MemoryV2 *out) {
 #endif
 
 static int chip_temp(int gpu) {
-    return (int)number("chip_temp", gpu, 58 + gpu % 4 + 6 * load(gpu, seconds()));
+    return (int)scenario_number("chip_temp", gpu, 58 + gpu % 4 + 6 * load(gpu, scenario_seconds()));
 }
 
 int nvmlDeviceGetTemperature(Handle handle, int sensor, unsigned int *out) {
@@ -491,8 +481,8 @@ int nvmlDeviceGetTemperatureV(Handle handle, TemperatureV1 *out) {
 static int throttle_bits(Handle handle, unsigned long long *out) {
     if (handle->instance >= 0)
         return NOT_SUPPORTED;
-    double watts = power_w(handle->index, seconds());
-    *out = (unsigned long long)number("throttle_bits", handle->index, watts > 600 ? 4 : 0);
+    double watts = power_w(handle->index, scenario_seconds());
+    *out = (unsigned long long)scenario_number("throttle_bits", handle->index, watts > 600 ? 4 : 0);
     return OK;
 }
 
@@ -511,9 +501,9 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(Handle handle, unsigned long long 
 int nvmlDeviceGetTotalEccErrors(Handle handle, int type, int counter, unsigned long long *out) {
     ENTER(handle);
     (void)counter;
-    if (number("ecc", handle->index, 1) == 0 || number("vgpu", handle->index, 0))
+    if (scenario_number("ecc", handle->index, 1) == 0 || scenario_number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
-    *out = (unsigned long long)number(type == 0 ? "ecc_corrected" : "ecc_uncorrected", handle->index, 0);
+    *out = (unsigned long long)scenario_number(type == 0 ? "ecc_corrected" : "ecc_uncorrected", handle->index, 0);
     return OK;
 }
 
@@ -523,9 +513,9 @@ int nvmlDeviceGetMemoryErrorCounter(Handle handle, int type, int counter, int lo
     (void)counter;
     if (type < 0 || type > 1)
         return INVALID_ARGUMENT;
-    if ((location != 2 && location != 7) || number("ecc", handle->index, 1) == 0 || number("vgpu", handle->index, 0))
+    if ((location != 2 && location != 7) || scenario_number("ecc", handle->index, 1) == 0 || scenario_number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
-    *out = (unsigned long long)number(keys[type][location == 7], handle->index, 0);
+    *out = (unsigned long long)scenario_number(keys[type][location == 7], handle->index, 0);
     return OK;
 }
 
@@ -534,9 +524,9 @@ int nvmlDeviceGetNvLinkState(Handle handle, unsigned int link, unsigned int *is_
     ENTER(handle);
     if (handle->instance >= 0 || link >= MAX_LINKS)
         return INVALID_ARGUMENT;
-    if (number("nvlink", handle->index, 4) == 0 || link >= number("links_wired", handle->index, MAX_LINKS))
+    if (scenario_number("nvlink", handle->index, 4) == 0 || link >= scenario_number("links_wired", handle->index, MAX_LINKS))
         return NOT_SUPPORTED;
-    *is_active = link >= number("links_down", handle->index, 0);
+    *is_active = link >= scenario_number("links_down", handle->index, 0);
     return OK;
 }
 #endif
@@ -544,20 +534,20 @@ int nvmlDeviceGetNvLinkState(Handle handle, unsigned int link, unsigned int *is_
 int nvmlDeviceGetRemappedRows(Handle handle, unsigned int *corrected, unsigned int *uncorrected, unsigned int *pending,
                               unsigned int *failed) {
     ENTER(handle);
-    if (is_cut(handle) || number("retires_pages", handle->index, 0))
+    if (is_cut(handle) || scenario_number("retires_pages", handle->index, 0))
         return NOT_SUPPORTED;
-    *corrected = (unsigned int)number("remapped_corrected", handle->index, 0);
-    *uncorrected = (unsigned int)number("remapped_uncorrected", handle->index, 0);
-    *pending = (unsigned int)number("remap_pending", handle->index, 0);
+    *corrected = (unsigned int)scenario_number("remapped_corrected", handle->index, 0);
+    *uncorrected = (unsigned int)scenario_number("remapped_uncorrected", handle->index, 0);
+    *pending = (unsigned int)scenario_number("remap_pending", handle->index, 0);
     *failed = 0;
     return OK;
 }
 
 int nvmlDeviceGetPcieReplayCounter(Handle handle, unsigned int *out) {
     ENTER(handle);
-    if (handle->instance >= 0 || number("vgpu", handle->index, 0))
+    if (handle->instance >= 0 || scenario_number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
-    *out = (unsigned int)number("pcie_replays", handle->index, 0);
+    *out = (unsigned int)scenario_number("pcie_replays", handle->index, 0);
     return OK;
 }
 
@@ -565,7 +555,7 @@ int nvmlDeviceGetCurrPcieLinkGeneration(Handle handle, unsigned int *out) {
     ENTER(handle);
     if (handle->instance >= 0)
         return NOT_SUPPORTED;
-    *out = (unsigned int)number("pcie_generation", handle->index, 5);
+    *out = (unsigned int)scenario_number("pcie_generation", handle->index, 5);
     return OK;
 }
 
@@ -573,7 +563,7 @@ int nvmlDeviceGetCurrPcieLinkWidth(Handle handle, unsigned int *out) {
     ENTER(handle);
     if (handle->instance >= 0)
         return NOT_SUPPORTED;
-    *out = (unsigned int)number("pcie_width", handle->index, 16);
+    *out = (unsigned int)scenario_number("pcie_width", handle->index, 16);
     return OK;
 }
 
@@ -587,7 +577,7 @@ typedef struct {
 } Figure;
 
 static Figure link_figure(unsigned int id, unsigned int scope, int gpu, double t) {
-    int generation = (int)number("nvlink", gpu, 4);
+    int generation = (int)scenario_number("nvlink", gpu, 4);
     double bytes = 1.1e11 * t * (id == 139 || id == 204 ? 0.98 : 1.0) + 1e12;
     int is_old = id == 138 || id == 139;
     if (generation == 0 || is_old != (generation <= 4))
@@ -600,53 +590,53 @@ static Figure link_figure(unsigned int id, unsigned int scope, int gpu, double t
 }
 
 static Figure throttle_figure(unsigned int id, int gpu, double t) {
-    unsigned int first = (unsigned int)number("throttle_field", gpu, 251);
+    unsigned int first = (unsigned int)scenario_number("throttle_field", gpu, 251);
     if (first && id >= first && id < first + 3) {
         const char *keys[] = {"slow_thermal_ns", "slow_hw_thermal_ns", "slow_brake_ns"};
-        return (Figure){TYPE_ULLONG, number(keys[id - first], gpu, id == first ? 1e6 * t : 0)};
+        return (Figure){TYPE_ULLONG, scenario_number(keys[id - first], gpu, id == first ? 1e6 * t : 0)};
     }
-    if (first && number("power_smoothing", gpu, 0))
+    if (first && scenario_number("power_smoothing", gpu, 0))
         return (Figure){TYPE_UINT, 1}; /* the same ids mean settings of power smoothing in the other numbering */
     return (Figure){-NOT_SUPPORTED, 0};
 }
 
 static Figure figure(unsigned int id, unsigned int scope, int gpu, double t) {
-    int action = (int)number("recovery", gpu, -1);
-    if (number("vgpu", gpu, 0) && id != 91)
+    int action = (int)scenario_number("recovery", gpu, -1);
+    if (scenario_number("vgpu", gpu, 0) && id != 91)
         return (Figure){-NOT_SUPPORTED, 0};
     switch (id) {
     case 145:
-        return (Figure){number("mig", gpu, 0) > 0 ? -NOT_SUPPORTED : TYPE_UINT, number("remap_failed", gpu, 0)};
+        return (Figure){scenario_number("mig", gpu, 0) > 0 ? -NOT_SUPPORTED : TYPE_UINT, scenario_number("remap_failed", gpu, 0)};
     case 230:
         return (Figure){action < 0 ? -NOT_SUPPORTED : TYPE_UINT, action};
     case 29:
     case 30:
     case 31: {
         const char *keys[] = {"retired_corrected", "retired_uncorrected", "retirement_pending"};
-        return (Figure){number("retires_pages", gpu, 0) ? TYPE_ULONG : -NOT_SUPPORTED, number(keys[id - 29], gpu, 0)};
+        return (Figure){scenario_number("retires_pages", gpu, 0) ? TYPE_ULONG : -NOT_SUPPORTED, scenario_number(keys[id - 29], gpu, 0)};
     }
     case 38:
     case 45:
     case 52:
     case 59:
-        if (number("nvlink", gpu, 4) == 0 || number("nvlink", gpu, 4) > 4)
+        if (scenario_number("nvlink", gpu, 4) == 0 || scenario_number("nvlink", gpu, 4) > 4)
             return (Figure){-NOT_SUPPORTED, 0};
-        return (Figure){TYPE_ULLONG, number("link_errors", gpu, 0) + (id == 59)};
+        return (Figure){TYPE_ULLONG, scenario_number("link_errors", gpu, 0) + (id == 59)};
     case 208:
     case 211:
     case 212:
     case 215:
-        if (number("nvlink", gpu, 4) < 5)
+        if (scenario_number("nvlink", gpu, 4) < 5)
             return (Figure){-NOT_SUPPORTED, 0};
-        return (Figure){scope < MAX_LINKS ? TYPE_ULLONG : -INVALID_ARGUMENT, number("link_errors", gpu, 0)};
+        return (Figure){scope < MAX_LINKS ? TYPE_ULLONG : -INVALID_ARGUMENT, scenario_number("link_errors", gpu, 0)};
     case 74:
-        return (Figure){TYPE_ULLONG, number("slow_power_ns", gpu, 2e7 * t)};
+        return (Figure){TYPE_ULLONG, scenario_number("slow_power_ns", gpu, 2e7 * t)};
     case 82:
-        return (Figure){TYPE_UINT, number("hbm_temp", gpu, 66 + 5 * load(gpu, t))};
+        return (Figure){TYPE_UINT, scenario_number("hbm_temp", gpu, 66 + 5 * load(gpu, t))};
     case 83:
         return (Figure){TYPE_ULLONG, energy_mj(gpu, t)};
     case 91:
-        return (Figure){TYPE_UINT, number("nvlink", gpu, 4) ? MAX_LINKS : 0};
+        return (Figure){TYPE_UINT, scenario_number("nvlink", gpu, 4) ? MAX_LINKS : 0};
     case 138:
     case 139:
     case 202:
@@ -697,11 +687,11 @@ int nvmlDeviceGetFieldValues(Handle handle, int count, FieldValue *values) {
     ENTER(handle);
     if (count <= 0 || handle->instance >= 0)
         return INVALID_ARGUMENT;
-    unsigned int highest = (unsigned int)number("highest_field", handle->index, 1000);
+    unsigned int highest = (unsigned int)scenario_number("highest_field", handle->index, 1000);
     for (int i = 0; i < count; i++)
         if (values[i].fieldId > highest)
             return INVALID_ARGUMENT;
-    double t = seconds();
+    double t = scenario_seconds();
     int answered = 0;
     for (int i = 0; i < count; i++) {
         FieldValue *out = &values[i];
@@ -726,7 +716,7 @@ int nvmlGpmQueryDeviceSupport(Handle handle, GpmSupport *out) {
     ENTER(handle);
     if (out->version != 1)
         return VERSION_MISMATCH;
-    out->isSupportedDevice = number("gpm", handle->index, 1) != 0;
+    out->isSupportedDevice = scenario_number("gpm", handle->index, 1) != 0;
     return OK;
 }
 
@@ -749,9 +739,9 @@ int nvmlGpmSampleFree(Sample sample) {
 static int take(Handle handle, int instance, Sample sample) {
     if (!sample)
         return INVALID_ARGUMENT;
-    if (number("gpm", handle->index, 1) == 0 || number("vgpu", handle->index, 0))
+    if (scenario_number("gpm", handle->index, 1) == 0 || scenario_number("vgpu", handle->index, 0))
         return NOT_SUPPORTED;
-    *sample = (struct sample){handle->index, instance, seconds()};
+    *sample = (struct sample){handle->index, instance, scenario_seconds()};
     return OK;
 }
 
@@ -808,7 +798,7 @@ int nvmlGpmMetricsGet(GpmMetricsGet *get) {
     if (!get->sample1 || !get->sample2 || get->numMetrics > 477 || get->sample1->gpu != get->sample2->gpu)
         return INVALID_ARGUMENT;
     int gpu = get->sample2->gpu;
-    double t = number("gpm_frozen", gpu, 0) ? 1 : get->sample2->seconds;
+    double t = scenario_number("gpm_frozen", gpu, 0) ? 1 : get->sample2->seconds;
     int is_short = get->sample2->seconds - get->sample1->seconds < 0.1;
     for (unsigned int i = 0; i < get->numMetrics; i++) {
         GpmMetric *metric = &get->metrics[i];
@@ -849,9 +839,9 @@ static const char *pids_of(Handle handle, char *out, size_t size) {
 int nvmlDeviceGetComputeRunningProcesses_v3(Handle handle, unsigned int *count, void *out) {
     char buffer[160];
     ENTER(handle);
-    size_t stride = (size_t)number("process_stride", -1, sizeof(ProcessInfo));
+    size_t stride = (size_t)scenario_number("process_stride", -1, sizeof(ProcessInfo));
     unsigned int capacity = *count, found = 0;
-    unsigned int copies = (unsigned int)number("process_copies", handle->index, 1);
+    unsigned int copies = (unsigned int)scenario_number("process_copies", handle->index, 1);
     const char *at = pids_of(handle, buffer, sizeof buffer);
     unsigned int pid;
     long long mib;
@@ -869,12 +859,12 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Handle handle, unsigned int *count, 
 #ifndef WITHOUT_nvmlDeviceGetMPSComputeRunningProcesses_v3
 int nvmlDeviceGetMPSComputeRunningProcesses_v3(Handle handle, unsigned int *count, void *out) {
     ENTER(handle);
-    unsigned int pid = (unsigned int)number("mps_pid", handle->index, 0);
+    unsigned int pid = (unsigned int)scenario_number("mps_pid", handle->index, 0);
     if (pid && *count < 1)
         return INSUFFICIENT_SIZE;
     *count = pid ? 1 : 0;
     if (pid)
-        write_process(out, (size_t)number("process_stride", -1, sizeof(ProcessInfo)), pid, 512, handle->instance);
+        write_process(out, (size_t)scenario_number("process_stride", -1, sizeof(ProcessInfo)), pid, 512, handle->instance);
     return OK;
 }
 #endif
@@ -882,13 +872,13 @@ int nvmlDeviceGetMPSComputeRunningProcesses_v3(Handle handle, unsigned int *coun
 /* MIG. */
 
 static int instance_count(int gpu) {
-    int count = (int)number("mig", gpu, 0);
+    int count = (int)scenario_number("mig", gpu, 0);
     return count > MAX_INSTANCES ? MAX_INSTANCES : count;
 }
 
 int nvmlDeviceGetMigMode(Handle handle, unsigned int *current, unsigned int *pending) {
     ENTER(handle);
-    if (handle->instance >= 0 || number("mig_capable", handle->index, 1) == 0)
+    if (handle->instance >= 0 || scenario_number("mig_capable", handle->index, 1) == 0)
         return NOT_SUPPORTED;
     *current = *pending = instance_count(handle->index) > 0;
     return OK;
@@ -902,7 +892,7 @@ int nvmlDeviceGetMaxMigDeviceCount(Handle handle, unsigned int *count) {
 
 int nvmlDeviceGetMigDeviceHandleByIndex(Handle handle, unsigned int index, Handle *out) {
     ENTER(handle);
-    if ((int)index >= instance_count(handle->index) || (int)index == (int)number("mig_hole", handle->index, -1))
+    if ((int)index >= instance_count(handle->index) || (int)index == (int)scenario_number("mig_hole", handle->index, -1))
         return NOT_FOUND;
     *out = &instances[handle->index][index];
     return OK;
@@ -949,12 +939,12 @@ int nvmlEventSetFree(EventSet set) {
 
 /* New drivers tell of recovery; to ask an old one for it is an error. */
 static unsigned long long event_types(int gpu) {
-    return 0x1 | 0x2 | 0x8 | 0x10 | 0x100 | (number("recovery", gpu, -1) >= 0 ? 0x8000 : 0);
+    return 0x1 | 0x2 | 0x8 | 0x10 | 0x100 | (scenario_number("recovery", gpu, -1) >= 0 ? 0x8000 : 0);
 }
 
 int nvmlDeviceGetSupportedEventTypes(Handle handle, unsigned long long *out) {
     ENTER(handle);
-    *out = number("events", handle->index, 1) ? event_types(handle->index) : 0;
+    *out = scenario_number("events", handle->index, 1) ? event_types(handle->index) : 0;
     return OK;
 }
 
@@ -964,16 +954,16 @@ int nvmlDeviceRegisterEvents(Handle handle, unsigned long long types, EventSet s
         return NOT_SUPPORTED;
     set->wanted[handle->index] |= types;
     /* Only what happens from now on is told. */
-    set->xid[handle->index] = number("xid", handle->index, 0);
-    set->ecc[handle->index] = number("ecc_event", handle->index, 0);
-    set->recovery[handle->index] = number("recovery_event", handle->index, 0);
-    set->mig[handle->index] = number("mig_event", handle->index, 0);
+    set->xid[handle->index] = scenario_number("xid", handle->index, 0);
+    set->ecc[handle->index] = scenario_number("ecc_event", handle->index, 0);
+    set->recovery[handle->index] = scenario_number("recovery_event", handle->index, 0);
+    set->mig[handle->index] = scenario_number("mig_event", handle->index, 0);
     return OK;
 }
 
 static int next_event(EventSet set, EventData *out) {
     for (int i = 0; i < gpu_count(); i++) {
-        double xid = number("xid", i, 0), ecc = number("ecc_event", i, 0);
+        double xid = scenario_number("xid", i, 0), ecc = scenario_number("ecc_event", i, 0);
         memset(out, 0, sizeof *out);
         out->device = &gpus[i];
         out->gpuInstanceId = out->computeInstanceId = NONE;
@@ -983,13 +973,13 @@ static int next_event(EventSet set, EventData *out) {
             out->eventData = (unsigned long long)xid;
             return xid != 0;
         }
-        double recovery = number("recovery_event", i, 0);
+        double recovery = scenario_number("recovery_event", i, 0);
         if (set->wanted[i] & 0x8000 && recovery != set->recovery[i]) {
             set->recovery[i] = recovery;
             out->eventType = 0x8000;
             return recovery != 0;
         }
-        double mig = number("mig_event", i, 0);
+        double mig = scenario_number("mig_event", i, 0);
         if (set->wanted[i] & 0x100 && mig != set->mig[i]) {
             set->mig[i] = mig;
             out->eventType = 0x100;

@@ -7,7 +7,7 @@ do. Where a lane is known to be slow, or a call turns out to be, another thread 
 A call can't be cut off, so a thread whose call outlives its deadline is left behind: it ends when its call does, its
 outcome is not used, and another goes on with what is left. Threads are daemons: none holds up the exit.
 
-A job may be planned ahead, and then the thread wakes for it by itself: to be woken by another thread costs both of
+An errand may be planned ahead, and then the thread wakes for it by itself: to be woken by another thread costs both of
 them more than a device's calls do.
 """
 
@@ -18,14 +18,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from steelyard_agent.devices.steps import Job, Outcome, Step, Watcher, attempt
+from steelyard_agent.devices.errand import Call, Errand, Outcome, Watcher, attempt
 from steelyard_proto.errors import DeviceError
 
 log = logging.getLogger(__name__)
 
 MAX_ABANDONED: Final = 8
 _NEVER: Final = float("inf")
-# A job that is waited for and has not begun is looked at so often: its first call may hang.
+# An errand that is waited for and has not begun is looked at so often: its first call may hang.
 _LOOK_S: Final = 0.1
 # What takes longer is slow: the others don't wait for it.
 _QUICK_S: Final = 0.01
@@ -43,8 +43,8 @@ class _Hand:
 
     bell: threading.Lock = field(default_factory=threading.Lock)
     is_waiting: bool = False
-    current: Step | None = None
-    job: Job | None = None
+    current: Call | None = None
+    errand: Errand | None = None
     started_s: float = 0.0
     is_abandoned: bool = False
 
@@ -56,7 +56,7 @@ class Lane:
     Attributes:
         watcher: who is told.
         max_abandoned: threads left behind at which no call is made any more.
-        polls: what to call between jobs.
+        polls: what to call between errands.
         poll_period_s: time between rounds of polls; None for no polls.
         polled: polls that went well.
         polled_s: time that they took.
@@ -65,13 +65,13 @@ class Lane:
 
     watcher: Watcher
     max_abandoned: int = MAX_ABANDONED
-    polls: Sequence[Step] = ()
+    polls: Sequence[Call] = ()
     poll_period_s: float | None = None
     polled: int = 0
     polled_s: float = 0.0
     is_stopped: bool = False
-    # The jobs, when the first of them begins, and when the one after them is expected.
-    queue: deque[Job] = field(default_factory=deque)
+    # The errands, when the first of them begins, and when the one after them is expected.
+    queue: deque[Errand] = field(default_factory=deque)
     due_s: float = _NEVER
     again_s: float = 0.0
     next_poll_s: float = 0.0
@@ -80,7 +80,7 @@ class Lane:
     # The thread that is at it, and those whose calls hang.
     hand: _Hand | None = None
     left_behind: set[_Hand] = field(default_factory=set)
-    # How long the last planned job took.
+    # How long the last planned errand took.
     took_s: float = 0.0
 
     def plan(self, now_s: float) -> None:
@@ -92,18 +92,18 @@ class Lane:
             next_s = self.next_poll_s
         self.next_s = next_s
 
-    def take_job(self, now_s: float) -> Job | None:
-        """The first job that is due and has something left to call; jobs that have ended are dropped."""
-        for job in list(self.queue):
-            if job.at_s > now_s:
+    def take_errand(self, now_s: float) -> Errand | None:
+        """The first errand that is due and has something left to call; errands that have ended are dropped."""
+        for errand in list(self.queue):
+            if errand.at_s > now_s:
                 continue
-            job.begin()
-            if job.steps:
-                if job.is_poll and self.poll_period_s is not None:
+            errand.begin()
+            if errand.calls:
+                if errand.is_poll and self.poll_period_s is not None:
                     self.next_poll_s = now_s + self.poll_period_s
-                return job
-            self.queue.remove(job)
-        self.due_s = min((job.at_s for job in self.queue), default=_NEVER)
+                return errand
+            self.queue.remove(errand)
+        self.due_s = min((errand.at_s for errand in self.queue), default=_NEVER)
         return None
 
 
@@ -130,37 +130,37 @@ class Crew:
         self._idle: list[_Hand] = []
         self._threads = 0
 
-    def submit(self, lane: Lane, job: Job) -> None:
-        """Hands a job over; a thread begins with the first call when it is time."""
+    def submit(self, lane: Lane, errand: Errand) -> None:
+        """Hands an errand over; a thread begins with the first call when it is time."""
         with self.lock:
-            # Before the look at what hangs: that device is left out of this job too.
-            lane.queue.append(job)
-            lane.due_s = min(lane.due_s, job.at_s)
+            # Before the look at what hangs: that device is left out of this errand too.
+            lane.queue.append(errand)
+            lane.due_s = min(lane.due_s, errand.at_s)
             if not lane.is_stopped:
                 self._leave_behind_if_overdue(lane)
             if lane.is_stopped:
-                job.cancel()
+                errand.cancel()
                 return
-            lane.again_s = job.again_s or lane.again_s
-            lane.next_s = min(lane.next_s, job.at_s)
+            lane.again_s = errand.again_s or lane.again_s
+            lane.next_s = min(lane.next_s, errand.at_s)
             if lane not in self._lanes:
                 self._lanes.append(lane)
             if lane.hand is None:
-                self._see_to(job.at_s)
+                self._see_to(errand.at_s)
 
-    def wait(self, lane: Lane, job: Job, until_s: float, *, cancel: bool = True) -> None:
-        """Waits for a job, leaving behind a thread that hangs; `cancel` drops what hasn't begun by then."""
+    def wait(self, lane: Lane, errand: Errand, until_s: float, *, cancel: bool = True) -> None:
+        """Waits for an errand, leaving behind a thread that hangs; `cancel` drops what hasn't begun by then."""
         with self.lock:
-            while not job.is_done:
+            while not errand.is_done:
                 self._leave_behind_if_overdue(lane)
                 now_s = self._monotonic()
                 if now_s >= until_s:
                     break
                 if lane.hand is None:
                     self._see_to(now_s)
-                self._done.wait(max(0.001, min(until_s, self._look_again_s(lane, job)) - now_s))
+                self._done.wait(max(0.001, min(until_s, self._look_again_s(lane, errand)) - now_s))
             if cancel:
-                job.cancel()
+                errand.cancel()
 
     def stop(self, lane: Lane) -> None:
         """Makes no more calls for a lane; a thread that nothing is left for ends."""
@@ -185,10 +185,11 @@ class Crew:
             self._call_another()
 
     def _is_one_coming(self) -> bool:
-        """Whether a thread is at something that has been quick so far; if it isn't, who waits for a job looks again."""
+        """Whether a thread is at something that has been quick so far; if it isn't, who waits looks again."""
         now_s = self._monotonic()
         hands = [lane.hand for lane in self._lanes if lane.hand is not None]
-        return any(now_s < hand.started_s + _QUICK_S for hand in hands if hand.job is None or not hand.job.is_long)
+        quick = (hand for hand in hands if hand.errand is None or not hand.errand.is_long)
+        return any(now_s < hand.started_s + _QUICK_S for hand in quick)
 
     def _call_another(self) -> None:
         """Has a thread wait for what is due, if none does."""
@@ -205,31 +206,31 @@ class Crew:
         self._threads += 1
         threading.Thread(target=self._run, args=(hand,), name=f"{self._name}-{self._threads}", daemon=True).start()
 
-    def _look_again_s(self, lane: Lane, job: Job) -> float:
+    def _look_again_s(self, lane: Lane, errand: Errand) -> float:
         hand = lane.hand
         if hand is not None and hand.current is not None:
             return hand.started_s + hand.current.deadline_s
         now_s = self._monotonic()
         if self._leader is None:
             return now_s + _QUICK_S
-        return now_s + (job.steps[0].deadline_s if job.steps else _LOOK_S)
+        return now_s + (errand.calls[0].deadline_s if errand.calls else _LOOK_S)
 
     def _leave_behind_if_overdue(self, lane: Lane) -> None:
         hand = lane.hand
         if hand is None or hand.current is None:
             return
-        step = hand.current
-        if self._monotonic() < hand.started_s + step.deadline_s:
+        call = hand.current
+        if self._monotonic() < hand.started_s + call.deadline_s:
             return
         hand.is_abandoned = True
         lane.hand = None
         lane.left_behind.add(hand)
-        for job in lane.queue:
-            job.drop(step.uid)
-        if hand.job is not None:
-            hand.job.is_running = False
-            hand.job.drop(step.uid)
-        lane.watcher.hangs(step)
+        for errand in lane.queue:
+            errand.drop(call.uid)
+        if hand.errand is not None:
+            hand.errand.is_running = False
+            hand.errand.drop(call.uid)
+        lane.watcher.hangs(call)
         if len(lane.left_behind) >= lane.max_abandoned:
             self._end(lane)
         if self._lanes:
@@ -237,8 +238,8 @@ class Crew:
 
     def _end(self, lane: Lane) -> None:
         lane.is_stopped = True
-        for job in lane.queue:
-            job.cancel()
+        for errand in lane.queue:
+            errand.cancel()
         if lane in self._lanes:
             self._lanes.remove(lane)
         if not self._lanes:
@@ -313,13 +314,13 @@ class Crew:
     def _work(self, hand: _Hand, lane: Lane) -> bool:
         """Does all that is due in a lane; False if the thread was left behind."""
         now_s = self._monotonic()
-        while now_s >= lane.due_s and (job := lane.take_job(now_s)) is not None:
-            if (job.is_long or lane.took_s > _QUICK_S) and len(self._lanes) > 1:
+        while now_s >= lane.due_s and (errand := lane.take_errand(now_s)) is not None:
+            if (errand.is_long or lane.took_s > _QUICK_S) and len(self._lanes) > 1:
                 self._call_another()
-            if not self._do(hand, lane, job):
+            if not self._do(hand, lane, errand):
                 return False
             started_s, now_s = now_s, self._monotonic()
-            if not job.is_long:
+            if not errand.is_long:
                 lane.took_s = now_s - started_s
         is_poll_due = lane.poll_period_s is not None and now_s >= lane.next_poll_s and not lane.is_stopped
         if is_poll_due and not self._poll(hand, lane, now_s):
@@ -327,25 +328,25 @@ class Crew:
         lane.plan(now_s)
         return True
 
-    def _do(self, hand: _Hand, lane: Lane, job: Job) -> bool:
-        while job.steps:
-            hand.current = step = job.steps.popleft()
-            hand.job = job
+    def _do(self, hand: _Hand, lane: Lane, errand: Errand) -> bool:
+        while errand.calls:
+            hand.current = call = errand.calls.popleft()
+            hand.errand = errand
             hand.started_s = self._monotonic()
-            job.is_running = True
+            errand.is_running = True
             self.lock.release()
             try:
-                outcome = attempt(step, self._monotonic)
+                outcome = attempt(call, self._monotonic)
             finally:
                 self.lock.acquire()
-            hand.current = hand.job = None
+            hand.current = hand.errand = None
             if hand.is_abandoned:
                 lane.left_behind.discard(hand)
                 lane.watcher.returned(outcome)
                 return False
-            job.is_running = False
-            job.outcomes.append(outcome)
-            lane.watcher.finished(job, outcome)
+            errand.is_running = False
+            errand.outcomes.append(outcome)
+            lane.watcher.finished(errand, outcome)
         self._done.notify_all()
         return True
 
@@ -356,23 +357,23 @@ class Crew:
         next_s = lane.next_poll_s + period_s
         lane.next_poll_s = next_s if next_s > now_s else now_s + period_s
         started_s = now_s
-        for step in lane.polls:
+        for call in lane.polls:
             error: BaseException | None = None
-            hand.current = step
+            hand.current = call
             hand.started_s = started_s
             self.lock.release()
             try:
-                step.call()
+                call.ask()
             except DeviceError as raised:
                 error = raised
             except BaseException as raised:
-                log.warning("%s %s failed", step.uid, step.what, exc_info=True)
+                log.warning("%s %s failed", call.uid, call.what, exc_info=True)
                 error = raised
             ended_s = self._monotonic()
             self.lock.acquire()
             hand.current = None
             if error is not None or hand.is_abandoned:
-                outcome = Outcome(step, ended_s - started_s, error=error)
+                outcome = Outcome(call, ended_s - started_s, error=error)
                 if hand.is_abandoned:
                     lane.left_behind.discard(hand)
                     lane.watcher.returned(outcome)

@@ -1,6 +1,6 @@
 """Keeps a source's faults away from everything else: hangs, lost devices, errors of any kind.
 
-A tick is one job, whose calls are made one after the other by a thread that quick sources share (crew.py). A device
+A tick is one errand, whose calls are made one after the other by a thread that quick sources share (crew.py). A device
 whose call hangs is quarantined until that call ends, and another thread goes on with the others. A lost device is
 absent, with the reason, until a later look finds it again (roster.py). Every exception becomes a count and an absence
 here, and goes no further. Where too much hangs, the source goes on in a process of its own (moving.py).
@@ -23,8 +23,8 @@ from steelyard_agent.devices.base import (
     Source,
 )
 from steelyard_agent.devices.crew import MAX_ABANDONED, Crew, Lane
+from steelyard_agent.devices.errand import Call, Errand, Outcome, attempt
 from steelyard_agent.devices.roster import NO_LIBRARY_S, Changes, Roster
-from steelyard_agent.devices.steps import Job, Outcome, Step, attempt
 from steelyard_agent.devices.tally import GuardStats, Tally
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Event, Value
 from steelyard_proto.errors import DeviceError, DeviceLost, LibraryMissing
@@ -89,11 +89,11 @@ class GuardedSource:
         self._has_looked = False
         self._is_looking = False
         self._has_changed = False
-        self._tick = Job()
+        self._tick = Errand()
         self._classes: tuple[MetricClass, ...] = ()
         self._holders: list[Holders] = []
-        # By device and class: a device's steps are the same at each tick.
-        self._samples: dict[tuple[str, MetricClass], Step] = {}
+        # By device and class: a device's calls are the same at each tick.
+        self._samples: dict[tuple[str, MetricClass], Call] = {}
         self._crew = crew or Crew(source.name, monotonic=monotonic)
         self._lane = Lane(self, max_abandoned)
 
@@ -109,9 +109,9 @@ class GuardedSource:
 
     def discover(self, timeout_s: float = _FIRST_LOOK_S) -> Sequence[DeviceInfo]:
         """Looks for devices now and waits for it; ticks do this by themselves when it is due."""
-        job = Job(deque([self._look()]), is_long=True)
-        self._crew.submit(self._lane, job)
-        self._crew.wait(self._lane, job, self._monotonic() + timeout_s, cancel=False)
+        errand = Errand(deque([self._look()]), is_long=True)
+        self._crew.submit(self._lane, errand)
+        self._crew.wait(self._lane, errand, self._monotonic() + timeout_s, cancel=False)
         return self.devices()
 
     def devices(self) -> Sequence[DeviceInfo]:
@@ -129,19 +129,19 @@ class GuardedSource:
         """
         self._classes = tuple(metric_classes)
         with self._crew.lock:
-            has_steps = any(True for _ in self._tick_steps())
+            has_calls = any(True for _ in self._tick_calls())
             is_due = self._has_changed or self._monotonic() >= self._roster.next_look_s
             is_look_due = is_due and not self._is_looking
-        self._tick = Job()
+        self._tick = Errand()
         # A source without devices isn't woken for nothing; a look that hangs is noticed by the next submission.
-        if has_steps or self._is_looking:
+        if has_calls or self._is_looking:
             # Made when it begins: what is lost or hangs by then is left out.
             is_poll = "fast" in self._classes
-            self._tick = Job(make=self._tick_steps, at_s=at_s, again_s=again_s, is_poll=is_poll)
+            self._tick = Errand(plan=self._tick_calls, at_s=at_s, again_s=again_s, is_poll=is_poll)
             self._crew.submit(self._lane, self._tick)
         if is_look_due:
-            # A job of its own: nobody waits for it.
-            self._crew.submit(self._lane, Job(deque([self._look()]), is_long=True))
+            # An errand of its own: nobody waits for it.
+            self._crew.submit(self._lane, Errand(deque([self._look()]), is_long=True))
 
     def collect(self, timeout_s: float) -> list[Reading]:
         """Waits for the tick, at most so long; every known device appears with every class that was asked for."""
@@ -149,7 +149,7 @@ class GuardedSource:
             return []
         self._crew.wait(self._lane, self._tick, self._monotonic() + timeout_s)
         with self._crew.lock:
-            outcomes = {(outcome.step.uid, outcome.step.what): outcome for outcome in self._tick.outcomes}
+            outcomes = {(outcome.call.uid, outcome.call.what): outcome for outcome in self._tick.outcomes}
             readings: list[Reading] = []
             for known in self._roster.known.values():
                 info = known.info
@@ -227,24 +227,24 @@ class GuardedSource:
 
     def close(self) -> None:
         """Closes the source, waiting half a second for it at most; as long as it takes where too much has hung."""
-        step = Step("", "close", self._source.close, _CLOSE_S)
+        call = Call("", "close", self._source.close, _CLOSE_S)
         if self._lane.is_stopped:
             # Too much has hung: there is no thread any more that would do it.
-            attempt(step, self._monotonic)
+            attempt(call, self._monotonic)
             return
-        job = Job(deque([step]), is_long=True)
-        self._crew.submit(self._lane, job)
-        self._crew.wait(self._lane, job, self._monotonic() + _CLOSE_S)
+        errand = Errand(deque([call]), is_long=True)
+        self._crew.submit(self._lane, errand)
+        self._crew.wait(self._lane, errand, self._monotonic() + _CLOSE_S)
         self._crew.stop(self._lane)
 
     # What to call.
 
-    def _look(self) -> Step:
+    def _look(self) -> Call:
         self._is_looking = True
         self._has_changed = False
-        return Step("", _DISCOVER, self._source.discover, _LATER_LOOK_S if self._has_looked else _FIRST_LOOK_S)
+        return Call("", _DISCOVER, self._source.discover, _LATER_LOOK_S if self._has_looked else _FIRST_LOOK_S)
 
-    def _tick_steps(self) -> Iterable[Step]:
+    def _tick_calls(self) -> Iterable[Call]:
         for info in self._roster.present():
             for metric_class in self._classes:
                 if info.metrics.get(metric_class):
@@ -252,20 +252,20 @@ class GuardedSource:
             if "processes" in self._classes and self._source.capabilities.has_processes:
                 yield self._who(info.uid)
 
-    def _sample(self, uid: str, metric_class: MetricClass) -> Step:
-        step = self._samples.get((uid, metric_class))
-        if step is None:
-            step = Step(uid, metric_class, partial(self._source.sample, uid, metric_class), self._deadline_s)
-            self._samples[uid, metric_class] = step
-        return step
+    def _sample(self, uid: str, metric_class: MetricClass) -> Call:
+        call = self._samples.get((uid, metric_class))
+        if call is None:
+            call = Call(uid, metric_class, partial(self._source.sample, uid, metric_class), self._deadline_s)
+            self._samples[uid, metric_class] = call
+        return call
 
-    def _who(self, uid: str) -> Step:
-        return Step(uid, _HOLDERS, lambda: self._source.processes(uid), self._deadline_s)
+    def _who(self, uid: str) -> Call:
+        return Call(uid, _HOLDERS, lambda: self._source.processes(uid), self._deadline_s)
 
     def _plan_polls(self) -> None:
-        """Tells the crew what to call between jobs, whenever other devices are there than before."""
+        """Tells the crew what to call between errands, whenever other devices are there than before."""
         self._lane.polls = [
-            Step(info.uid, "poll", partial(self._source.poll, info.uid), self._deadline_s)
+            Call(info.uid, "poll", partial(self._source.poll, info.uid), self._deadline_s)
             for info in self._roster.present()
         ]
 
@@ -299,44 +299,44 @@ class GuardedSource:
 
     # What the crew tells, with its lock held.
 
-    def finished(self, job: Job | None, outcome: Outcome) -> None:
+    def finished(self, errand: Errand | None, outcome: Outcome) -> None:
         """A call ended in time."""
-        step, error = outcome.step, outcome.error
+        call, error = outcome.call, outcome.error
         self._tally.note_call(outcome.seconds, failed=error is not None)
-        if error is None and step.what != _DISCOVER:
+        if error is None and call.what != _DISCOVER:
             return
-        if step.what == _DISCOVER:
+        if call.what == _DISCOVER:
             self._end_look(outcome)
-        elif isinstance(error, DeviceLost) and self._roster.lose(step.uid, reason(error), self._monotonic()):
-            if job is not None:
-                job.drop(step.uid)
+        elif isinstance(error, DeviceLost) and self._roster.lose(call.uid, reason(error), self._monotonic()):
+            if errand is not None:
+                errand.drop(call.uid)
             self._plan_polls()
-            self._note("warning", "device_lost", f"{step.uid} is gone: {error}", step.uid)
+            self._note("warning", "device_lost", f"{call.uid} is gone: {error}", call.uid)
         elif error is not None and not isinstance(error, DeviceError):
-            self._note_bug(step, error)
+            self._note_bug(call, error)
 
-    def hangs(self, step: Step) -> None:
+    def hangs(self, call: Call) -> None:
         """A call outlived its deadline, and its thread is left behind."""
         self._tally.calls += 1
         self._tally.timeouts += 1
-        text = f"{step.what} has not returned within {step.deadline_s:g} s"
-        if step.uid:
-            self._roster.quarantine(step.uid, text, self._monotonic())
+        text = f"{call.what} has not returned within {call.deadline_s:g} s"
+        if call.uid:
+            self._roster.quarantine(call.uid, text, self._monotonic())
             self._plan_polls()
-            self._note("error", "device_quarantined", f"{step.uid}: {text}; left alone until it does", step.uid)
+            self._note("error", "device_quarantined", f"{call.uid}: {text}; left alone until it does", call.uid)
         else:
             self._note("error", "source_hangs", f"{self.name}: {text}")
 
     def returned(self, outcome: Outcome) -> None:
         """A call that had been left behind has ended after all."""
-        step = outcome.step
+        call = outcome.call
         self._tally.sample_s += outcome.seconds
-        if step.what == _DISCOVER:
+        if call.what == _DISCOVER:
             self._end_look(outcome)
-        elif self._roster.release(step.uid) is not None:
+        elif self._roster.release(call.uid) is not None:
             self._plan_polls()
-            text = f"{step.uid}: {step.what} returned after {outcome.seconds:.1f} s"
-            self._note("info", "device_back", text, step.uid)
+            text = f"{call.uid}: {call.what} returned after {outcome.seconds:.1f} s"
+            self._note("info", "device_back", text, call.uid)
 
     def _end_look(self, outcome: Outcome) -> None:
         self._is_looking = False
@@ -354,11 +354,11 @@ class GuardedSource:
         self._lane.poll_period_s = self._source.capabilities.poll_period_s
         self._plan_polls()
 
-    def _note_bug(self, step: Step, error: BaseException) -> None:
-        bug = f"{step.what}: {type(error).__name__}"
+    def _note_bug(self, call: Call, error: BaseException) -> None:
+        bug = f"{call.what}: {type(error).__name__}"
         if bug not in self._bugs:
             self._bugs.add(bug)
-            self._note("error", "source_failed", f"{self.name} {step.uid} {bug}: {error}", step.uid)
+            self._note("error", "source_failed", f"{self.name} {call.uid} {bug}: {error}", call.uid)
 
     def _note_failed_look(self, error: BaseException, now_s: float) -> None:
         self._roster.plan_look(now_s, failed=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from steelyard_agent.devices.absence import reason
-from steelyard_agent.devices.steps import Outcome
+from steelyard_agent.devices.errand import Outcome
 from steelyard_agent.doctor.finding import Detail, Finding
 from steelyard_agent.doctor.node import Node
 from steelyard_agent.doctor.probe import Probe

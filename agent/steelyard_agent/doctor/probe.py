@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from steelyard_agent.devices.base import ComplaintSource, LatencySource, PatientSource, Source
-from steelyard_agent.devices.steps import Outcome, Step, attempt
+from steelyard_agent.devices.errand import Call, Outcome, attempt
 from steelyard_agent.model import DeviceInfo
 from steelyard_proto.errors import DeviceError
 
@@ -68,7 +68,7 @@ def probe_all(
 def _ask(probe: Probe, source: Source, monotonic: Callable[[], float], sleep: Callable[[float], None]) -> None:
     def call(what: str, uid: str, function: Callable[[], object]) -> Outcome:
         probe.step = f"{what} of {uid}" if uid else what
-        return attempt(Step(uid, what, function, DEADLINE_S), monotonic)
+        return attempt(Call(uid, what, function, DEADLINE_S), monotonic)
 
     look = call("discover", "", source.discover)
     if isinstance(source, ComplaintSource):

@@ -76,16 +76,6 @@ def accumulation_of_four() -> Truth:
     return right(per_step=4 * PER_STEP)
 
 
-def averaged_weights() -> Truth:
-    model = Model()
-    average = torch.optim.swa_utils.AveragedModel(model)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for _ in range(STEPS):
-        train(model, optimizer, 1)
-        average.update_parameters(model)
-    return right()
-
-
 def evaluation_without_gradients() -> Truth:
     model = Model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -116,95 +106,6 @@ def training_in_evaluation_mode() -> Truth:
     model = Model().eval()
     train(model, torch.optim.SGD(model.parameters(), lr=0.1))
     return right()
-
-
-def two_optimizers() -> Truth:
-    model = Model()
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    others = [p for p in model.parameters() if p.dim() < 2]
-    first, second = torch.optim.SGD(matrices, lr=0.1), torch.optim.AdamW(others)
-    for _ in range(STEPS):
-        ids = tokens()
-        loss_of(model(ids), ids).backward()
-        second.step()
-        first.step()
-        model.zero_grad()
-    # The smaller one stepped first, so the larger began to lead a step later or not: either is right.
-    return {"steps": STEPS - 1, "tokens": (STEPS - 1) * PER_STEP, "steps_may_lack": 1}
-
-
-def an_optimizer_for_each_parameter() -> Truth:
-    model = Model()
-    optimizers = [torch.optim.SGD([p], lr=0.1) for p in model.parameters()]
-    for _ in range(STEPS):
-        ids = tokens()
-        loss_of(model(ids), ids).backward()
-        for optimizer in optimizers:
-            optimizer.step()
-        model.zero_grad()
-    return {**right(), "steps_may_lack": 1}
-
-
-def optimizer_in_backward() -> Truth:
-    model = Model()
-    optimizers = {p: torch.optim.SGD([p], lr=0.1) for p in model.parameters()}
-
-    def step(parameter: torch.Tensor) -> None:
-        optimizers[parameter].step()
-        optimizers[parameter].zero_grad()
-
-    for parameter in optimizers:
-        parameter.register_post_accumulate_grad_hook(step)
-    for _ in range(STEPS):
-        ids = tokens()
-        loss_of(model(ids), ids).backward()
-    return {**right(), "steps_may_lack": 1}
-
-
-def inner_steps_of_a_wrapper() -> Truth:
-    model = Model()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    for _ in range(STEPS):
-        ids = tokens()
-        loss_of(model(ids), ids).backward()
-        optimizer.step()
-        optimizer.step()
-    return right()
-
-
-def generator_and_discriminator_five_to_one() -> Truth:
-    generator, discriminator = Model(32), Model(8)
-    slow, fast = (torch.optim.SGD(m.parameters(), lr=0.1) for m in (generator, discriminator))
-    for _ in range(STEPS):
-        for _ in range(5):
-            ids = tokens()
-            loss_of(discriminator(ids), ids).backward()
-            fast.step()
-        ids = tokens()
-        loss_of(generator(ids), ids).backward()
-        slow.step()
-    return right()
-
-
-def lbfgs() -> Truth:
-    model = Model()
-    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=4, tolerance_grad=0.0, tolerance_change=0.0)
-
-    calls: list[int] = []
-
-    def closure() -> torch.Tensor:
-        calls[-1] += 1
-        optimizer.zero_grad()
-        ids = torch.zeros(BATCH, LENGTH, dtype=torch.long)
-        loss = loss_of(model(ids), ids)
-        loss.backward()
-        return loss
-
-    for _ in range(STEPS):
-        calls.append(0)
-        optimizer.step(closure)
-    # Processed tokens: each call of the closure works through the batch.
-    return {"steps": STEPS - 1, "tokens": sum(calls[1:]) * PER_STEP}
 
 
 def a_root_checkpointed(use_reentrant: bool) -> Truth:
@@ -376,18 +277,6 @@ def compiled_in_place() -> Truth:
     return right()
 
 
-def compiled_call_of_the_optimizer() -> Truth:
-    model = Model()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    step = torch.compile(optimizer.step, backend="eager")
-    for _ in range(STEPS):
-        ids = tokens()
-        loss_of(model(ids), ids).backward()
-        step()
-        optimizer.zero_grad()
-    return right()
-
-
 def scripted_model_trains_on() -> Truth:
     model = torch.jit.script(nn.Sequential(nn.Embedding(VOCABULARY, 8), nn.Linear(8, VOCABULARY)))
     train(model, torch.optim.SGD(model.parameters(), lr=0.1))
@@ -403,20 +292,6 @@ def frozen_by_the_garbage_collector() -> Truth:
     return {**right(), "tokens_may_lack": 3 * PER_STEP}
 
 
-def master_copies() -> Truth:
-    model = Model()
-    masters = [p.detach().clone().requires_grad_() for p in model.parameters()]
-    optimizer = torch.optim.SGD(masters, lr=0.1)
-    for _ in range(STEPS):
-        ids = tokens()
-        loss_of(model(ids), ids).backward()
-        for master, parameter in zip(masters, model.parameters(), strict=True):
-            master.grad = parameter.grad
-        optimizer.step()
-        model.zero_grad()
-    return right()
-
-
 def checkpoint_between_steps() -> Truth:
     model = Model()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -427,12 +302,10 @@ def checkpoint_between_steps() -> Truth:
 
 
 CASES: tuple[Callable[[], Truth], ...] = (
-    plain, fused_and_copied, accumulation_of_four, averaged_weights, evaluation_without_gradients,
-    evaluation_with_gradients_on, training_in_evaluation_mode, two_optimizers, an_optimizer_for_each_parameter,
-    optimizer_in_backward, inner_steps_of_a_wrapper, generator_and_discriminator_five_to_one, lbfgs,
-    root_checkpointed_non_reentrant, root_checkpointed_reentrant, positions_before_tokens, a_dictionary_of_tensors,
-    packed_in_one_dimension, padding_and_labels, vision_has_no_tokens, segmentation_labels_are_no_tokens,
-    an_extra_module_that_is_never_called, frozen_reference, policy_and_value_with_rollouts, second_training,
-    compiled_model, compiled_in_place, compiled_call_of_the_optimizer, scripted_model_trains_on,
-    frozen_by_the_garbage_collector, master_copies, checkpoint_between_steps,
+    plain, fused_and_copied, accumulation_of_four, evaluation_without_gradients, evaluation_with_gradients_on,
+    training_in_evaluation_mode, root_checkpointed_non_reentrant, root_checkpointed_reentrant,
+    positions_before_tokens, a_dictionary_of_tensors, packed_in_one_dimension, padding_and_labels,
+    vision_has_no_tokens, segmentation_labels_are_no_tokens, an_extra_module_that_is_never_called, frozen_reference,
+    policy_and_value_with_rollouts, second_training, compiled_model, compiled_in_place, scripted_model_trains_on,
+    frozen_by_the_garbage_collector, checkpoint_between_steps,
 )  # fmt: skip

@@ -21,7 +21,7 @@ def named(module: str) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
-MODULES = ("cases", "odd_cases")
+MODULES = ("cases", "optimizer_cases", "odd_cases")
 CASES = [(module, name) for module in MODULES for name in named(module)]
 
 pytestmark = [

@@ -1,9 +1,14 @@
 """The base of the screens that show each kind of device on one canvas."""
 
+from collections.abc import Callable, Sequence
+
 from textual.widget import Widget
 
 from steelyard_tui.client import WatchQuery
+from steelyard_tui.messages import Goto
 from steelyard_tui.present import frame
+from steelyard_tui.present.columns import Row
+from steelyard_tui.present.fleet import Key, key_of
 from steelyard_tui.present.line import Line
 from steelyard_tui.screens.live import LiveScreen
 from steelyard_tui.session import Session
@@ -14,10 +19,13 @@ from steelyard_tui.widgets.canvas import Canvas
 class ChipsScreen(LiveScreen):
     """Watches the live fleet: a handful of rows, one a chip and origin."""
 
-    def __init__(self, session: Session, *, name: str) -> None:
+    def __init__(self, session: Session, *, name: str, deeper: Callable[[Row], Goto]) -> None:
+        """As `LiveScreen`; `deeper` is where a chip's row leads to."""
         super().__init__(session, name=name)
+        self._deeper = deeper
         self._canvas = Canvas(session.painter, id="body")
         self._cursor = 0
+        self._key: Key | None = None
         # Which chip each line of the canvas belongs to, for the mouse.
         self._owners: list[int | None] = []
 
@@ -33,13 +41,23 @@ class ChipsScreen(LiveScreen):
         """The chips, in the view's order."""
         return [] if self.page is None else self.page.rows()
 
+    def shown(self) -> Sequence[Row]:
+        """The chips as they stand on the screen."""
+        return self.rows()
+
     def select(self, at: int) -> None:
         """Puts the cursor on a chip, the first or last one where there is none."""
-        raise NotImplementedError
+        rows = self.shown()
+        if rows:
+            self._cursor = max(0, min(at, len(rows) - 1))
+            self._key = key_of(rows[self._cursor])
+            self.draw()
 
     def action_open(self) -> None:
         """What the cursor is on, one level deeper."""
-        raise NotImplementedError
+        rows = self.shown()
+        if rows:
+            self.post_message(self._deeper(rows[min(self._cursor, len(rows) - 1)]))
 
     def action_move(self, way: str) -> None:
         """Moves the cursor."""

@@ -45,7 +45,7 @@ class CompareScreen(ChipsScreen):
     BINDINGS = bindings_of("compare")
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, name="compare")
+        super().__init__(session, name="compare", deeper=_jobs_on)
         self._metric = METRICS[0]
         self._window = WINDOWS[0]
         # Chosen by the user; empty until then.
@@ -53,7 +53,6 @@ class CompareScreen(ChipsScreen):
         self._live: dict[Key, Row] = {}
         self._weighed = Weighed("", self._window)
         self._live_asked_s = self._live_known_s = self._weighed_asked_s = float("-inf")
-        self._key: Key | None = None
         # Counts what has been read, to know whether the panels are still right.
         self._arrivals = 0
         self._drawn: tuple[object, list[Line]] = (None, [])
@@ -66,6 +65,10 @@ class CompareScreen(ChipsScreen):
     def chips(self) -> list[Chip]:
         """The chips as they stand on the screen."""
         return chips_of(self.rows(), self._live, self._weighed, self._metric)
+
+    def shown(self) -> Sequence[Row]:
+        """The rows of these."""
+        return [chip.row for chip in self.chips()]
 
     def scope_line(self) -> Line:
         """What is asked."""
@@ -183,24 +186,9 @@ class CompareScreen(ChipsScreen):
             self._ask_if_due(self.page.time_ms)
         self.draw()
 
-    def select(self, at: int) -> None:
-        """Puts the cursor on a chip."""
-        chips = self.chips()
-        if chips:
-            self._cursor = max(0, min(at, len(chips) - 1))
-            self._key = key_of(chips[self._cursor].row)
-            self.draw()
-
     def _selected(self) -> Chip | None:
         chips = self.chips()
         return chips[min(self._cursor, len(chips) - 1)] if chips else None
-
-    def action_open(self) -> None:
-        """The jobs on this chip."""
-        chip = self._selected()
-        if chip is not None:
-            test = f"chips={chip.name}" if chip.name else f"vendors={chip.row.get('vendor')}"
-            self.post_message(Goto("jobs", filter_text=f"{test} origin={chip.origin}"))
 
     def action_reference(self) -> None:
         """Chooses what is 1."""
@@ -235,3 +223,8 @@ class CompareScreen(ChipsScreen):
         if chip is not None:
             share = {f"share_{name}": value for name, value in (chip.share or {}).items()}
             self.copy_text("chip", row_text({**chip.row, **share}))
+
+
+def _jobs_on(chip: Row) -> Goto:
+    test = f"chips={chip['chip']}" if chip.get("chip") else f"vendors={chip.get('vendor')}"
+    return Goto("jobs", filter_text=f"{test} origin={chip.get('origin')}")

@@ -8,7 +8,7 @@ from steelyard_proto.errors import SteelyardError
 from steelyard_tui.history import FLEET_WINDOWS, Window, next_window, read_fleet, zoomed
 from steelyard_tui.messages import Goto
 from steelyard_tui.present import fleet, trends
-from steelyard_tui.present.columns import Column, column_at, falls
+from steelyard_tui.present.columns import Column, Row, column_at, falls
 from steelyard_tui.present.figures import number
 from steelyard_tui.present.line import Line, Painted
 from steelyard_tui.queries import read_query
@@ -29,13 +29,12 @@ class FleetScreen(ChipsScreen):
     BINDINGS = bindings_of("fleet")
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, name="fleet")
+        super().__init__(session, name="fleet", deeper=_devices_of)
         self._metric = fleet.METRICS[0]
         self._window = FLEET_WINDOWS[0]
         self._past = trends.Past(self._window)
         self._asked_s = float("-inf")
         self._order, self._descending = "", False
-        self._key: fleet.Key | None = None
 
     def rows(self) -> list[dict[str, object]]:
         """The chips in the order that was chosen, else the view's."""
@@ -123,14 +122,6 @@ class FleetScreen(ChipsScreen):
         self._window = zoomed(FLEET_WINDOWS, self._window, by)
         self._ask_anew()
 
-    def select(self, at: int) -> None:
-        """Puts the cursor on a chip."""
-        rows = self.rows()
-        if rows:
-            self._cursor = max(0, min(at, len(rows) - 1))
-            self._key = fleet.key_of(rows[self._cursor])
-            self.draw()
-
     def on_canvas_clicked(self, message: Canvas.Clicked) -> None:
         """A head sorts; what is on the lines below it is the base's."""
         if message.canvas is self._canvas and message.line == 0 and self.rows():
@@ -160,12 +151,6 @@ class FleetScreen(ChipsScreen):
         self._order = column.order
         self.draw()
 
-    def action_open(self) -> None:
-        """The devices of this chip."""
-        rows = self.rows()
-        if rows:
-            self.post_message(Goto("devices", filter_text=fleet.filter_of(rows[self._cursor])))
-
     def action_metric(self) -> None:
         """Chooses what is compared."""
         choices = [Choice(metric.name, metric.title) for metric in fleet.METRICS]
@@ -175,3 +160,7 @@ class FleetScreen(ChipsScreen):
             self._ask_anew()
 
         self.app.push_screen(PickScreen("Compare", choices, self.session.painter, at=self._metric.name), chosen)
+
+
+def _devices_of(chip: Row) -> Goto:
+    return Goto("devices", filter_text=fleet.filter_of(chip))

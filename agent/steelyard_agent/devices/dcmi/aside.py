@@ -16,7 +16,7 @@ from steelyard_agent.devices.crew import Crew, Lane
 from steelyard_agent.devices.dcmi.faults import SOURCE, FaultLog, Severity
 from steelyard_agent.devices.dcmi.readings import DeviceCalls
 from steelyard_agent.devices.dcmi.slow import NETWORK_HEALTH, PERIOD_S, Shelf, SlowReading, active_faults, measure
-from steelyard_agent.devices.steps import Job, Outcome, Step
+from steelyard_agent.devices.errand import Call, Errand, Outcome
 from steelyard_agent.model import Event
 
 # On top of a window of 0.1 s; the network's health is known to be retried for long where a card has dropped.
@@ -52,7 +52,7 @@ class Aside:
         self._devices: Mapping[str, SlowDevice] = {}
         self._hanging: set[str] = set()
         self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
-        self._job = Job()
+        self._errand = Errand()
         self._next_s = 0.0
         self._crew = Crew("dcmi-aside", monotonic=monotonic)
         self._lane = Lane(self, _MAX_ABANDONED)
@@ -64,12 +64,12 @@ class Aside:
     def turn(self) -> None:
         """Begins the next round if it is due; leaves a call behind that has outlived its deadline."""
         now_s = self._monotonic()
-        if not self._job.is_done:
-            self._crew.wait(self._lane, self._job, now_s, cancel=False)
+        if not self._errand.is_done:
+            self._crew.wait(self._lane, self._errand, now_s, cancel=False)
         elif now_s >= self._next_s and self._devices and not self._lane.is_stopped:
             self._next_s = max(self._next_s + PERIOD_S, now_s)
-            self._job = Job(make=self._steps)
-            self._crew.submit(self._lane, self._job)
+            self._errand = Errand(plan=self._calls)
+            self._crew.submit(self._lane, self._errand)
 
     def events(self) -> list[Event]:
         """What has happened since the last call."""
@@ -88,14 +88,14 @@ class Aside:
 
     # What to call.
 
-    def _steps(self) -> Iterable[Step]:
+    def _calls(self) -> Iterable[Call]:
         devices = {uid: device for uid, device in self._devices.items() if uid not in self._hanging}
         for uid, device in devices.items():
             if device.has_faults:
-                yield Step(uid, "error codes", partial(self._faults, uid, device), _DEADLINE_S)
+                yield Call(uid, "error codes", partial(self._faults, uid, device), _DEADLINE_S)
         for uid, device in devices.items():
             for reading in device.readings:
-                yield Step(uid, reading.what, partial(self._measure, uid, device, reading), _DEADLINE_S)
+                yield Call(uid, reading.what, partial(self._measure, uid, device, reading), _DEADLINE_S)
 
     def _faults(self, uid: str, device: SlowDevice) -> None:
         codes = active_faults(device.calls)
@@ -110,22 +110,22 @@ class Aside:
 
     # What the crew tells, with its lock held.
 
-    def finished(self, job: Job | None, outcome: Outcome) -> None:
+    def finished(self, errand: Errand | None, outcome: Outcome) -> None:
         """A call ended in time; what it told, or why not, lies on the shelf."""
 
-    def hangs(self, step: Step) -> None:
+    def hangs(self, call: Call) -> None:
         """A call outlived its deadline, and its thread is left behind."""
-        self._hanging.add(step.uid)
+        self._hanging.add(call.uid)
         text = (
-            f"{step.uid}: {step.what} have not returned within {step.deadline_s:g} s; its slow figures are left alone"
+            f"{call.uid}: {call.what} have not returned within {call.deadline_s:g} s; its slow figures are left alone"
         )
-        self._note("warning", "slow_call_hangs", text, step.uid)
+        self._note("warning", "slow_call_hangs", text, call.uid)
 
     def returned(self, outcome: Outcome) -> None:
         """A call that had been left behind has ended after all."""
-        uid = outcome.step.uid
+        uid = outcome.call.uid
         self._hanging.discard(uid)
-        self._note("info", "slow_call_back", f"{uid}: {outcome.step.what} returned after {outcome.seconds:.1f} s", uid)
+        self._note("info", "slow_call_back", f"{uid}: {outcome.call.what} returned after {outcome.seconds:.1f} s", uid)
 
     def _note(self, severity: Severity, code: str, text: str, uid: str) -> None:
         self._events.append(Event(self._wall_ms(), severity, code, text, SOURCE, uid))

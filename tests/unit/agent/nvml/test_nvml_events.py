@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,23 +10,9 @@ from steelyard_agent.devices.guard import GuardedSource
 from steelyard_agent.devices.nvml.source import NvmlSource
 from steelyard_agent.model import Event
 from steelyard_proto.errors import DeviceLost
-from tests.standins.build import build
 from tests.standins.nvml_node import NvmlNode
-from tests.standins.scenario import VARIABLE, Scenario
 
 FIRST, SECOND = (f"GPU-5eed000{index}-0000-4000-8000-000000000{index}00" for index in range(2))
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("nvml", tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture
-def node(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NvmlNode:
-    path = tmp_path / "scenario"
-    monkeypatch.setenv(VARIABLE, str(path))
-    return NvmlNode(library, Scenario(path, devices=2), tmp_path)
 
 
 @pytest.fixture
