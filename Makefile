@@ -6,6 +6,8 @@ DEMO ?=
 PYTEST ?=
 # So many test files at once; PYTEST="-n 0" runs them in one process, for a debugger.
 WORKERS ?= 2
+# In their own order, in which the long files of few tests come first: xdist would put them last, one after the other.
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 TORCH ?= 1
 TORCH_STAMP := .venv/.torch
 
@@ -33,10 +35,10 @@ demo: $(STAMP) ## a live fleet on this machine: DEMO="--headless --seconds 20" w
 
 ifeq ($(TORCH),1)
 test: $(STAMP) $(TORCH_STAMP) ## all tests but the chaos ones: PYTEST="-k spool" for some; TORCH=0 without torch
-	$(BIN)/python -m pytest -m "not chaos" -n $(WORKERS) --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -m "not chaos" $(SPREAD) $(PYTEST)
 else
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not chaos" -n $(WORKERS) --dist loadfile --ignore=tests/integration/hook $(PYTEST)
+	$(BIN)/python -m pytest -m "not chaos" $(SPREAD) --ignore=tests/integration/hook $(PYTEST)
 	@echo "TORCH=0: the trainings of tests/integration/hook were left out"
 endif
 

@@ -122,7 +122,7 @@ def _figures(page: JobPage, width: int, glyphs: Glyphs) -> Iterator[Line]:
         cells = [form(row, name, glyphs).rjust(cell) for (_, row), cell in zip(columns, widths, strict=True)]
         if name == "cost_per_mtoken" and all(row[name] is None for _, row in columns):
             continue
-        note = _note(name, [row for _, row in columns])
+        note = _note(name, [row for _, row in columns], has_steps=bool(job["steps"]))
         if not note or _LABEL + sum(widths) + 2 + width_of(note) <= width:
             yield _row(label, [*cells, f"  {note}" if note else ""])
         else:
@@ -161,7 +161,7 @@ _SHOWN: Final = (
 )
 
 
-def _note(name: str, rows: Sequence[Row]) -> str:
+def _note(name: str, rows: Sequence[Row], *, has_steps: bool) -> str:
     """What a figure counts, or why there is none."""
     given = next((row for row in rows if row.get(name) is not None), None)
     row = given or rows[-1]
@@ -180,7 +180,8 @@ def _note(name: str, rows: Sequence[Row]) -> str:
     if name == "cost_per_mtoken":
         return text_of(row.get("currency"))
     if name == "tokens_per_s_device" and not given:
-        return "no tokens of productive steps: a process's first 20 steps or 5 minutes don't count"
+        why = ": a process's first 20 steps or 5 minutes don't count" if has_steps else ""
+        return f"no tokens of productive steps{why}"
     return ""
 
 
