@@ -242,7 +242,9 @@ def test_what_is_asked_is_what_is_kept(store: Store, files: tuple[Path, Path]) -
         assert set(chips["window"].to_pylist()) == {"1h"}
         assert set(asked_chips["window"].to_pylist()) == {"3540s"}
         stamps = ["window", "from_ts", "to_ts", "computed_at"]
-        assert chips.drop_columns(stamps).to_pylist() == asked_chips.drop_columns(stamps).to_pylist()
+        # The last digit of a sum is its parts' order, which the store's threads make up.
+        rows_kept, rows_asked = (table.drop_columns(stamps).to_pylist() for table in (chips, asked_chips))
+        assert rows_kept == [pytest.approx(row) for row in rows_asked]
         die, package = (only(chips, chip="910C", part=part) for part in ("die", "package"))
         assert (die["jobs"], package["units"]) == (JOBS_EACH, die["units"] / 2)
         assert package["tokens_per_s"] == pytest.approx(2 * die["tokens_per_s"]) == pytest.approx(760, rel=0.05)
