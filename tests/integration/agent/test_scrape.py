@@ -101,6 +101,32 @@ def test_a_tick_reads_each_page_once() -> None:
         source.close()
 
 
+def test_a_page_is_not_asked_for_while_it_can_tell_nothing_new() -> None:
+    now = [100.0]
+    with closing(ExporterServer(dcgm_page(100))) as server:
+        source = ScrapeSource([server.url], node="n1", clock=lambda: now[0])
+        source.discover()
+        late: list[float] = []
+        for period_s, until_s in ((5, 200), (30, 500), (1, 600), (30, 900)):
+            before = server.asked
+            while now[0] < until_s:
+                now[0] += 1
+                looked_s = now[0] - now[0] % period_s
+                server.page = dcgm_page(looked_s)
+                late.append(5_000_000_000 + int(looked_s * 371_200) - figures_of(source, "GPU-00000000"))
+            if period_s == 5:
+                # Each second for two periods, then two of five.
+                assert server.asked - before == 46
+        # Only where it looks sooner than it used to is the page late, and within five seconds no more.
+        assert [place for place, joules in enumerate(late) if joules] == [100, 101, 102, 400, 401, 402, 403]
+        # So is it noticed that an exporter has ended.
+        server.status = 503
+        now[0] += 5
+        with pytest.raises(DeviceError, match="answers 503"):
+            figures_of(source, "GPU-00000000")
+        source.close()
+
+
 def figures_of(source: ScrapeSource, uid: str) -> int:
     names = [catalogue().by_id[number].name for number in source._places[uid][2].metrics["fast"]]
     value = source.sample(uid, "fast")[names.index("energy_mj")]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from steelyard_agent.devices.base import Capabilities
 from steelyard_agent.devices.scrape.exporters import Exporter, Layout, Told, devices_of, exporter_of, exporters
 from steelyard_agent.devices.scrape.page import NotHttp, PageClient
+from steelyard_agent.devices.scrape.rhythm import Rhythm
 from steelyard_agent.model import Absent, DeviceInfo, DeviceProcess, Value
 from steelyard_proto.chips import Chip, ChipTable, load_chips
 from steelyard_proto.errors import ConfigError, DeviceError, DeviceLost, DeviceTimeout
@@ -37,6 +38,7 @@ class _Endpoint:
     client: PageClient
     exporter: Exporter | None = None
     read_s: float = float("-inf")
+    rhythm: Rhythm = field(default_factory=Rhythm)
     page: bytes = b""
     layout: Layout | None = None
     told: Mapping[str, Told] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class ScrapeSource:
         return [info for _, _, info in places.values()]
 
     def sample(self, uid: str, metric_class: MetricClass) -> Sequence[Value]:
-        """One reading; the page is fetched anew where it isn't of this tick.
+        """One reading; the page is fetched anew where it isn't of this tick and may tell something new.
 
         Raises:
             DeviceLost: the page no longer has the device.
@@ -103,7 +105,8 @@ class ScrapeSource:
         if uid not in self._places:
             raise DeviceLost("no such device", vendor=VENDOR, call="sample", device=uid)
         endpoint, index, info = self._places[uid]
-        if self._clock() - endpoint.read_s >= _FRESH_S:
+        now_s = self._clock()
+        if now_s - endpoint.read_s >= _FRESH_S and now_s >= endpoint.rhythm.due_s:
             self._read(endpoint)
         if endpoint.fault is not None:
             raise endpoint.fault
@@ -133,6 +136,7 @@ class ScrapeSource:
             if received and received == before:
                 # It says the same until the exporter's next look at the driver.
                 endpoint.page, endpoint.told = before, told
+                endpoint.rhythm.note(endpoint.read_s, has_changed=False)
                 return
             page = received.decode("utf-8", "replace")
             endpoint.exporter = endpoint.exporter or exporter_of(page)
@@ -141,8 +145,9 @@ class ScrapeSource:
                 raise _fault(endpoint, f"has no device of an exporter that is known ({known})")
             endpoint.told, endpoint.layout = devices_of(page, endpoint.exporter, endpoint.layout)
             endpoint.page = received
+            endpoint.rhythm.note(endpoint.read_s, has_changed=endpoint.told != told)
         except DeviceError as error:
-            endpoint.fault = error
+            endpoint.fault, endpoint.rhythm = error, Rhythm()
 
     def _describe(self, endpoint: _Endpoint, index: str, told: Told, place: int) -> DeviceInfo:
         exporter = endpoint.exporter

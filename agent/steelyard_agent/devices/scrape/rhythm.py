@@ -1,0 +1,39 @@
+"""When to ask for a page again: an exporter looks at its driver each few seconds, and its page is the same in between."""
+
+from typing import Final
+
+# So long before its next change is due a page is read at each tick again: two ticks of a second see when it comes.
+_AHEAD_S: Final = 1.5
+# An exporter that has ended is noticed after so long at the latest.
+_LONGEST_S: Final = 5.0
+
+
+class Rhythm:
+    """Learns from when a page was seen to change when it will next."""
+
+    def __init__(self) -> None:
+        """Knows nothing yet: the page is to be read at once."""
+        self.due_s = float("-inf")
+        self._read_s = float("-inf")
+        self._changed_s: float | None = None
+        self._shortest_s: float | None = None
+
+    def note(self, now_s: float, *, has_changed: bool) -> None:
+        """Takes a read of the page.
+
+        Args:
+            now_s: monotonic, and rising.
+            has_changed: whether it tells other figures than the read before.
+        """
+        if has_changed and now_s - self._read_s > _AHEAD_S:
+            # It may have done so long ago, and be quicker than was thought.
+            self._changed_s = self._shortest_s = None
+        elif has_changed:
+            if self._changed_s is not None:
+                period_s = now_s - self._changed_s
+                self._shortest_s = period_s if self._shortest_s is None else min(period_s, self._shortest_s)
+            self._changed_s = now_s
+        self._read_s = now_s
+        self.due_s = now_s
+        if self._changed_s is not None and self._shortest_s is not None:
+            self.due_s = min(now_s + _LONGEST_S, self._changed_s + self._shortest_s - _AHEAD_S)
