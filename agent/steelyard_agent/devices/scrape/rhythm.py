@@ -1,4 +1,4 @@
-"""When to ask for a page again: an exporter looks at its driver each few seconds, and its page is the same in between."""
+"""When to ask for a page again: it is the same until its exporter looks at the driver, each few seconds."""
 
 from typing import Final
 
