@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "local": "local.COMMAND",
     "demo": "demo.COMMAND",
     "weigh": "weigh.COMMAND",
+    "version": "version.COMMAND",
 }
 
 _EPILOG: Final = """\
