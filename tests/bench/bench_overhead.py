@@ -21,14 +21,13 @@ from steelyard_agent.profiling.loss import Loss
 from steelyard_agent.profiling.opening import open_profiling
 from steelyard_agent.profiling.py_spy import PySpy
 from steelyard_agent.profiling.sampled import Unsampled
-from steelyard_agent.profiling.service import ProfilingService
-from steelyard_agent.profiling.settings import Profiling
-from steelyard_agent.profiling.stack_windows import RATE_HZ
+from steelyard_agent.profiling.service import STACKS_HZ, ProfilingService
 from steelyard_agent.training.endpoint import listen
 from steelyard_agent.training.watch import TrainingWatch
 from steelyard_efficiency.student import quantile
 from steelyard_proto.v1 import batch_pb2, ingest_pb2
 from tests.bench.figure import Figure
+from tests.standins.profiling import profiling_settings
 
 _TRAINING = Path(__file__).parent / "load" / "profiled_training.py"
 _BUDGET = 0.002
@@ -64,7 +63,7 @@ def run(progress: Callable[[str], None]) -> list[Figure]:
         Figure("period_with_stacks_s", stacked.period_s, "s", "", "the same, of windows with stacks"),
         _change(pairs),
         Figure("stacks_cpu_share", share, "cores", "<= 0.02",
-               "py-spy is not installed" if share is None else f"py-spy while on, {RATE_HZ} looks a second"),
+               "py-spy is not installed" if share is None else f"py-spy while on, {STACKS_HZ} looks a second"),
     ]  # fmt: skip
 
 
@@ -104,11 +103,7 @@ class _Bench:
 
 @contextmanager
 def _agent(folder: Path) -> Iterator[_Bench]:
-    settings = Profiling(
-        folder=folder / "fabric", is_shared=False, is_abstract=False, npu_home=None, max_trace_bytes=10**9,
-        keep_bytes=10**9, keep_s=3600.0, reader_bytes=10**9, continuous=(), stacks=(), every_s=600.0,
-        budget_share=_BUDGET,
-    )  # fmt: skip
+    settings = profiling_settings(folder / "fabric", max_trace_bytes=10**9, every_s=600.0, budget_share=_BUDGET)
     service = open_profiling(settings, folder / "state", open_reader("bench"))
     endpoint = listen(str(folder / "agent.sock"))
     assert endpoint is not None, "the socket can't be opened"
@@ -189,7 +184,7 @@ class _Cost:
 
 def _stacks_share(pid: int, folder: Path) -> float | None:
     try:
-        spy = PySpy(pid, _STACKS_S, RATE_HZ, folder / "stacks.txt")
+        spy = PySpy(pid, _STACKS_S, STACKS_HZ, folder / "stacks.txt")
     except Unsampled:
         return None
     while (sampled := spy.poll()) is None:
