@@ -149,9 +149,14 @@ def test_jobs_did_what_the_simulation_says(collector: Collector, told: Told) -> 
         with connect(collector.address) as client:
             return {row["job"]: row for row in client.sql(query).table.to_pylist()}
 
-    until(
-        lambda: sum(row["steps"] or 0 for row in figures().values()) == sum(trained(j) for j in told.jobs.values()), 60
-    )
+    def is_all_there() -> bool:
+        # Steps are counted as they come, the time of them with the minutes that are rolled up later.
+        rows = figures().values()
+        is_counted = sum(row["steps"] or 0 for row in rows) == sum(trained(job) for job in told.jobs.values())
+        productive_s = sum(job["productive_s"] for job in told.jobs.values())
+        return is_counted and sum(row["productive_s"] or 0.0 for row in rows) == pytest.approx(productive_s, rel=1e-4)
+
+    until(is_all_there, 60)
     found = figures()
     assert found.keys() == told.jobs.keys()
     assert len(found) == len(CHIPS) * len(JOBS)
