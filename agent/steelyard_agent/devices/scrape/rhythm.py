@@ -2,6 +2,8 @@
 
 from typing import Final
 
+# All devices of a tick are read off one page.
+_FRESH_S: Final = 0.5
 # So long before its next change is due a page is read at each tick again: two ticks of a second see when it comes.
 _AHEAD_S: Final = 1.5
 # An exporter that has ended is noticed after so long at the latest.
@@ -34,6 +36,13 @@ class Rhythm:
                 self._shortest_s = period_s if self._shortest_s is None else min(period_s, self._shortest_s)
             self._changed_s = now_s
         self._read_s = now_s
-        self.due_s = now_s
+        self.due_s = now_s + _FRESH_S
         if self._changed_s is not None and self._shortest_s is not None:
-            self.due_s = min(now_s + _LONGEST_S, self._changed_s + self._shortest_s - _AHEAD_S)
+            next_s = self._changed_s + self._shortest_s - _AHEAD_S
+            self.due_s = max(self.due_s, min(next_s, now_s + _LONGEST_S))
+
+    def forget(self, now_s: float) -> None:
+        """Takes a read that failed: the exporter that comes back may have another rhythm."""
+        self._read_s = float("-inf")
+        self._changed_s = self._shortest_s = None
+        self.due_s = now_s + _FRESH_S

@@ -22,8 +22,6 @@ from steelyard_proto.metrics import MetricClass, catalogue
 VENDOR: Final = "exporter"
 # Below the guard's deadline of a call, so that a slow exporter is named and not taken for a device that hangs.
 _TIMEOUT_S: Final = 0.4
-# All devices of a tick are read off one page.
-_FRESH_S: Final = 0.5
 _MOST_BYTES: Final = 16 << 20
 _OK: Final = 200
 _NOT_TOLD: Final = Absent("the exporter's page has no value of it")
@@ -37,7 +35,6 @@ class _Endpoint:
     url: str
     client: PageClient
     exporter: Exporter | None = None
-    read_s: float = float("-inf")
     rhythm: Rhythm = field(default_factory=Rhythm)
     page: bytes = b""
     layout: Layout | None = None
@@ -105,8 +102,7 @@ class ScrapeSource:
         if uid not in self._places:
             raise DeviceLost("no such device", vendor=VENDOR, call="sample", device=uid)
         endpoint, index, info = self._places[uid]
-        now_s = self._clock()
-        if now_s - endpoint.read_s >= _FRESH_S and now_s >= endpoint.rhythm.due_s:
+        if self._clock() >= endpoint.rhythm.due_s:
             self._read(endpoint)
         if endpoint.fault is not None:
             raise endpoint.fault
@@ -130,13 +126,14 @@ class ScrapeSource:
     def _read(self, endpoint: _Endpoint) -> None:
         """Reads a page, or notes why it can't be: the other devices of the tick don't wait for it again."""
         before, told = endpoint.page, endpoint.told
-        endpoint.read_s, endpoint.page, endpoint.told, endpoint.fault = self._clock(), b"", {}, None
+        now_s = self._clock()
+        endpoint.page, endpoint.told, endpoint.fault = b"", {}, None
         try:
             received = _fetch(endpoint)
             if received and received == before:
                 # It says the same until the exporter's next look at the driver.
                 endpoint.page, endpoint.told = before, told
-                endpoint.rhythm.note(endpoint.read_s, has_changed=False)
+                endpoint.rhythm.note(now_s, has_changed=False)
                 return
             page = received.decode("utf-8", "replace")
             endpoint.exporter = endpoint.exporter or exporter_of(page)
@@ -145,9 +142,10 @@ class ScrapeSource:
                 raise _fault(endpoint, f"has no device of an exporter that is known ({known})")
             endpoint.told, endpoint.layout = devices_of(page, endpoint.exporter, endpoint.layout)
             endpoint.page = received
-            endpoint.rhythm.note(endpoint.read_s, has_changed=endpoint.told != told)
+            endpoint.rhythm.note(now_s, has_changed=endpoint.told != told)
         except DeviceError as error:
-            endpoint.fault, endpoint.rhythm = error, Rhythm()
+            endpoint.fault = error
+            endpoint.rhythm.forget(now_s)
 
     def _describe(self, endpoint: _Endpoint, index: str, told: Told, place: int) -> DeviceInfo:
         exporter = endpoint.exporter
